@@ -1,0 +1,46 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PACKAGE := build/typed
+
+.PHONY: install demo test lint types wheel-check bench clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# The main job on the embedded default: no weights, no data, no network.
+demo: install
+	SRBENCH_OFFLINE=1 $(BIN)/srbench evaluate --models all --datasets ntire,aim
+
+test: install
+	$(BIN)/python -m pytest -n auto
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Type checkers cannot follow the mapping of attacks/ and zoo/ in a checkout, so the built package is checked.
+types: install
+	rm -rf $(PACKAGE)
+	$(BIN)/python -m pip install --quiet --no-deps --target $(PACKAGE) .
+	cd $(PACKAGE) && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p srbench
+
+# Build the wheel, install it where nothing else is, and use it away from the checkout.
+wheel-check: install
+	rm -rf build/wheel build/empty && mkdir -p build/wheel build/elsewhere
+	$(BIN)/python -m build --wheel --outdir build/wheel .
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/python -m pip install --quiet --constraint constraints.txt build/wheel/*.whl
+	cd build/elsewhere && ../empty/bin/srbench --version
+	cd build/elsewhere && SRBENCH_OFFLINE=1 SRBENCH_HOME=home ../empty/bin/srbench evaluate \
+		--models bicubic --datasets clean-mini --limit 1 --metrics psnr,ssim
+
+bench: install
+	$(BIN)/python benchmarks/evaluate_speed.py
+
+clean:
+	rm -rf build dist $(VENV) *.egg-info

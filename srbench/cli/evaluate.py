@@ -1,0 +1,146 @@
+"""``srbench evaluate``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from srbench.cli import app
+from srbench.cli.console import err, out, progress, words
+
+if TYPE_CHECKING:
+    from srbench.evaluate import Prepared, Request
+    from srbench.plan import Cell
+
+
+class Track(StrEnum):
+    auto = "auto"
+    full = "full"
+    mini = "mini"
+
+
+class Precision(StrEnum):
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class Rerun(StrEnum):
+    only_missing = "only-missing"
+    always = "always"
+    never = "never"
+
+
+@app.command()
+def evaluate(
+    models: Annotated[
+        str,
+        typer.Option(
+            help="all (installed), names, wildcards, checkpoint files, module.path:factory; by commas."
+        ),
+    ] = "all",
+    datasets: Annotated[
+        str,
+        typer.Option(help="Names, pairs:LR_DIR:HR_DIR or folder:DIR, separated by commas."),
+    ] = "ntire,aim",
+    attacks: Annotated[str, typer.Option(help="Attack presets, separated by commas.")] = "none",
+    protocol: Annotated[str, typer.Option(help="How metrics are computed: rsr or y.")] = "rsr",
+    metrics: Annotated[
+        str | None, typer.Option(help="Metrics instead of the protocol's defaults, separated by commas.")
+    ] = None,
+    track: Annotated[
+        Track, typer.Option(help="auto: the full set where registered, else the built-in mini one.")
+    ] = Track.auto,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N images of each set.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[Precision, typer.Option(help="Precision of the network.")] = Precision.fp32,
+    tile: Annotated[
+        int | None, typer.Option(min=16, help="Run in LR tiles of this side, to save memory.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Images in work at once; 0: one per core, at most 8.")
+    ] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Torch threads per worker.")] = 1,
+    rerun: Annotated[Rerun, typer.Option(help="What to measure again.")] = Rerun.only_missing,
+    store: Annotated[Path | None, typer.Option(help="Directory of records.")] = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Write leaderboard.md/.csv/.json and records.csv here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the leaderboard as JSON.")] = False,
+) -> None:
+    """Measure models on data sets and print the cross-dataset leaderboard.
+
+    Every image is one record in the store; an interrupted run resumes with the same command.
+    """
+    from srbench import evaluate as job
+    from srbench.errors import BadInput
+    from srbench.leaderboard import files, terminal
+
+    if device not in ("auto", "cpu") and not device.startswith("cuda"):
+        raise BadInput(f"--device {device}: use auto, cpu or cuda")
+    request = job.Request(
+        models=words(models),
+        datasets=words(datasets),
+        attacks=words(attacks),
+        protocol=protocol,
+        metrics=words(metrics) or None,
+        track=track.value,
+        limit=limit,
+        device=device,
+        precision=precision.value,
+        tile=tile,
+        rerun=rerun.value,
+        workers=workers,
+        threads=threads,
+        store=store,
+    )
+    console = err()
+    with console.status("checking inputs and loading metrics"):
+        prepared = job.prepare(request)
+    for notice in prepared.notices:
+        console.print(notice, style="yellow", highlight=False)
+    with progress() as bar:
+        task = bar.add_task("evaluate", total=sum(len(cell.images) for cell in prepared.plan))
+
+        def advance(cell: Cell, images: int) -> None:
+            bar.update(task, description=str(cell), advance=images)
+
+        prepared.engine.on_image = advance
+        result = job.run(prepared)
+    remarks = _remarks(request, prepared)
+    if out_dir is not None:
+        files.write_all(out_dir, result.tables, result.records, remarks)
+    if as_json:
+        typer.echo(files.as_json(result.tables), nl=False)
+    else:
+        screen = out()
+        for table in result.tables:
+            terminal.show(screen, table)
+        for line in remarks:
+            screen.print(line, highlight=False, soft_wrap=True)
+    outcome = result.outcome
+    where = f"{outcome.measured} images measured, {outcome.kept} already in {prepared.store}"
+    console.print(where, style="dim", highlight=False)
+    if outcome.failures:
+        for failure in outcome.failures:
+            console.print(f"failed: {failure}", style="red", highlight=False, markup=False)
+        raise typer.Exit(1)
+    if not result.records:
+        raise BadInput(f"{prepared.store} has no records of this plan: run without --rerun never")
+
+
+def _remarks(request: Request, prepared: Prepared) -> list[str]:
+    """Metrics that could not be computed and models that are not installed, each with its cure."""
+    from srbench import zoo
+    from srbench.metrics import metric
+
+    lines = [
+        f"{metric(m.name).title} was not measured ({m.reason}): srbench metrics install {m.name}"
+        for m in prepared.missing_metrics
+    ]
+    if "all" in request.models:
+        # The download address after the # is for `srbench models`.
+        lines += [f"{card.name} is not installed: {s.how.split('  #')[0]}" for card, s in zoo.missing()]
+    return lines

@@ -1,0 +1,67 @@
+"""``srbench models``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from srbench.cli import app
+from srbench.cli.console import out
+
+models_app = typer.Typer(help="List the model zoo, install weights.", invoke_without_command=True)
+app.add_typer(models_app, name="models")
+
+
+@models_app.callback()
+def models(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """List every model with its training domain, licence and whether its weights are here."""
+    if context.invoked_subcommand is not None:
+        return
+    from srbench import zoo
+
+    rows = [(zoo.card(name), zoo.status(name)) for name in zoo.names()]
+    if as_json:
+        import json
+
+        listed = [
+            card.model_dump(mode="json")
+            | {
+                "installed": s.installed,
+                "path": str(s.path) if s.path else None,
+                "sha256": s.sha256,
+                "how": s.how,
+            }
+            for card, s in rows
+        ]
+        typer.echo(json.dumps(listed, indent=1, ensure_ascii=False))
+        return
+    from rich.table import Table
+
+    table = Table(title="Models", title_justify="left")
+    for heading in ("Name", "Title", "Trained for", "Licence", "Status"):
+        table.add_column(heading, overflow="fold")
+    for card, status in rows:
+        state = "[green]installed[/green]" if status.installed else "missing"
+        table.add_row(card.name, card.title, card.domain, card.licence, state)
+    screen = out()
+    screen.print(table)
+    for card, status in rows:
+        if not status.installed:
+            screen.print(f"{card.name}: {status.how}", highlight=False, soft_wrap=True, markup=False)
+
+
+@models_app.command()
+def install(
+    name: Annotated[str, typer.Argument(help="A model from `srbench models`.")],
+    source: Annotated[Path, typer.Option("--from", help="The published weight file.")],
+) -> None:
+    """Verify a weight file, convert it to safetensors and record its sha256."""
+    from srbench import zoo
+
+    status = zoo.install(name, source)
+    typer.echo(f"{name} is installed: {status.path} (sha256 of the source {status.sha256})")

@@ -1,0 +1,301 @@
+"""Run a plan: for each image decode, super-resolve, measure, and append one record, in order."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from srbench import provenance
+from srbench.errors import RunFailed, SrbenchError
+from srbench.records import Record
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from srbench.datasets.base import DataSet, LoadedImage
+    from srbench.measure import Instruments
+    from srbench.plan import Cell
+    from srbench.store import Store
+    from srbench.zoo import SRModel
+
+Rerun = Literal["only-missing", "always", "never"]
+DECODED_BYTES = 512 << 20
+MAX_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run uses the machine; none of it is part of a record's identity.
+
+    Attributes:
+        device: "cpu" or "cuda" (or "cuda:1" …).
+        rerun: "only-missing" measures what the store lacks, "always" everything, "never" nothing.
+        workers: images in work at once; 0 means one per core, at most eight.
+        threads: torch threads per worker. A worker's thread count can move a metric in its last digits,
+            so it does not depend on the number of workers.
+    """
+
+    device: str = "cpu"
+    rerun: Rerun = "only-missing"
+    workers: int = 0
+    threads: int = 1
+
+    @property
+    def worker_count(self) -> int:
+        return self.workers or min(os.cpu_count() or 1, MAX_WORKERS)
+
+
+@dataclass
+class Outcome:
+    """What a run did.
+
+    Attributes:
+        measured: images measured now.
+        kept: images whose records were already there.
+        failures: one line per cell that could not be finished.
+    """
+
+    measured: int = 0
+    kept: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+class Engine:
+    """Runs plans against a store.
+
+    Args:
+        store: where records go.
+        instruments: the metrics.
+        settings: how to use the machine.
+        on_image: called with the cell after each image that is done or was already there.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        instruments: Instruments,
+        settings: Settings,
+        on_image: Callable[[Cell, int], None] = lambda cell, images: None,
+    ) -> None:
+        self._store = store
+        self._instruments = instruments
+        self._settings = settings
+        self.on_image = on_image
+        self._decoded = _Decoded(DECODED_BYTES)
+
+    def run(self, plan: Sequence[Cell]) -> Outcome:
+        """Measure every cell. A cell that fails is reported and the others go on.
+
+        Raises:
+            RunFailed: the store cannot be written.
+        """
+        outcome = Outcome()
+        if self._settings.rerun == "never":
+            return outcome
+        self._store.check_writable()
+        loaded: tuple[object, SRModel] | None = None
+        for cell in plan:
+            todo = self._todo(cell)
+            outcome.kept += len(cell.images) - len(todo)
+            self.on_image(cell, len(cell.images) - len(todo))
+            if not todo:
+                continue
+            try:
+                if loaded is None or loaded[0] is not cell.model:
+                    loaded = None  # let go of the previous model before the next one takes memory
+                    loaded = (cell.model, cell.model.load(self._settings.device, cell.precision))
+                outcome.measured += self._run_cell(cell, loaded[1], todo)
+            except CellFailed as failure:
+                outcome.measured += failure.measured
+                outcome.failures.append(str(failure))
+        return outcome
+
+    def _todo(self, cell: Cell) -> dict[str, list[str]]:
+        """Images to measure, each with its metrics: those wanted now and those its old record has."""
+        wanted = self._instruments.names(paired=cell.dataset.kind == "paired")
+        known = {record.image: record for record in self._store.read(cell.path)}
+        todo = {}
+        for image in cell.images:
+            old = known[image].metrics if image in known else {}
+            lacking = [name for name in wanted if name not in old]
+            if lacking or image not in known or self._settings.rerun == "always":
+                kept = [name for name in old if name not in wanted and self._instruments.ensure(name)]
+                todo[image] = wanted + kept
+        return todo
+
+    def _run_cell(self, cell: Cell, model: SRModel, todo: dict[str, list[str]]) -> int:
+        done = 0
+        with self._store.writer(cell.path) as writer:
+            try:
+                for record in self._records(cell, model, todo):
+                    writer.append(record)
+                    done += 1
+                    self.on_image(cell, 1)
+            except SrbenchError as error:
+                if isinstance(error, CellFailed):
+                    error.measured = done
+                raise
+            finally:
+                self._compact(cell)
+        return done
+
+    def _compact(self, cell: Cell) -> None:
+        """One line per image: where an image was measured again, the older line goes."""
+        records = self._store.read(cell.path)
+        lines = (self._store.root / cell.path).read_bytes().count(b"\n")
+        if lines != len(records):
+            self._store.replace(cell.path, records)
+
+    def _records(self, cell: Cell, model: SRModel, todo: dict[str, list[str]]) -> Iterator[Record]:
+        """Records in the order of ``todo``, computed by several workers a few images ahead."""
+        workers = min(self._settings.worker_count, len(todo))
+        pending: deque[tuple[str, Future[Record]]] = deque()
+        queue = iter(todo.items())
+        with _torch_threads(self._settings.threads), ThreadPoolExecutor(workers) as pool:
+            try:
+                while True:
+                    while len(pending) < workers + 1 and (item := next(queue, None)):
+                        pending.append((item[0], pool.submit(self._measure, cell, model, *item)))
+                    if not pending:
+                        return
+                    image, future = pending.popleft()
+                    try:
+                        record = future.result()
+                    except Exception as error:
+                        raise CellFailed(f"{cell}, image {image}: {_reason(error)}") from error
+                    yield record
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _measure(self, cell: Cell, model: SRModel, image: str, names: list[str]) -> Record:
+        import torch
+
+        loaded = self._decoded.get(cell.dataset, image)
+        with torch.inference_mode():
+            lr = _tensor(loaded.lr).to(self._settings.device)
+            hr = None if loaded.hr is None else _tensor(loaded.hr)
+            started = time.perf_counter()
+            sr = _super_resolve(model, lr, cell.tile)
+            if sr.device.type == "cuda":
+                torch.cuda.synchronize(sr.device)
+            seconds = time.perf_counter() - started
+            expected = (1, 3, 4 * lr.shape[-2], 4 * lr.shape[-1])
+            if tuple(sr.shape) != expected:
+                raise RunFailed(f"the model made {tuple(sr.shape)} where {expected} was due")
+            if not bool(torch.isfinite(sr).all()):
+                raise RunFailed("the model's output has NaN or infinite values")
+            values, notes = self._instruments.measure(names, sr, hr)
+        card = cell.model.card
+        return Record(
+            model=cell.model.name,
+            model_title=card.title,
+            training_domain=card.domain,
+            weights_sha256=cell.model.weights_sha256,
+            dataset=cell.dataset.name,
+            dataset_domain=cell.dataset.domain,
+            dataset_kind=cell.dataset.kind,
+            dataset_hash=cell.dataset.content_hash,
+            dataset_images=len(cell.dataset.ids),
+            image=image,
+            attack=cell.attack.name,
+            attack_hash=cell.attack.hash,
+            protocol=cell.protocol.name,
+            protocol_hash=cell.protocol.hash,
+            metrics=values,
+            notes=notes,
+            lr_size=(lr.shape[-2], lr.shape[-1]),
+            sr_size=(sr.shape[-2], sr.shape[-1]),
+            precision=cell.precision,
+            tile=cell.tile,
+            device=_device_name(self._settings.device),
+            seconds=round(seconds, 6),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions=provenance.versions(),
+            commit=provenance.commit(),
+        )
+
+
+class CellFailed(RunFailed):
+    """One cell could not be finished; its earlier records are kept."""
+
+    measured = 0
+
+
+class _Decoded:
+    """Decoded images, so that each is decoded once for all models; the oldest leave at the byte limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held: OrderedDict[tuple[str, str], LoadedImage] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, dataset: DataSet, image: str) -> LoadedImage:
+        key = (dataset.content_hash, image)
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+                return self._held[key]
+        loaded = dataset.load(image)
+        with self._lock:
+            if key not in self._held:
+                self._held[key] = loaded
+                self._bytes += _size(loaded)
+                while self._bytes > self._limit and len(self._held) > 1:
+                    self._bytes -= _size(self._held.popitem(last=False)[1])
+        return loaded
+
+
+def _size(image: LoadedImage) -> int:
+    return int(image.lr.nbytes) + (0 if image.hr is None else int(image.hr.nbytes))
+
+
+def _tensor(pixels: object) -> Tensor:
+    """uint8 (H,W,3) to float32 (1,3,H,W) in [0,1]."""
+    import numpy as np
+    import torch
+
+    # A copy: data sets hand out read-only arrays.
+    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).unsqueeze(0).float() / 255
+
+
+def _super_resolve(model: SRModel, lr: Tensor, tile: int | None) -> Tensor:
+    from srbench.zoo.tiling import tiled
+
+    sr: Tensor = model(lr) if tile is None else tiled(model, lr, tile)
+    return sr
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _device_name(device: str) -> str:
+    if device == "cpu":
+        return "cpu"
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})"
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate" in text.lower():
+        return "out of memory: try --tile 256, --workers 1 or --precision bf16"
+    return text if isinstance(error, SrbenchError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,44 @@
+"""Errors a user can act on: one line that says what was wrong and what to do, and an exit code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SrbenchError(Exception):
+    """Base of every error srbench raises on purpose.
+
+    The command line prints the message as one line, without a traceback, and exits with
+    :attr:`exit_code`.
+    """
+
+    exit_code = 1
+
+
+class BadInput(SrbenchError, ValueError):  # noqa: N818 - the name a reader wants at the raise
+    """What the user asked for cannot be done as asked (unknown name, bad file, bad option). Exit code 2."""
+
+    exit_code = 2
+
+
+class RunFailed(SrbenchError, RuntimeError):  # noqa: N818
+    """A well-formed run could not be finished (disk full, no network, out of memory). Exit code 1."""
+
+    exit_code = 1
+
+
+def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> BadInput:
+    """The error for a name that is not known, with the nearest known names.
+
+    Args:
+        kind: what the name should have been ("model", "data set", …).
+        name: what the user wrote.
+        known: every valid name.
+        listing: the command that lists them all, such as ``srbench models``.
+    """
+    choices = list(known)
+    lowered = {c.lower(): c for c in choices}
+    near = [lowered[m] for m in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.4)]
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return BadInput(f"unknown {kind} '{name}': {hint}`{listing}` lists them all")

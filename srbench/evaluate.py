@@ -1,0 +1,150 @@
+"""The main job: models x data sets -> records -> leaderboard tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from srbench.engine import Engine, Rerun, Settings
+from srbench.errors import BadInput
+from srbench.home import home
+
+if TYPE_CHECKING:
+    from srbench.engine import Outcome
+    from srbench.leaderboard.compute import Table
+    from srbench.measure import Missing
+    from srbench.plan import Cell
+    from srbench.records import Record
+
+Track = Literal["auto", "full", "mini"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate and how; see ``srbench evaluate --help`` for the meaning of each."""
+
+    models: tuple[str, ...] = ("all",)
+    datasets: tuple[str, ...] = ("ntire", "aim")
+    attacks: tuple[str, ...] = ("none",)
+    protocol: str = "rsr"
+    metrics: tuple[str, ...] | None = None
+    track: Track = "auto"
+    limit: int | None = None
+    device: str = "auto"
+    precision: str = "fp32"
+    tile: int | None = None
+    rerun: Rerun = "only-missing"
+    workers: int = 0
+    threads: int = 1
+    store: Path | None = None
+
+
+@dataclass
+class Prepared:
+    """A checked request: every input was opened, no model has run yet."""
+
+    plan: list[Cell]
+    engine: Engine
+    notices: list[str]
+    missing_metrics: list[Missing]
+    metrics: list[str]
+    store: Path
+
+
+@dataclass
+class Result:
+    """Everything a run has to show."""
+
+    outcome: Outcome
+    records: list[Record] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+
+def default_store() -> Path:
+    """Where records go unless ``--store`` names another place."""
+    return home() / "records"
+
+
+def pick_device(wanted: str) -> str:
+    """ "cpu" or "cuda" for a wish of "auto", "cpu" or "cuda".
+
+    Raises:
+        BadInput: CUDA was asked for and torch sees none.
+    """
+    if wanted == "cpu":
+        return wanted
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda" if wanted == "auto" else wanted
+    if wanted == "auto":
+        return "cpu"
+    raise BadInput(f"--device {wanted}: torch sees no CUDA device here; use --device cpu")
+
+
+def prepare(request: Request, on_image: Callable[[Cell, int], None] = lambda cell, images: None) -> Prepared:
+    """Check every input and load the metrics; nothing is measured.
+
+    Raises:
+        BadInput: an unknown name, a broken file, a set that does not pair up, …
+    """
+    from srbench import attacks, datasets, protocols, zoo
+    from srbench.measure import Instruments
+    from srbench.plan import make_plan
+    from srbench.store import Store
+
+    protocol = protocols.protocol(request.protocol)
+    specs = attacks.resolve(request.attacks)
+    models = zoo.resolve(request.models)
+    sets, notices = datasets.resolve(request.datasets, track=request.track)
+    device = pick_device(request.device)
+    plan = make_plan(
+        models,
+        sets,
+        specs,
+        protocol,
+        precision=request.precision,
+        tile=request.tile,
+        limit=request.limit,
+    )
+    instruments = Instruments(protocol, request.metrics, device)
+    store = Store(request.store or default_store())
+    settings = Settings(device=device, rerun=request.rerun, workers=request.workers, threads=request.threads)
+    shown = [*(request.metrics or protocol.default), *instruments.names(paired=True)]
+    return Prepared(
+        plan=plan,
+        engine=Engine(store, instruments, settings, on_image),
+        notices=notices,
+        missing_metrics=instruments.missing,
+        metrics=list(dict.fromkeys(shown)),
+        store=store.root,
+    )
+
+
+def run(prepared: Prepared) -> Result:
+    """Measure what is missing, then compute the tables from the plan's records."""
+    outcome = prepared.engine.run(prepared.plan)
+    records = stored(prepared)
+    return Result(outcome, records, tables(prepared, records))
+
+
+def stored(prepared: Prepared) -> list[Record]:
+    """Records in the store that belong to the plan, cell by cell."""
+    from srbench.store import Store
+
+    store = Store(prepared.store)
+    found = []
+    for cell in prepared.plan:
+        wanted = set(cell.images)
+        found += [record for record in store.read(cell.path) if record.image in wanted]
+    return found
+
+
+def tables(prepared: Prepared, records: Sequence[Record]) -> list[Table]:
+    """The leaderboards of a run, columns in the order the user named the data sets."""
+    from srbench.leaderboard.compute import tables as compute
+
+    order = list(dict.fromkeys(cell.dataset.name for cell in prepared.plan))
+    return compute(records, dataset_order=order, show=prepared.metrics)

@@ -1,0 +1,1 @@
+"""Leaderboards: a pure function of stored records. Nothing here runs a model."""

@@ -1,0 +1,193 @@
+"""Leaderboards as files: Markdown, CSV, JSON, and the records they were computed from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from srbench.errors import RunFailed
+from srbench.home import write_atomic
+from srbench.leaderboard import text
+from srbench.leaderboard.compute import Table
+from srbench.leaderboard.frame import frame
+from srbench.leaderboard.stats import Mean
+from srbench.metrics import metric
+from srbench.records import Record
+
+
+def write_all(folder: Path, tables: Sequence[Table], records: Sequence[Record], extra: Sequence[str]) -> None:
+    """Write leaderboard.md, leaderboard.csv, leaderboard.json and records.csv, each whole or not at all.
+
+    Args:
+        extra: lines for the end of the Markdown file, such as models that are not installed.
+
+    Raises:
+        RunFailed: the folder cannot be written.
+    """
+    contents = {
+        "leaderboard.md": markdown(tables, extra),
+        "leaderboard.csv": flat(tables).to_csv(index=False, lineterminator="\n"),
+        "leaderboard.json": as_json(tables),
+        "records.csv": frame(records).to_csv(index=False, lineterminator="\n"),
+    }
+    try:
+        for name, content in contents.items():
+            write_atomic(folder / name, content)
+    except OSError as error:
+        raise RunFailed(
+            f"{folder} cannot be written ({error.strerror or error}): name another --out"
+        ) from error
+
+
+def markdown(tables: Sequence[Table], extra: Sequence[str] = ()) -> str:
+    """All tables as GitHub Markdown."""
+    parts = []
+    for table in tables:
+        for attack in table.attacks:
+            parts.append(f"### {text.title(table, attack)}\n\n" + _markdown_table(table, attack))
+        parts.append("\n".join(f"- {line}" for line in text.notes(table)))
+    if extra:
+        parts.append("\n".join(f"- {line}" for line in extra))
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(table: Table, attack: str) -> str:
+    columns = table.columns_of(attack)
+    several = len(columns) > 1
+    header = ["#", "Model", "Trained for"]
+    for name in table.metrics:
+        header += [f"{text.heading(name)} {table.column_title(column)}" for column in columns]
+        header += [f"{text.heading(name)} Avg"] if several else []
+    title = metric(table.rank_by).title
+    header += [f"{title} 95 %"] + ([f"{title} worst"] if several else [])
+    lines = [header, ["---:", "---", "---"] + ["---:"] * (len(header) - 3)]
+    for row in table.rows:
+        cells = [str(row.rank or text.DASH), row.label, text.trained_for(row)]
+        for name in table.metrics:
+            for column in columns:
+                mean = row.means.get((name, column))
+                mark = text.MARKS[row.marks[column]] if name == table.rank_by and mean else ""
+                cells.append(f"{_bold(table, name, column, mean)} {mark}".strip())
+            if several:
+                cells.append(_bold(table, name, attack, row.average.get((name, attack))))
+        cells.append(text.interval(table.rank_by, row.average.get((table.rank_by, attack))))
+        cells += [text.worst(table, row, attack)] if several else []
+        lines.append(cells)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _bold(table: Table, name: str, column: Any, mean: Mean | None) -> str:
+    shown = text.value(name, mean)
+    return f"**{shown}**" if mean and mean.value == text.best(table, name, column) else shown
+
+
+def flat(tables: Sequence[Table]) -> pd.DataFrame:
+    """One row per model, data set, attack and metric; data set ``average`` is the mean over the sets."""
+    rows = []
+    for table in tables:
+        for row in table.rows:
+            shared = {
+                "protocol": table.protocol,
+                "protocol_hash": table.protocol_hash,
+                "kind": table.kind,
+                "rank_by": table.rank_by,
+                "rank": row.rank,
+                "model": row.model,
+                "training_domain": row.training_domain,
+                "weights_sha256": row.weights_sha256,
+                "precision": row.precision,
+                "tile": row.tile,
+            }
+            for (name, column), mean in row.means.items():
+                place = {
+                    "dataset": column.dataset,
+                    "dataset_hash": column.dataset_hash,
+                    "attack": column.attack,
+                    "attack_hash": column.attack_hash,
+                    "domain": row.marks[column],
+                }
+                rows.append(shared | place | {"metric": name} | dataclasses.asdict(mean))
+            for (name, attack), mean in row.average.items():
+                hashes = {c.attack_hash for c in table.columns_of(attack)}
+                place = {
+                    "dataset": "average",
+                    "dataset_hash": "",
+                    "attack": attack,
+                    "attack_hash": ",".join(sorted(hashes)),
+                    "domain": "",
+                }
+                rows.append(shared | place | {"metric": name} | dataclasses.asdict(mean))
+    found = pd.DataFrame(rows)
+    if not found.empty:
+        found["rank"] = found["rank"].astype("Int64")
+        found["tile"] = found["tile"].astype("Int64")
+    return found
+
+
+def as_json(tables: Sequence[Table]) -> str:
+    """All tables, nested, every number a number (null where undefined)."""
+    return json.dumps([_nested(table) for table in tables], indent=1, ensure_ascii=False) + "\n"
+
+
+def _nested(table: Table) -> dict[str, Any]:
+    return {
+        "protocol": table.protocol,
+        "protocol_hash": table.protocol_hash,
+        "kind": table.kind,
+        "rank_by": table.rank_by,
+        "metrics": table.metrics,
+        "columns": [
+            dataclasses.asdict(c) | {"images": table.images[c], "of": table.complete[c]}
+            for c in table.columns
+        ],
+        "notes": text.notes(table),
+        "rows": [
+            {
+                "rank": row.rank,
+                "model": row.model,
+                "title": row.title,
+                "training_domain": row.training_domain,
+                "weights_sha256": row.weights_sha256,
+                "precision": row.precision,
+                "tile": row.tile,
+                "partial": row.partial,
+                "worst": {attack: _number(value) for attack, value in row.worst.items()},
+                "cells": [
+                    {
+                        "dataset": column.dataset,
+                        "attack": column.attack,
+                        "domain": row.marks[column],
+                        "metrics": {
+                            name: _mean(row.means[name, column])
+                            for name in table.metrics
+                            if (name, column) in row.means
+                        },
+                    }
+                    for column in table.columns
+                ],
+                "average": {
+                    attack: {
+                        name: _mean(row.average[name, attack])
+                        for name in table.metrics
+                        if (name, attack) in row.average
+                    }
+                    for attack in table.attacks
+                },
+            }
+            for row in table.rows
+        ],
+    }
+
+
+def _mean(mean: Mean) -> dict[str, float | int | None]:
+    return {"mean": _number(mean.value), "low": _number(mean.low), "high": _number(mean.high), "n": mean.n}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,39 @@
+"""Records as a table: one row per image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from srbench.metrics import registry
+from srbench.records import Record
+
+LEADING = ("model", "dataset", "image", "attack", "protocol")
+
+
+def frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row per record: what was measured, every metric computed, then the provenance.
+
+    Columns: model, dataset, image, attack, protocol; one per metric (NaN where undefined or not
+    computed); then every other field of :class:`srbench.records.Record`, library versions as
+    ``version_NAME`` and reasons for undefined metrics as ``notes``.
+    """
+    rows = []
+    for record in records:
+        row = record.model_dump(mode="json")
+        metrics = row.pop("metrics")
+        versions = row.pop("versions")
+        lr_height, lr_width = row.pop("lr_size")
+        sr_height, sr_width = row.pop("sr_size")
+        notes = "; ".join(f"{name}: {why}" for name, why in row.pop("notes").items())
+        leading = {key: row.pop(key) for key in LEADING}
+        sizes = {"lr_height": lr_height, "lr_width": lr_width, "sr_height": sr_height, "sr_width": sr_width}
+        software = {f"version_{name}": version for name, version in versions.items()}
+        rows.append(leading | metrics | row | sizes | {"notes": notes} | software)
+    table = pd.DataFrame(rows)
+    if table.empty:
+        return table
+    order = [name for name in registry() if name in table.columns]
+    rest = [column for column in table.columns if column not in LEADING and column not in order]
+    return table[[*LEADING, *order, *rest]]

@@ -1,0 +1,86 @@
+"""What a table says, as words and cells; the terminal, Markdown and CSV writers share it."""
+
+from __future__ import annotations
+
+from srbench.leaderboard.compute import Column, Row, Table
+from srbench.leaderboard.stats import Mean
+from srbench.metrics import metric
+
+DASH = "–"
+MARKS = {"in-domain": "●", "out-of-domain": "○", "generalist": "◆", "": ""}
+LEGEND = (
+    "● trained for this degradation, ○ trained for another, ◆ trained for none in particular "
+    "(adversarial or broad random degradations)"
+)
+
+
+def value(name: str, mean: Mean | None) -> str:
+    """A mean with the digits the metric deserves, or a dash."""
+    if mean is None or mean.n == 0:
+        return DASH
+    return f"{mean.value:.{metric(name).decimals}f}"
+
+
+def interval(name: str, mean: Mean | None) -> str:
+    """The 95 % interval, or a dash."""
+    if mean is None or mean.n == 0:
+        return DASH
+    digits = metric(name).decimals
+    return f"{mean.low:.{digits}f} to {mean.high:.{digits}f}"
+
+
+def heading(name: str) -> str:
+    """Metric title and direction."""
+    return f"{metric(name).title} {metric(name).arrow}"
+
+
+def trained_for(row: Row) -> str:
+    return {"none": DASH, "unknown": "?"}.get(row.training_domain, row.training_domain)
+
+
+def title(table: Table, attack: str) -> str:
+    """One line that names the table."""
+    sets = ", ".join(table.column_title(c) for c in table.columns_of(attack))
+    under = "" if attack == "none" else f" under {attack}"
+    return f"{sets}{under} · protocol {table.protocol} ({table.protocol_hash[:8]})"
+
+
+def worst(table: Table, row: Row, attack: str) -> str:
+    """The worst mean of the ranking metric over the data sets."""
+    if attack not in row.worst:
+        return DASH
+    return f"{row.worst[attack]:.{metric(table.rank_by).decimals}f}"
+
+
+def best(table: Table, name: str, column: Column | str) -> float | None:
+    """The best mean of a metric in a column, or of its average over an attack's columns."""
+    found = [
+        mean.value
+        for row in table.rows
+        if (
+            mean := row.average.get((name, column))
+            if isinstance(column, str)
+            else row.means.get((name, column))
+        )
+    ]
+    if len(found) < 2:
+        return None
+    return max(found) if metric(name).higher_is_better else min(found)
+
+
+def notes(table: Table) -> list[str]:
+    """What a reader must know: the ranking metric, subsets, rows that are not ranked, the legend."""
+    lines = []
+    ranking = f"Ranked by {metric(table.rank_by).title}, averaged over the data sets"
+    if table.rank_by != table.rank_choice:
+        chosen = metric(table.rank_choice).title
+        ranking += f": the protocol ranks by {chosen}, which was not measured for every row"
+    lines.append(f"{ranking}. Intervals: 95 %, bootstrap over images.")
+    for column in table.columns:
+        if table.images[column] < table.complete[column]:
+            name = table.column_title(column)
+            lines.append(f"Only {table.images[column]} of {table.complete[column]} images of {name}.")
+    lines += [f"{row.label} is not ranked: {row.partial}." for row in table.rows if row.partial]
+    if any(mark for row in table.rows for mark in row.marks.values()):
+        lines.append(LEGEND + ".")
+    return list(dict.fromkeys(lines))

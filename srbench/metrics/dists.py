@@ -1,0 +1,79 @@
+"""DISTS, by pyiqa."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srbench.home import atomic_path
+from srbench.metrics.base import Metric, Scorer, require
+from srbench.metrics.weights import Source, Weight
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+VGG16 = Weight(
+    "VGG16 (ImageNet, torchvision)",
+    (Source("vgg16-397923af.pth", "397923af", "https://download.pytorch.org/models/vgg16-397923af.pth"),),
+)
+DISTS = Weight(
+    "DISTS alpha and beta",
+    (
+        Source(
+            "DISTS_weights-f5e65c96.pth",
+            "f5e65c96",
+            "https://huggingface.co/chaofengc/IQA-PyTorch-Weights/resolve/main/DISTS_weights-f5e65c96.pth",
+        ),
+    ),
+)
+
+
+def build(params: Mapping[str, str], device: str) -> Scorer:
+    """Deep image structure and texture similarity; 0 for equal images."""
+    require(params, "dists")
+    import torch
+
+    from srbench.compat import prepare_torchvision
+
+    prepare_torchvision()
+    from pyiqa.archs.dists_arch import DISTS as Network  # noqa: N811
+
+    _offer_to_torchvision(VGG16.locate())
+    numbers = torch.load(DISTS.locate(), map_location="cpu", weights_only=True)
+    # pyiqa would read the file with weights_only=False; its two tensors are put in by hand instead.
+    with torch.random.fork_rng(devices=[]):
+        network = Network(pretrained=False)
+    network.alpha.data.copy_(numbers["alpha"])
+    network.beta.data.copy_(numbers["beta"])
+    network = network.eval().requires_grad_(False).to(device)
+
+    def score(sr: Tensor, hr: Tensor | None) -> float:
+        return float(network(sr, hr))
+
+    return score
+
+
+def _offer_to_torchvision(file: Path) -> None:
+    """Put a file found elsewhere where torchvision looks, so that it does not fetch it again."""
+    import torch
+
+    wanted = Path(torch.hub.get_dir()) / "checkpoints" / file.name
+    if not wanted.exists():
+        with atomic_path(wanted) as temporary:
+            shutil.copyfile(file, temporary)
+
+
+METRIC = Metric(
+    name="dists",
+    title="DISTS",
+    kind="FR",
+    higher_is_better=False,
+    decimals=4,
+    order=7,
+    build=build,
+    source="Ding et al. 2020",
+    weights=(VGG16, DISTS),
+    min_side=32,
+)

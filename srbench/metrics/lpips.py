@@ -1,0 +1,37 @@
+"""LPIPS, by the lpips package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from srbench.metrics.base import Metric, Scorer, require
+from srbench.metrics.lpips_net import BACKBONES, load_lpips
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def build(params: Mapping[str, str], device: str) -> Scorer:
+    """Learned perceptual distance, AlexNet backbone, v0.1 heads; 0 for equal images."""
+    require(params, "lpips", net=("alex",), version=("0.1",))
+    network = load_lpips("alex", BACKBONES["alex"].locate()).to(device)
+
+    def score(sr: Tensor, hr: Tensor | None) -> float:
+        return float(network(sr, hr, normalize=True))
+
+    return score
+
+
+METRIC = Metric(
+    name="lpips",
+    title="LPIPS",
+    kind="FR",
+    higher_is_better=False,
+    decimals=4,
+    order=3,
+    build=build,
+    source="Zhang et al. 2018, https://github.com/richzhang/PerceptualSimilarity",
+    weights=(BACKBONES["alex"],),
+    min_side=32,
+)

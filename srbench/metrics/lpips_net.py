@@ -1,0 +1,114 @@
+"""LPIPS networks: heads from the lpips package, backbones from torchvision's files, every number checked.
+
+The lpips package loads its heads with ``strict=False`` and lets torchvision fetch the backbone; a missing
+key would pass in silence. Here the backbone is loaded from a file, whole or features only, and its numbers
+are compared with the digest of the published ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srbench.errors import BadInput
+from srbench.metrics.weights import Source, Weight
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+BACKBONES = {
+    "alex": Weight(
+        "AlexNet (ImageNet, torchvision)",
+        (
+            Source(
+                "alexnet-owt-7be5be79.pth",
+                "7be5be79",
+                "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+            ),
+            Source(
+                "alexnet_features.pth",
+                "e7811f103c38dc40d3c27045f43ff813616076608a4dfa7af0b169dcdb13fa52",
+            ),
+        ),
+    ),
+    "squeeze": Weight(
+        "SqueezeNet 1.1 (ImageNet, torchvision)",
+        (
+            Source(
+                "squeezenet1_1-b8a52dc0.pth",
+                "b8a52dc0",
+                "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+            ),
+            Source(
+                "squeezenet1_1_features.pth",
+                "76122fbf1628b08b627e9f44a595fdaeff548de027ecaccc2a37a4b32e47b0ca",
+            ),
+        ),
+    ),
+}
+
+# sha256 over the sorted "features.*" entries of torchvision's files: key, then little-endian float32 bytes.
+FEATURES_SHA256 = {
+    "alex": "44534cd66e37ce9a6258bb5e845ef8cd47c33aa68024441c7e616d63c0c1c41a",
+    "squeeze": "9a3cd24c3da63ec76ec50dabac44e862029b5c84992e5ddd582be22d0f9ef388",
+}
+
+
+def load_lpips(net: str, file: Path) -> nn.Module:
+    """LPIPS v0.1 with the given backbone, in eval mode, frozen, on the CPU.
+
+    Args:
+        net: "alex" or "squeeze".
+        file: a torchvision checkpoint of that backbone, whole or with its ``features.*`` alone.
+
+    Returns:
+        A module mapping two (N,3,H,W) batches in [-1,1] to (N,1,1,1) distances.
+
+    Raises:
+        BadInput: the file is not torchvision's ImageNet network, or the heads do not fit.
+    """
+    import torch
+
+    from srbench.compat import prepare_torchvision
+
+    prepare_torchvision()
+    import lpips
+
+    features = _features(net, file)
+    # The package initialises a random backbone first; the caller's random state must not notice.
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        # torchvision speaks to the lpips package about retired arguments; a user can do nothing about it.
+        warnings.simplefilter("ignore", UserWarning)
+        model: nn.Module = lpips.LPIPS(net=net, version="0.1", pnet_rand=True, verbose=False)
+    backbone = model.get_submodule("net")
+    slots = {f"features.{k.split('.', 1)[1]}": k for k in backbone.state_dict()}
+    if set(slots) != set(features):
+        raise BadInput(f"the lpips package's {net} backbone has other layers than {file}: update lpips")
+    backbone.load_state_dict({slots[key]: value for key, value in features.items()}, strict=True)
+    _check_heads(model, Path(lpips.__file__).parent / "weights" / "v0.1" / f"{net}.pth")
+    return model.eval().requires_grad_(False)
+
+
+def _features(net: str, file: Path) -> dict[str, Tensor]:
+    import torch
+
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    features = {key: value for key, value in state.items() if key.startswith("features.")}
+    digest = hashlib.sha256()
+    for key in sorted(features):
+        digest.update(key.encode())
+        digest.update(features[key].contiguous().numpy().astype("<f4").tobytes())
+    if digest.hexdigest() != FEATURES_SHA256[net]:
+        raise BadInput(f"{file} does not hold torchvision's ImageNet {net} features: LPIPS would be wrong")
+    return features
+
+
+def _check_heads(model: nn.Module, file: Path) -> None:
+    import torch
+
+    heads = torch.load(file, map_location="cpu", weights_only=True)
+    loaded = {k: v for k, v in model.state_dict().items() if k.startswith("lin") and not k.startswith("lins")}
+    if set(heads) != set(loaded) or any(not torch.equal(heads[k], loaded[k]) for k in heads):
+        raise BadInput("the lpips package's v0.1 heads did not load completely: reinstall lpips")

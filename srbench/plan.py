@@ -1,0 +1,94 @@
+"""The plan: every cell (model x data set x attack x protocol) an evaluation consists of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from srbench.errors import BadInput
+
+if TYPE_CHECKING:
+    from srbench.attacks import AttackSpec
+    from srbench.datasets.base import DataSet
+    from srbench.protocols.schema import Protocol
+    from srbench.zoo import ModelRef
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one data set under one attack, measured by one protocol.
+
+    Attributes:
+        images: ids to measure, in the order they are measured and stored.
+        precision: "fp32" or "bf16".
+        tile: LR tile side in pixels, or None for whole images.
+    """
+
+    model: ModelRef
+    dataset: DataSet
+    attack: AttackSpec
+    protocol: Protocol
+    precision: str
+    tile: int | None
+    images: tuple[str, ...]
+
+    @property
+    def path(self) -> PurePosixPath:
+        """Where its records live in a store: the path is the identity of the cell."""
+        identity = {
+            "model": [self.model.name, self.model.weights_sha256],
+            "dataset": [self.dataset.name, self.dataset.content_hash],
+            "attack": [self.attack.name, self.attack.hash],
+            "protocol": [self.protocol.name, self.protocol.hash],
+            "precision": self.precision,
+            "tile": self.tile,
+        }
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+        folders = (_slug(n) for n in (self.protocol.name, self.dataset.name, self.attack.name))
+        return PurePosixPath(*folders, f"{_slug(self.model.name)}-{digest}.jsonl")
+
+    def __str__(self) -> str:
+        return f"{self.model.name} on {self.dataset.name}" + (
+            f" under {self.attack.name}" if self.attack.hash else ""
+        )
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "unnamed"
+
+
+def make_plan(
+    models: Sequence[ModelRef],
+    datasets: Sequence[DataSet],
+    attacks: Sequence[AttackSpec],
+    protocol: Protocol,
+    *,
+    precision: str = "fp32",
+    tile: int | None = None,
+    limit: int | None = None,
+) -> list[Cell]:
+    """All cells, model by model so that each model is loaded once.
+
+    Args:
+        limit: measure only the first so many images of each set (ids in sorted order).
+
+    Raises:
+        BadInput: nothing to do, or two models or data sets share a name but not a content.
+    """
+    for kind, things in (("model", models), ("data set", datasets)):
+        if not things:
+            raise BadInput(f"no {kind} to evaluate: name at least one")
+        seen = [thing.name for thing in things]
+        if twice := {name for name in seen if seen.count(name) > 1}:
+            raise BadInput(f"two different {kind}s are called {', '.join(sorted(twice))}: rename one")
+    return [
+        Cell(model, dataset, attack, protocol, precision, tile, tuple(dataset.ids[:limit]))
+        for model in models
+        for dataset in datasets
+        for attack in attacks
+    ]

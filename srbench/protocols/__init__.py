@@ -1,0 +1,36 @@
+"""Protocols: how each metric is computed. Named, frozen and hashed; one TOML file each.
+
+Two records belong into one table only if their protocol hashes agree.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from srbench.errors import unknown
+
+if TYPE_CHECKING:
+    from srbench.protocols.schema import Protocol
+
+
+def names() -> list[str]:
+    """The names of all protocols."""
+    files = resources.files(__name__).iterdir()
+    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+
+
+@functools.cache
+def protocol(name: str) -> Protocol:
+    """The protocol called ``name``.
+
+    Raises:
+        BadInput: no such protocol; the nearest names are listed.
+    """
+    from srbench.protocols.schema import Protocol
+    from srbench.toml import read_toml
+
+    if name not in names():
+        raise unknown("protocol", name, names(), "srbench evaluate --help")
+    return Protocol.model_validate(read_toml(resources.files(__name__) / f"{name}.toml"))

@@ -1,0 +1,58 @@
+"""The schema of a protocol, and its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class MetricSettings(BaseModel):
+    """How one metric sees an image; see :meth:`srbench.metrics.base.Views.get`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rounded: bool
+    crop: int = Field(default=0, ge=0)
+    space: Literal["rgb", "y", "gray"] = "rgb"
+    params: dict[str, str] = {}
+
+
+class Protocol(BaseModel):
+    """A named way to measure.
+
+    Attributes:
+        name, title, source: what it is called and where it comes from.
+        scale: the upscaling factor it is for.
+        default: metrics computed unless others are asked for.
+        rank: metrics that order a table of paired sets; the first one measured everywhere is taken.
+        rank_no_reference: the same for sets without ground truth.
+        metrics: settings of every metric that may be computed under it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str
+    source: str
+    scale: Literal[4]
+    default: tuple[str, ...]
+    rank: tuple[str, ...]
+    rank_no_reference: tuple[str, ...]
+    metrics: dict[str, MetricSettings]
+
+    @model_validator(mode="after")
+    def _names_are_settled(self) -> Protocol:
+        for name in (*self.default, *self.rank, *self.rank_no_reference):
+            if name not in self.metrics:
+                raise ValueError(f"metric {name} is used but has no settings")
+        return self
+
+    @cached_property
+    def hash(self) -> str:
+        """sha256 over everything that can move a number: name, scale and metric settings."""
+        content = self.model_dump(mode="json", include={"name", "scale", "metrics"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

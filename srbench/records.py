@@ -1,0 +1,58 @@
+"""One record per image: what was measured, and everything that could have moved it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+
+
+class Record(BaseModel):
+    """The measurement of one image by one model.
+
+    Attributes:
+        model, model_title, training_domain: who, and which degradation it was trained for.
+        weights_sha256: sha256 of the weight file; empty for a model without weights.
+        dataset, dataset_domain, dataset_kind, dataset_hash, dataset_images: the set, which degradation
+            it shows, "paired" or "no-reference", the hash of its content and its number of images.
+        image: id of the image within the set.
+        attack, attack_hash: what was done to the LR image; "none" and empty for the clean input.
+        protocol, protocol_hash: how the metrics were computed.
+        metrics: value by metric; null where the metric is undefined for this image, and then ``notes``
+            says why. A metric that was not computed is absent.
+        lr_size, sr_size: height and width in pixels.
+        precision, tile: "fp32" or "bf16"; LR tile side in pixels or null for the whole image at once.
+        device: where the model ran.
+        seconds: wall time of the model's forward pass.
+        created: when, UTC, ISO 8601.
+        versions, commit: library versions, and srbench's git commit where it runs from a checkout.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    model: str
+    model_title: str
+    training_domain: str
+    weights_sha256: str
+    dataset: str
+    dataset_domain: str
+    dataset_kind: str
+    dataset_hash: str
+    dataset_images: int
+    image: str
+    attack: str
+    attack_hash: str
+    protocol: str
+    protocol_hash: str
+    metrics: dict[str, float | None]
+    notes: dict[str, str]
+    lr_size: tuple[int, int]
+    sr_size: tuple[int, int]
+    precision: str
+    tile: int | None
+    device: str
+    seconds: float
+    created: str
+    versions: dict[str, str]
+    commit: str | None

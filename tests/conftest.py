@@ -1,0 +1,51 @@
+"""Fixtures every test shares: a private home, no network, few threads, and the optional real assets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh SRBENCH_HOME per test; the user's own files, weights and network are never touched."""
+    from srbench import home
+
+    path = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("SRBENCH_HOME", str(path))
+    monkeypatch.setenv("SRBENCH_OFFLINE", "1")
+    monkeypatch.delenv("SRBENCH_WEIGHTS", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(path / "torch"))
+    home.forget_weight_files()
+    return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_a_worker() -> Iterator[None]:
+    """Under pytest-xdist the workers share the cores; let torch not multiply them."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        import torch
+
+        torch.set_num_threads(1)
+    yield
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The directory of real assets beside the checkout; tests that ask for it skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the real assets are not here ({SHARED.name}/ beside the checkout)")
+    return SHARED
+
+
+@pytest.fixture
+def shared_weights(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """SRBENCH_WEIGHTS names the real assets: trained networks and metric weights."""
+    monkeypatch.setenv("SRBENCH_WEIGHTS", str(shared / "assets"))
+    return shared / "assets"

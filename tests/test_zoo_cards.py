@@ -1,0 +1,155 @@
+"""Cards: every one in zoo/cards/ is checked by being there, and a malformed one is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from srbench import zoo
+from srbench.errors import BadInput
+from srbench.zoo import catalog
+from srbench.zoo.card import DOMAINS, Card, Source
+
+CARDS = Path(__file__).resolve().parents[1] / "zoo" / "cards"
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_card_is_complete(name: str) -> None:
+    card = zoo.card(name)
+    raw = tomllib.loads((CARDS / f"{name}.toml").read_text(encoding="utf-8"))
+    assert raw["name"] == card.name == name
+    assert card.title.strip() and card.licence.strip() and card.citation.strip() and card.notes.strip()
+    assert card.domain in DOMAINS and card.domain != "unknown"
+    assert card.scale == 4
+    assert card.architecture["family"]
+    assert isinstance(card.architecture["parameters"], int)
+    # What needs no weights says what makes it; everything else says where its weights are.
+    assert bool(card.sources) != ("factory" in card.architecture)
+    assert not (card.redistributable and "none" in card.licence)
+
+
+def test_every_toml_is_a_card() -> None:
+    assert sorted(zoo.names()) == sorted(p.stem for p in CARDS.glob("*.toml"))
+
+
+def test_order_is_that_of_a_leaderboard() -> None:
+    names = zoo.names()
+    assert names[:2] == ["bicubic", "esrgan"]
+    assert names.index("impressionism-ntire") + 2 == names.index("impressionism-dped")
+    assert names[-2:] == ["realesrgan-general", "realesrgan-general-wdn"]
+
+
+def test_the_paper_s_models_are_there_with_their_domains() -> None:
+    domains = {name: zoo.card(name).domain for name in zoo.names()}
+    assert domains["rsr"] == "adversarial" and domains["esrgan"] == "clean"
+    for method in ("impressionism", "esrgan-fs"):
+        for domain in ("ntire", "aim", "dped"):
+            assert domains[f"{method}-{domain}"] == domain
+
+
+def test_published_hashes() -> None:
+    assert zoo.card("esrgan").sources[0].sha256 == "ff704c30"
+    assert zoo.card("esrgan").sources[0].filename.endswith("-ff704c30.pth")
+    dped = zoo.card("impressionism-dped").sources[0]
+    assert dped.exact and dped.bytes == 66_923_471
+    assert not zoo.card("esrgan").sources[0].exact
+    assert not zoo.card("rsr").redistributable
+
+
+def test_unknown_model_names_the_nearest() -> None:
+    with pytest.raises(BadInput, match=r"unknown model 'esrgn': did you mean esrgan"):
+        zoo.card("esrgn")
+
+
+GOOD: dict[str, Any] = {
+    "name": "x",
+    "title": "X",
+    "domain": "clean",
+    "architecture": {"family": "f"},
+    "licence": "MIT",
+    "citation": "c",
+    "redistributable": True,
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"domain": "sunny"},
+        {"value_range": 128.0},
+        {"licence": None},
+        {"homepage": "ftp://example.org/x"},
+        {"surprise": 1},
+        {"scale": 0},
+    ],
+    ids=str,
+)
+def test_malformed_card_is_refused(change: dict[str, Any]) -> None:
+    Card.model_validate(GOOD)
+    with pytest.raises(ValidationError):
+        Card.model_validate(GOOD | change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sha256": "ff704c3"},
+        {"sha256": "FF704C30"},
+        {"sha256": "0" * 65},
+        {"filename": "a/b.pth"},
+        {"url": "example.org/b.pth"},
+        {"url": None},
+        {"drive": "x y", "url": None},
+        {"bytes": 0},
+    ],
+    ids=str,
+)
+def test_malformed_source_is_refused(change: dict[str, Any]) -> None:
+    good = {"url": "https://example.org/b.pth", "filename": "b.pth", "sha256": "ff704c30", "bytes": 3}
+    Source.model_validate(good)
+    with pytest.raises(ValidationError):
+        Source.model_validate(good | change)
+
+
+def test_a_card_under_another_file_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other.toml").write_text((CARDS / "esrgan.toml").read_text())
+    monkeypatch.setattr(catalog.resources, "files", lambda package: tmp_path)
+    with pytest.raises(ValueError, match=r"other\.toml holds the card of 'esrgan'"):
+        catalog.shipped.__wrapped__()
+    (tmp_path / "other.toml").write_text("name = ")
+    with pytest.raises(ValueError, match=r"other\.toml"):
+        catalog.shipped.__wrapped__()
+
+
+def test_import_costs_nothing_and_card_stays_a_function() -> None:
+    code = (
+        "import sys, srbench.zoo as zoo\n"
+        "heavy = {'torch', 'pydantic', 'spandrel', 'PIL', 'pandas'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "from srbench.zoo.card import Card\n"
+        "import srbench.zoo.card, srbench.zoo.model\n"
+        "assert isinstance(zoo.card('bicubic'), Card)\n"
+        "assert 'resolve' in dir(zoo)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_listing_needs_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from srbench import zoo\n"
+        "assert len(zoo.missing()) == len(zoo.names()) - 1\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_unknown_attribute() -> None:
+    with pytest.raises(AttributeError, match="nothing_here"):
+        zoo.nothing_here  # noqa: B018

@@ -1,0 +1,41 @@
+"""Bicubic upscaling as MATLAB's imresize does it: the reference row of every table."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+# The four-tap kernel and the margin pyiqa adds reach three pixels over the edge; the extension has to
+# be at least that wide for the edge of a tiny image to come out as MATLAB mirrors it.
+_REACH = 4
+
+
+class Bicubic(nn.Module):
+    """x4 bicubic upscaling, a = -0.5, edges mirrored with the edge pixel repeated.
+
+    The arithmetic is ``pyiqa.matlab_utils.imresize``, which equals MATLAB's imresize to float
+    rounding. Differentiable; no parameters; not clamped (the kernel overshoots).
+
+    Shape: (N, 3, H, W) -> (N, 3, 4H, 4W), for any H and W from 1 up.
+    """
+
+    def forward(self, lr: Tensor) -> Tensor:
+        from srbench.compat import prepare_torchvision
+
+        prepare_torchvision()
+        from pyiqa.matlab_utils import imresize
+
+        height, width = lr.shape[-2:]
+        if min(height, width) >= _REACH:
+            return torch.as_tensor(imresize(lr, scale=4))
+        # imresize cannot mirror further than the image is large, MATLAB can: mirror here, then crop.
+        rows, columns = _mirrored(height, lr.device), _mirrored(width, lr.device)
+        wide = torch.as_tensor(imresize(lr[..., rows, :][..., columns], scale=4))
+        edge = 4 * _REACH
+        return wide[..., edge : edge + 4 * height, edge : edge + 4 * width]
+
+
+def _mirrored(size: int, device: torch.device) -> Tensor:
+    """Indices of a line of ``size`` pixels extended by ``_REACH`` on both sides: … b a | a b … | …"""
+    position = torch.arange(-_REACH, size + _REACH, device=device).remainder(2 * size)
+    return torch.minimum(position, 2 * size - 1 - position)

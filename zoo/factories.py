@@ -1,0 +1,131 @@
+"""Networks made by Python code: a user's ``module.path:factory`` or a registered callable."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import reduce
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from srbench.errors import BadInput
+from srbench.zoo.loading import SCALE
+
+# 8 x 8 is cheap; networks with attention windows or several downsamplings may ask for more.
+_PROBE_SIZES = (8, 16)
+
+
+def import_factory(spec: str) -> Callable[[], Any]:
+    """The callable that ``module.path:name`` names; the current directory is importable.
+
+    Raises:
+        BadInput: the module cannot be imported or has no such callable.
+    """
+    module_name, _, attribute = spec.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` does, and for good: the factory may import later on
+    try:
+        with _own_random_numbers():
+            found = reduce(getattr, attribute.split("."), import_module(module_name))
+    except AttributeError as error:
+        raise BadInput(f"{spec}: {module_name} has no '{attribute}' ({_brief(error)})") from error
+    except Exception as error:
+        # Whatever a user's module does wrong while it is imported is theirs to read in one line.
+        raise BadInput(f"{spec}: {module_name} cannot be imported ({_brief(error)})") from error
+    if isinstance(found, nn.Module):
+        return lambda: found
+    if not callable(found):
+        raise BadInput(f"{spec} is {type(found).__name__}, not a function that returns an nn.Module")
+    return found
+
+
+@contextmanager
+def _own_random_numbers() -> Iterator[None]:
+    """Seed torch's CPU generator, and afterwards put it back where the user had it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        yield
+
+
+def build(spec: str, factory: Callable[[], Any]) -> nn.Module:
+    """Call a factory; the network is a copy of its own, so that freezing it changes nobody else's.
+
+    A network with random weights is the same every time: torch's CPU generator is seeded for the call.
+
+    Args:
+        spec: what to call the factory in messages.
+
+    Raises:
+        BadInput: the factory fails, or does not return an nn.Module.
+    """
+    with _own_random_numbers(), torch.no_grad():
+        try:
+            module = factory()
+        except Exception as error:
+            raise BadInput(f"{spec} failed when called without arguments ({_brief(error)})") from error
+    if not isinstance(module, nn.Module):
+        raise BadInput(f"{spec} returned {type(module).__name__}, not an nn.Module")
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:
+        raise BadInput(
+            f"{spec}: the network cannot be copied ({_brief(error)}): build it anew in each call"
+        ) from error
+
+
+def probe(spec: str, forward: Callable[[Tensor], Any], scale: int = SCALE) -> None:
+    """Run a small gray image through a network and look at what comes out.
+
+    Raises:
+        BadInput: the network fails on 8 x 8 and on 16 x 16, gives another shape than
+            (1, 3, scale * H, scale * W), or values that are not finite.
+    """
+    failure: Exception | None = None
+    for size in _PROBE_SIZES:
+        lr = torch.full((1, 3, size, size), 0.5)
+        try:
+            with torch.no_grad():
+                sr = forward(lr)
+        except Exception as error:
+            failure = failure or error
+            continue
+        expected = (1, 3, scale * size, scale * size)
+        if not isinstance(sr, Tensor):
+            raise BadInput(
+                f"{spec} returned {type(sr).__name__} for an LR of {tuple(lr.shape)}, not a tensor"
+            )
+        if tuple(sr.shape) != expected:
+            raise BadInput(
+                f"{spec} turned an LR of {tuple(lr.shape)} into {tuple(sr.shape)}, expected {expected}"
+            )
+        if not bool(torch.isfinite(sr).all()):
+            raise BadInput(f"{spec} gave values that are not finite for a gray image")
+        return
+    assert failure is not None
+    raise BadInput(f"{spec} failed on a (1, 3, 8, 8) LR ({_brief(failure)})") from failure
+
+
+def state_sha256(module: nn.Module) -> str:
+    """The sha256 of a network's state dict: key, dtype, shape and bytes of each tensor, sorted by key."""
+    digest = hashlib.sha256()
+    for key, value in sorted(module.state_dict().items()):
+        if not isinstance(value, Tensor):
+            digest.update(f"{key} {value!r}\n".encode())
+            continue
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\n".encode())
+        flat = value.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _brief(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__

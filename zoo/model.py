@@ -1,0 +1,109 @@
+"""The one interface behind which every network stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srbench.errors import BadInput, RunFailed
+from srbench.zoo.schema import Card
+
+if TYPE_CHECKING:
+    from spandrel import SizeRequirements
+
+PRECISIONS = ("fp32", "bf16")
+
+
+class SRModel(nn.Module):
+    """A frozen super-resolution network that takes any image size.
+
+    Shape: LR (N, 3, H, W), RGB in [0, 1] -> SR (N, 3, 4H, 4W), float32, not clamped.
+
+    Differentiable: gradients flow to the input, so attacks work on it; whoever wants none wraps the
+    call in ``torch.inference_mode()``. The parameters are frozen and the network is in eval mode.
+
+    Attributes:
+        name: the model's name in records.
+        scale: 4.
+        card: what is known about it.
+        weights_sha256: identity of the weights; empty where there is nothing to load.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        name: str,
+        card: Card,
+        weights_sha256: str,
+        size: SizeRequirements | None = None,
+        precision: str = "fp32",
+    ) -> None:
+        """Take ``network`` over: it is frozen, put into eval mode and cast in place.
+
+        Args:
+            network: maps (N, 3, H, W) in [0, card.value_range] to (N, 3, 4H, 4W) in the same range.
+            size: input sizes the network accepts (spandrel's), or None for any.
+            precision: ``fp32``, or ``bf16`` to run the network in bfloat16. A network without
+                parameters has nothing to cast and stays in fp32.
+
+        Raises:
+            BadInput: an unknown precision.
+        """
+        super().__init__()
+        if precision not in PRECISIONS:
+            raise BadInput(f"'{precision}' is not a precision: choose {' or '.join(PRECISIONS)}")
+        self.network = network.eval().requires_grad_(False)
+        self.name = name
+        self.card = card
+        self.scale = card.scale
+        self.weights_sha256 = weights_sha256
+        self._size = size
+        self._dtype = torch.float32
+        if precision == "bf16" and any(True for _ in network.parameters()):
+            self._dtype = torch.bfloat16
+            self.network.to(torch.bfloat16)
+
+    def train(self, mode: bool = True) -> SRModel:
+        """Does nothing but keep eval mode: a model under test is never trained."""
+        return super().train(False)
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Super-resolve a batch.
+
+        Raises:
+            ValueError: ``lr`` is not (N, 3, H, W).
+            RunFailed: the network gave anything but an RGB image of ``scale`` times the size.
+        """
+        if lr.ndim != 4 or lr.shape[1] != 3 or 0 in lr.shape:
+            raise ValueError(f"expected LR of shape (N, 3, H, W), got {tuple(lr.shape)}")
+        height, width = lr.shape[-2:]
+        padded = self._pad(lr.float() * self.card.value_range)
+        sr: Any = self.network(padded.to(self._dtype))
+        if isinstance(sr, (tuple, list)):
+            # Some networks return side outputs after the image (spandrel's MM-RealSR does).
+            sr = sr[0]
+        n, _, rows, columns = padded.shape
+        if tuple(sr.shape) != (n, 3, rows * self.scale, columns * self.scale):
+            raise RunFailed(
+                f"{self.name} turned an LR of {columns} x {rows} into {tuple(sr.shape)}: "
+                f"not {self.scale} times as large in RGB"
+            )
+        # Metrics and savers downstream view the result as rows of pixels, whatever layout was fast here.
+        out: Tensor = sr[..., : height * self.scale, : width * self.scale].float().contiguous()
+        return out / self.card.value_range if self.card.value_range != 1 else out
+
+    def _pad(self, lr: Tensor) -> Tensor:
+        """Grow the right and lower edge to a size the network accepts, mirroring as far as that goes."""
+        if self._size is None:
+            return lr
+        height, width = lr.shape[-2:]
+        more_w, more_h = self._size.get_padding(width, height)
+        if not (more_w or more_h):
+            return lr
+        mirror_w, mirror_h = min(more_w, width - 1), min(more_h, height - 1)
+        lr = F.pad(lr, (0, mirror_w, 0, mirror_h), mode="reflect")
+        return F.pad(lr, (0, more_w - mirror_w, 0, more_h - mirror_h), mode="replicate")

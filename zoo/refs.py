@@ -1,0 +1,235 @@
+"""From what the user wrote to models that can be loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srbench.errors import BadInput, unknown
+from srbench.home import sha256_file
+from srbench.zoo import catalog
+from srbench.zoo.schema import Card
+from srbench.zoo.weights import SUFFIXES, Status, status
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from srbench.zoo.loading import Network
+    from srbench.zoo.model import SRModel
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model that is there to be loaded.
+
+    Attributes:
+        name: its name in records and tables.
+        card: what is known about it.
+        weights_sha256: of the published weight file; for Python factories of the state dict; "" where
+            there is nothing to load.
+    """
+
+    name: str
+    card: Card = field(hash=False)
+    weights_sha256: str
+    _open: Callable[[], Network] = field(repr=False, compare=False)
+
+    def load(self, device: str = "cpu", precision: str = "fp32") -> SRModel:
+        """The model, ready to run.
+
+        Args:
+            device: a torch device.
+            precision: ``fp32``, or ``bf16`` to run the network in bfloat16.
+
+        Raises:
+            BadInput: an unknown precision, one the architecture cannot run in, a device that is not
+                there, or weights that changed since :func:`resolve`.
+        """
+        from srbench.zoo.model import SRModel
+
+        network = self._open()
+        if precision == "bf16" and not network.bf16:
+            raise BadInput(f"{self.name} ({network.family}) does not run in bf16: use --precision fp32")
+        model = SRModel(
+            network.module,
+            name=self.name,
+            card=self.card,
+            weights_sha256=self.weights_sha256,
+            size=network.size,
+            precision=precision,
+        )
+        try:
+            return model.to(device)
+        except (RuntimeError, AssertionError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise BadInput(f"{self.name} cannot be put on device '{device}' ({reason})") from error
+
+
+def resolve(specs: Sequence[str]) -> list[ModelRef]:
+    """The models a list of specifications names, in order and each once.
+
+    Args:
+        specs: ``all`` (every installed model), names, wildcards over names (``esrgan*``, matching
+            what is installed), paths of .pth, .pt, .ckpt or .safetensors checkpoints, and
+            ``module.path:factory``.
+
+    Raises:
+        BadInput: an unknown name, a named model that is not installed (with the command that installs
+            it), a wildcard that matches nothing installed, a file or factory that cannot be used, or two
+            different models that would go by one name.
+    """
+    found: dict[str, ModelRef] = {}
+    for spec in specs:
+        for ref in _resolve_one(spec):
+            known = found.setdefault(ref.name, ref)
+            if known.weights_sha256 != ref.weights_sha256:
+                raise BadInput(f"two different models would be called '{ref.name}': rename one of the files")
+    return list(found.values())
+
+
+def _resolve_one(spec: str) -> Iterator[ModelRef]:
+    known = catalog.names()
+    if spec == "all":
+        yield from _installed(known)
+    elif spec in known:
+        yield _named(spec, status(spec))
+    elif Path(spec).suffix.lower() in SUFFIXES:
+        yield _checkpoint(Path(spec).expanduser())
+    elif any(c in spec for c in "*?["):
+        yield from _matching(spec, known)
+    elif ":" in spec:
+        yield _factory(spec)
+    elif Path(spec).is_file():
+        raise BadInput(f"{spec} is no checkpoint by its name: srbench reads {', '.join(SUFFIXES)}")
+    else:
+        raise unknown("model", spec, known, "srbench models")
+
+
+def _installed(names: Iterable[str]) -> Iterator[ModelRef]:
+    for name in names:
+        state = status(name)
+        if state.installed:
+            yield _named(name, state)
+
+
+def _matching(pattern: str, known: list[str]) -> list[ModelRef]:
+    matched = [name for name in known if fnmatchcase(name.lower(), pattern.lower())]
+    if not matched:
+        raise unknown("model", pattern, known, "srbench models")
+    refs = list(_installed(matched))
+    if not refs:
+        raise BadInput(f"no model that matches '{pattern}' is installed: {status(matched[0]).how}")
+    return refs
+
+
+def _named(name: str, state: Status) -> ModelRef:
+    card = catalog.find(name)
+    if factory := catalog.registered(name):
+        return _from_factory(name, name, card, factory)
+    if not state.installed:
+        raise BadInput(f"{name} is not installed: {state.how}")
+    if not card.sources:
+        return ModelRef(name, card, "", partial(_open_builtin, name))
+    assert state.path is not None and state.sha256 is not None
+    if not state.verified:
+        # Nothing vouches for this file but its name: find out now, not after other models have run.
+        from srbench.zoo.loading import load_network
+
+        load_network(state.path, card)
+    return ModelRef(name, card, state.sha256, partial(_open_card, name, state.path, state.sha256))
+
+
+def _open_builtin(name: str) -> Network:
+    from srbench.zoo.factories import build, import_factory
+
+    spec = str(catalog.find(name).architecture["factory"])
+    return _network(build(spec, import_factory(spec)), name)
+
+
+def _open_card(name: str, path: Path, sha256: str) -> Network:
+    from srbench.zoo.installed import check_intact, installed_path, read_record
+    from srbench.zoo.loading import load_network
+
+    record = read_record(name)
+    if record and path == installed_path(name):
+        check_intact(name, record)
+        digest = record.source_sha256
+    else:
+        digest = sha256_file(path) if path.is_file() else ""
+    if digest != sha256:
+        raise BadInput(f"{path} was changed or removed since the run began: run the command again")
+    return load_network(path, catalog.find(name))
+
+
+def _checkpoint(path: Path) -> ModelRef:
+    from srbench.zoo.factories import probe
+    from srbench.zoo.loading import load_network
+    from srbench.zoo.model import SRModel
+
+    network = load_network(path)
+    sha256 = sha256_file(path)
+    card = Card(
+        name=path.stem,
+        title=path.stem,
+        domain="unknown",
+        architecture={"family": network.family, "parameters": network.parameters},
+        licence="",
+        citation="",
+        redistributable=False,
+        notes=f"a checkpoint of the user's: {path.name}",
+    )
+    model = SRModel(network.module, name=card.name, card=card, weights_sha256=sha256, size=network.size)
+    probe(str(path), model)
+    return ModelRef(card.name, card, sha256, partial(_open_checkpoint, path, sha256))
+
+
+def _open_checkpoint(path: Path, sha256: str) -> Network:
+    from srbench.zoo.loading import load_network
+
+    if not path.is_file() or sha256_file(path) != sha256:
+        raise BadInput(f"{path} was changed or removed since the run began: run the command again")
+    return load_network(path)
+
+
+def _factory(spec: str) -> ModelRef:
+    from srbench.zoo.factories import import_factory
+
+    card = Card(
+        name=spec,
+        title=spec,
+        domain="unknown",
+        architecture={"family": "python"},
+        licence="",
+        citation="",
+        redistributable=False,
+        notes="a network made by the user's own code",
+    )
+    return _from_factory(spec, spec, card, import_factory(spec))
+
+
+def _from_factory(name: str, spec: str, card: Card, factory: Callable[[], nn.Module]) -> ModelRef:
+    from srbench.zoo.factories import build, probe, state_sha256
+
+    module = build(spec, factory).eval()
+    probe(spec, module)
+    sha256 = state_sha256(module)
+    return ModelRef(name, card, sha256, partial(_open_factory, name, factory, sha256))
+
+
+def _open_factory(name: str, factory: Callable[[], nn.Module], sha256: str) -> Network:
+    from srbench.zoo.factories import build, state_sha256
+
+    module = build(name, factory)
+    if state_sha256(module) != sha256:
+        raise BadInput(f"{name} gives other weights each time it is called: load or seed them in the factory")
+    return _network(module, name)
+
+
+def _network(module: nn.Module, family: str) -> Network:
+    from srbench.zoo.loading import Network
+
+    return Network(module, family, sum(p.numel() for p in module.parameters()))

@@ -1,0 +1,91 @@
+"""Where the weights of a card are, and how to get them if they are nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from srbench.home import sha256_file, weight_files
+from srbench.zoo import catalog
+from srbench.zoo.installed import installed_path, read_record
+from srbench.zoo.schema import Card, Source
+
+SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
+"""Endings of a checkpoint a user may name. Weights of a card may also be a ``.tar``."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether a model can be run here.
+
+    Attributes:
+        installed: it can.
+        path: its weight file; None where there is none to load.
+        sha256: of the published weight file, even where a converted copy is what gets loaded; None if
+            missing or if there is nothing to load.
+        verified: the file is a published one by its sha256; False where none is published.
+        how: one line that installs it, for a shell; "" if installed.
+    """
+
+    installed: bool
+    path: Path | None = None
+    sha256: str | None = None
+    how: str = ""
+    verified: bool = False
+
+
+def status(name: str) -> Status:
+    """Whether the model ``name`` is installed, and where.
+
+    Weights are looked for (1) where ``srbench models install`` puts them, (2) below the weight
+    directories by sha256, (3) there by published file name, which counts only if the published sha256
+    digits match or none are published.
+
+    Raises:
+        BadInput: no model has this name, or ``SRBENCH_WEIGHTS`` names something that is no directory.
+    """
+    card = catalog.find(name)
+    if not card.sources:
+        return Status(True, verified=True)
+    record = read_record(name)
+    if record:
+        return Status(True, installed_path(name), record.source_sha256, verified=record.verified)
+    files = [f for f in weight_files() if f.suffix.lower() in (*SUFFIXES, ".tar") and _size(f) is not None]
+    for source in card.sources:
+        if source.exact and (path := _by_content(source, files)):
+            return Status(True, path, source.sha256, verified=True)
+    refused: list[str] = []
+    for source in card.sources:
+        for path in files:
+            if path.name != source.filename:
+                continue
+            digest = sha256_file(path)
+            if source.sha256 is None or digest.startswith(source.sha256):
+                return Status(True, path, digest, verified=source.sha256 is not None)
+            refused.append(f"{path} was ignored: its sha256 is {digest[:16]}…, not {source.sha256[:16]}…")
+    return Status(False, how=_how(card, refused))
+
+
+def missing() -> list[tuple[Card, Status]]:
+    """The models that have a card but no weights here, each with how to install it."""
+    pairs = [(catalog.find(name), status(name)) for name in catalog.names()]
+    return [(card, state) for card, state in pairs if not state.installed]
+
+
+def _by_content(source: Source, files: list[Path]) -> Path | None:
+    sized = [f for f in files if source.bytes is None or _size(f) == source.bytes]
+    return next((f for f in sized if sha256_file(f) == source.sha256), None)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:  # removed since the directory was listed, or a dangling link
+        return None
+
+
+def _how(card: Card, refused: list[str]) -> str:
+    source = card.sources[0]
+    # Everything after # is for the reader: the line can be pasted into a shell as it stands.
+    notes = "; ".join([f"download {source.address}", *refused])
+    return f"srbench models install {card.name} --from {source.filename}  # {notes}"
