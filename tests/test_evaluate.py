@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -213,8 +212,8 @@ class Broken(nn.Module):
 def test_one_failing_model_does_not_take_the_others_down(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 2, side=24)
     write_pairs(tmp_path / "big", 1, side=32)
-    os.rename(tmp_path / "big/lr/000x4.png", lr / "009x4.png")
-    os.rename(tmp_path / "big/hr/000.png", hr / "009.png")
+    (tmp_path / "big/lr/000x4.png").rename(lr / "009x4.png")
+    (tmp_path / "big/hr/000.png").rename(hr / "009.png")
     zoo.register("broken", Broken)
     try:
         result = evaluate(request(lr, hr, models=("broken", "bicubic")))

@@ -36,7 +36,7 @@ def read(file: Path) -> torch.Tensor:
 
 
 def official(shared: Path) -> dict[str, dict[str, float]]:
-    with open(shared / "assets/iqa/calibration/results_official.csv") as file:
+    with (shared / "assets/iqa/calibration/results_official.csv").open() as file:
         rows = list(csv.DictReader(file))
     return {row["Method"]: {i: float(row[f"{i}.bmp"]) for i in IMAGES} for row in rows}
 

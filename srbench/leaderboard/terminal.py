@@ -31,7 +31,7 @@ def show(console: Console, table: Table) -> None:
 
 
 def _width(console: Console, drawn: RichTable) -> int:
-    return Measurement.get(console, console.options.update(max_width=10_000), drawn).minimum
+    return Measurement.get(console, console.options.update(max_width=10_000), drawn).maximum
 
 
 def _print_whole(console: Console, drawn: RichTable) -> None:

@@ -1,0 +1,44 @@
+"""Data sets: the published ones a user has registered, the built-in mini sets, and any folder.
+
+``names`` and ``manifest`` say what is known, ``add``, ``verify`` and ``status`` what is here, and
+``resolve`` opens what a user asked for. Nothing heavy is imported before one of them is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from srbench.datasets.base import DataSet, LoadedImage
+    from srbench.datasets.manifests import SetManifest, manifest, names
+    from srbench.datasets.registry import SetStatus, add, status, verify
+    from srbench.datasets.selection import resolve
+
+__all__ = [
+    "DataSet",
+    "LoadedImage",
+    "SetManifest",
+    "SetStatus",
+    "add",
+    "manifest",
+    "names",
+    "resolve",
+    "status",
+    "verify",
+]
+
+_HOMES = {
+    "base": ("DataSet", "LoadedImage"),
+    "manifests": ("SetManifest", "manifest", "names"),
+    "registry": ("SetStatus", "add", "status", "verify"),
+    "selection": ("resolve",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, exported in _HOMES.items():
+        if name in exported:
+            from importlib import import_module
+
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -1,0 +1,90 @@
+"""What every data set offers the rest of srbench, wherever its images come from."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCALE = 4
+
+Domain = Literal["clean", "ntire", "aim", "dped", "faces", "unknown"]
+"""The degradation a set's LR images went through; models name the one they were trained for."""
+
+Kind = Literal["paired", "no-reference"]
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """One image, decoded.
+
+    Attributes:
+        id: the image's id within its data set.
+        lr: (H, W, 3) uint8 RGB.
+        hr: (4H, 4W, 3) uint8 RGB, or None in a data set without ground truth.
+    """
+
+    id: str
+    lr: Pixels
+    hr: Pixels | None
+
+
+class DataSet(ABC):
+    """A named, hashed, ordered collection of x4 test images.
+
+    Attributes:
+        name: what records and tables call it.
+        title: the name in full.
+        domain: the degradation of the LR images.
+        kind: "paired" (every image has its HR) or "no-reference".
+        ids: the image ids, sorted; the order in which a run takes them.
+    """
+
+    name: str
+    title: str
+    domain: Domain
+    kind: Kind
+    ids: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def content_hash(self) -> str:
+        """sha256 (64 hex digits) over every id and its content: equal hashes mean equal test images."""
+
+    @abstractmethod
+    def lr_size(self, image_id: str) -> tuple[int, int]:
+        """(H, W) of an LR image, known without decoding it. KeyError for an id not in :attr:`ids`."""
+
+    @abstractmethod
+    def load(self, image_id: str) -> LoadedImage:
+        """Decode one image. KeyError for an id not in :attr:`ids`.
+
+        Raises:
+            RunFailed: the file is gone, or is not the one that was checked when the set was opened.
+        """
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {len(self)} images, {self.kind}>"
+
+
+def hash_content(rows: Iterable[tuple[str, str, str]]) -> str:
+    """The content hash of a data set.
+
+    Args:
+        rows: per image its id, the sha256 of its LR and the sha256 of its HR (empty without one).
+
+    Returns:
+        sha256 over the lines ``id<TAB>lr<TAB>hr<LF>``, sorted, so that no order of listing shows.
+    """
+    lines = sorted("\t".join(row) + "\n" for row in rows)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,135 @@
+"""The degradations of the mini track: deterministic functions of the HR pixels and a generator.
+
+Everything is computed in float64 and rounded half up. The bicubic weights are multiples of 2^-12, so
+bicubic sums are exact whatever order a machine adds them in, and so are the ties.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from srbench.datasets.base import SCALE, Pixels
+
+Image64 = NDArray[np.float64]
+
+NTIRE_STD = 6.65
+"""Standard deviation of the ntire noise before rounding, in levels of 255."""
+NTIRE_MEAN = -1.0
+_NTIRE_NEIGHBOUR_H = 0.04
+_NTIRE_NEIGHBOUR_V = 0.06
+_NTIRE_CHANNEL = 0.04
+
+AIM_BLUR = 3.0
+"""Standard deviation of the aim blur in HR pixels."""
+AIM_READ_STD = 9.0
+"""Noise of black in levels of 255; the variance grows by AIM_SHOT per level of signal."""
+AIM_SHOT = 0.8
+AIM_JPEG_QUALITY = 30
+
+
+def bicubic(hr: Pixels) -> Pixels:
+    """x1/4 as MATLAB's imresize does it to uint8 images, to the bit.
+
+    Cubic (a = -0.5) widened by 4 against aliasing, mirrored borders, columns first, and
+    rounded after each of the two directions. The Python ports in use round once, which gives other
+    values to one sample in ten of Set5; this gives the published LR files.
+
+    Args:
+        hr: (4H, 4W, C) uint8.
+
+    Returns:
+        (H, W, C) uint8.
+    """
+    taps = (np.arange(4 * SCALE) - (4 * SCALE - 1) / 2) / SCALE
+    weights = _cubic(taps) / SCALE
+    return _filter(_filter(hr, weights, axis=0, stride=SCALE), weights, axis=1, stride=SCALE)
+
+
+def clean(hr: Pixels, rng: np.random.Generator) -> Pixels:
+    """The control: bicubic alone; ``rng`` is not used. (4H, 4W, 3) uint8 to (H, W, 3) uint8."""
+    return bicubic(hr)
+
+
+def ntire(hr: Pixels, rng: np.random.Generator) -> Pixels:
+    """Bicubic, then noise as measured on images of NTIRE 2020 track 1. Shapes as :func:`clean`.
+
+    Measured there against the clean bicubic LR: standard deviation 6.5 to 6.8 of 255, mean -1.0,
+    correlation of neighbours 0.03 to 0.10 and of channels 0.04, nearly independent of intensity.
+    Measured on ntire-mini where clipping does not interfere (clean LR from 32 to 223): 6.64, -1.03,
+    0.04 (horizontal) and 0.06 (vertical), 0.03 to 0.04, and 6.60 to 6.69 in every band of 32 levels.
+    """
+    lr = bicubic(hr)
+    return to_uint8(lr + NTIRE_MEAN + NTIRE_STD * _near_white(lr.shape, rng))
+
+
+def aim(hr: Pixels, rng: np.random.Generator) -> Pixels:
+    """Blur, bicubic, sensor noise, JPEG: in the manner of AIM 2019 track 2. Shapes as :func:`clean`.
+
+    That track's own degradation was never published; the constants are chosen so that bicubic
+    upsampling loses what it loses in RSR's Table 2 from NTIRE to AIM (25.51 - 22.35 = 3.16 dB).
+    Measured with Pillow 13.0 on aim-mini: clean-mini 25.29, ntire-mini 24.60, aim-mini 21.46 dB (RGB,
+    4 px cropped, mean over images), a gap of 3.14 dB.
+    """
+    lr = bicubic(blur(hr, AIM_BLUR))
+    noise = np.sqrt(AIM_READ_STD**2 + AIM_SHOT * lr) * rng.standard_normal(lr.shape)
+    return _jpeg(to_uint8(lr + noise), AIM_JPEG_QUALITY)
+
+
+def blur(image: Pixels, std: float) -> Pixels:
+    """Gaussian blur of ``std`` pixels, cut at three of them; mirrored borders. (H, W, C) uint8."""
+    reach = int(np.ceil(3 * std))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / std) ** 2)
+    weights /= weights.sum()
+    return _filter(_filter(image, weights, axis=0), weights, axis=1)
+
+
+def to_uint8(image: Image64) -> Pixels:
+    """Clip to [0, 255] and round half up, as MATLAB's uint8() does."""
+    return np.floor(np.clip(image, 0, 255) + 0.5).astype(np.uint8)
+
+
+def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys' cubic kernel with a = -0.5."""
+    x = np.abs(x)
+    near = 1.5 * x**3 - 2.5 * x**2 + 1
+    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
+
+
+def _filter(image: Pixels, weights: NDArray[np.float64], *, axis: int, stride: int = 1) -> Pixels:
+    """Correlate along one axis with ``weights`` every ``stride`` pixels; borders mirrored."""
+    before = (len(weights) - stride) // 2
+    reach = [(0, 0)] * image.ndim
+    reach[axis] = (before, len(weights) - stride - before)
+    padded = np.pad(image.astype(np.float64), reach, mode="symmetric")
+    windows = sliding_window_view(padded, len(weights), axis=axis)
+    return to_uint8((windows[::stride] if axis == 0 else windows[:, ::stride]) @ weights)
+
+
+def _near_white(shape: tuple[int, ...], rng: np.random.Generator) -> Image64:
+    """Zero-mean noise of unit variance with the slight correlations of :func:`ntire`."""
+    height, width, channels = shape
+    own = rng.standard_normal((height + 2, width + 2, channels))
+    common = rng.standard_normal((height + 2, width + 2, 1))
+    noise = np.sqrt(1 - _NTIRE_CHANNEL) * own + np.sqrt(_NTIRE_CHANNEL) * common
+    # A kernel [a, 1, a] gives neighbours a correlation of 2a / (1 + 2a²): about 2a where a is small.
+    h, v = _NTIRE_NEIGHBOUR_H / 2, _NTIRE_NEIGHBOUR_V / 2
+    noise = noise[:, 1:-1] + h * (noise[:, :-2] + noise[:, 2:])
+    noise = noise[1:-1] + v * (noise[:-2] + noise[2:])
+    return np.asarray(noise / np.sqrt((1 + 2 * h**2) * (1 + 2 * v**2)))
+
+
+def _jpeg(image: Pixels, quality: int) -> Pixels:
+    """Through JPEG with halved chroma and back."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    options: dict[str, Any] = {"quality": quality, "subsampling": "4:2:0"}
+    Image.fromarray(image).save(file, "JPEG", **options)
+    with Image.open(file) as decoded:
+        return np.asarray(decoded.convert("RGB"))

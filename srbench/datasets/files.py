@@ -1,0 +1,141 @@
+"""Data sets that lie in folders: everything about them is checked before the first model runs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from srbench.datasets.base import SCALE, DataSet, Domain, Kind, LoadedImage, Pixels, hash_content
+from srbench.datasets.decode import FileFacts, decode, inspect
+from srbench.datasets.pairs import match_pairs, single_images
+from srbench.errors import BadInput, RunFailed
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """A file that was found sound, and the facts it was found with."""
+
+    path: Path
+    facts: FileFacts
+
+
+@dataclass(frozen=True)
+class CheckedImage:
+    """The files of one image; ``hr`` is None in a set without ground truth."""
+
+    lr: CheckedFile
+    hr: CheckedFile | None
+
+
+class FileSet(DataSet):
+    """A data set of files whose content is known; see :func:`check_pairs` and :func:`check_folder`.
+
+    Args:
+        images: id to checked files.
+        name: see :class:`~srbench.datasets.base.DataSet`, as for title and domain.
+    """
+
+    def __init__(self, images: Mapping[str, CheckedImage], *, name: str, title: str, domain: Domain) -> None:
+        self._images = dict(images)
+        self.name, self.title, self.domain = name, title, domain
+        self.ids = tuple(sorted(self._images))
+        self.kind: Kind = "paired" if all(image.hr for image in self._images.values()) else "no-reference"
+        self._content_hash = content_hash(self._images)
+
+    @property
+    def content_hash(self) -> str:
+        return self._content_hash
+
+    def lr_size(self, image_id: str) -> tuple[int, int]:
+        facts = self._images[image_id].lr.facts
+        return facts.height, facts.width
+
+    def load(self, image_id: str) -> LoadedImage:
+        image = self._images[image_id]
+        lr = _decode_checked(image.lr)
+        if image.hr is None:
+            return LoadedImage(image_id, lr, None)
+        hr = _decode_checked(image.hr)[: SCALE * lr.shape[0], : SCALE * lr.shape[1]]
+        return LoadedImage(image_id, lr, hr.copy() if hr.base is not None else hr)
+
+
+def check_pairs(lr_dir: Path, hr_dir: Path) -> dict[str, CheckedImage]:
+    """Match the two folders and check every file and size.
+
+    An HR image is cut at the bottom and right to a multiple of 4 (the field's modcrop) and must then
+    be exactly four times its LR image.
+
+    Raises:
+        BadInput: a file without partner, a file that cannot be used, or a size that does not fit.
+    """
+    matched = match_pairs(lr_dir, hr_dir)
+    checked = iter(_inspect_all(file for pair in matched.values() for file in pair))
+    images = {image_id: CheckedImage(next(checked), next(checked)) for image_id in matched}
+    for image in images.values():
+        _check_sizes(image)
+    return images
+
+
+def check_folder(lr_dir: Path) -> dict[str, CheckedImage]:
+    """Check every file of a set without ground truth. BadInput for one that cannot be used."""
+    files = single_images(lr_dir)
+    return {i: CheckedImage(file, None) for i, file in zip(files, _inspect_all(files.values()), strict=True)}
+
+
+def content_hash(images: Mapping[str, CheckedImage]) -> str:
+    """The content hash of checked images (:func:`srbench.datasets.base.hash_content` of file hashes)."""
+    return hash_content(
+        (i, image.lr.facts.sha256, image.hr.facts.sha256 if image.hr else "") for i, image in images.items()
+    )
+
+
+def user_pairs(lr_dir: Path, hr_dir: Path) -> FileSet:
+    """A user's own pairs, named after the HR folder and the content. BadInput as :func:`check_pairs`."""
+    images = check_pairs(lr_dir, hr_dir)
+    return FileSet(images, name=_label(hr_dir, images), title=f"{lr_dir} against {hr_dir}", domain="unknown")
+
+
+def user_folder(folder: Path) -> FileSet:
+    """A user's own images without ground truth, named likewise. BadInput as :func:`check_folder`."""
+    images = check_folder(folder)
+    return FileSet(images, name=_label(folder, images), title=str(folder), domain="unknown")
+
+
+def _label(folder: Path, images: Mapping[str, CheckedImage]) -> str:
+    """``Set5-HR@1a2b3c4d``: tells folders of one name apart, and cannot pass for a registered set."""
+    words = "-".join(folder.resolve().parts[-2:])
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '', words)}@{content_hash(images)[:8]}"
+
+
+def _inspect_all(files: Iterable[Path]) -> list[CheckedFile]:
+    # Hashing and CRCs release the interpreter lock; four files in memory at most.
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        return list(pool.map(lambda file: CheckedFile(file, inspect(file)), files))
+
+
+def _check_sizes(image: CheckedImage) -> None:
+    assert image.hr is not None
+    lr, hr = image.lr.facts, image.hr.facts
+    if (hr.width // SCALE, hr.height // SCALE) != (lr.width, lr.height):
+        raise BadInput(
+            f"{image.hr.path} is {hr.width} x {hr.height}, but {image.lr.path} is {lr.width} x {lr.height}: "
+            f"after cutting the HR to a multiple of {SCALE} it must be exactly {SCALE} times the LR, "
+            f"{SCALE * lr.width} x {SCALE * lr.height}"
+        )
+
+
+def _decode_checked(file: CheckedFile) -> Pixels:
+    try:
+        data = file.path.read_bytes()
+    except OSError as error:
+        raise RunFailed(
+            f"{file.path} can no longer be read ({error.strerror or error}): run the same command again"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != file.facts.sha256:
+        raise RunFailed(f"{file.path} changed while the run was under way: run the same command again")
+    return decode(data, file.path)

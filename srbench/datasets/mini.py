@@ -1,0 +1,124 @@
+"""The mini track: small data sets srbench makes itself, with neither a download nor a registration.
+
+The HR images are crops of photographs that ship inside the scikit-image wheel; the LR images are made
+from them by :mod:`srbench.datasets.degrade` with a generator seeded by set and image, so that every
+machine and every process gets the same pixels. (The aim degradation goes through the JPEG library at
+hand, whose rounding is not promised to be the same everywhere; the content hash shows it.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from srbench.datasets import degrade
+from srbench.datasets.base import SCALE, DataSet, LoadedImage, Pixels, hash_content
+from srbench.datasets.decode import decode, read
+from srbench.datasets.manifests import SetManifest
+from srbench.errors import RunFailed
+
+CROP = 256
+
+# Left and right motorcycle are one scene from two viewpoints: the crop of the right one shows the
+# shelves beside the motorcycle, which the two crops of the left one leave out.
+CROPS: tuple[tuple[str, int, int], ...] = (
+    ("astronaut.png", 0, 0),
+    ("astronaut.png", 0, 256),
+    ("astronaut.png", 256, 0),
+    ("astronaut.png", 256, 256),
+    ("chelsea.png", 20, 95),
+    ("coffee.png", 72, 40),
+    ("coffee.png", 72, 320),
+    ("rocket.jpg", 171, 20),
+    ("rocket.jpg", 171, 280),
+    ("motorcycle_left.png", 130, 0),
+    ("motorcycle_left.png", 150, 256),
+    ("motorcycle_right.png", 0, 485),
+)
+"""(file, top, left) of every HR crop."""
+
+SOURCES = {
+    "astronaut.png": "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
+    "chelsea.png": "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
+    "coffee.png": "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
+    "rocket.jpg": "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
+    "motorcycle_left.png": "db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179",
+    "motorcycle_right.png": "5fc913ae870e42a4b662314bc904d1786bcad8e2f0b9b67dba5a229406357797",
+}
+"""sha256 of the photographs: another release of scikit-image might ship others."""
+
+DEGRADATIONS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
+    "clean-mini": degrade.clean,
+    "ntire-mini": degrade.ntire,
+    "aim-mini": degrade.aim,
+}
+
+
+class MiniSet(DataSet):
+    """A mini set; its images are made when they are first asked for, a few milliseconds each.
+
+    Args:
+        manifest: that of one of :data:`DEGRADATIONS`.
+    """
+
+    def __init__(self, manifest: SetManifest) -> None:
+        self.name, self.title = manifest.name, manifest.title
+        self.domain, self.kind = manifest.domain, manifest.kind
+        self.ids = tuple(sorted(_crops()))
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Over the decoded pixels, so that it says what a model really sees."""
+        images = (_make(self.name, i) for i in self.ids)
+        return hash_content(
+            (i, _sha256(lr), _sha256(hr)) for i, (lr, hr) in zip(self.ids, images, strict=True)
+        )
+
+    def lr_size(self, image_id: str) -> tuple[int, int]:
+        _crops()[image_id]
+        return CROP // SCALE, CROP // SCALE
+
+    def load(self, image_id: str) -> LoadedImage:
+        lr, hr = _make(self.name, image_id)
+        return LoadedImage(image_id, lr.copy(), hr.copy())
+
+
+@lru_cache(maxsize=1)
+def _crops() -> dict[str, tuple[str, int, int]]:
+    """id to crop; an id is the file's stem with the crop's top and left."""
+    return {f"{Path(file).stem}-{top}-{left}": (file, top, left) for file, top, left in CROPS}
+
+
+@lru_cache(maxsize=len(CROPS) * len(DEGRADATIONS))
+def _make(name: str, image_id: str) -> tuple[Pixels, Pixels]:
+    """(LR, HR) of one image."""
+    file, top, left = _crops()[image_id]
+    hr = np.ascontiguousarray(_photograph(file)[top : top + CROP, left : left + CROP])
+    seed = int.from_bytes(hashlib.sha256(f"{name}/{image_id}".encode()).digest()[:8], "big")
+    return DEGRADATIONS[name](hr, np.random.Generator(np.random.PCG64(seed))), hr
+
+
+@lru_cache(maxsize=len(SOURCES))
+def _photograph(file: str) -> Pixels:
+    """One of :data:`SOURCES`, decoded: (H, W, 3) uint8."""
+    # By path: importing skimage.data costs time, and asking it for a file may go to the network.
+    spec = importlib.util.find_spec("skimage")
+    if spec is None or spec.origin is None:
+        raise RunFailed("the mini sets need scikit-image, which is not installed: pip install scikit-image")
+    path = Path(spec.origin).parent / "data" / file
+    data = read(path)
+    if hashlib.sha256(data).hexdigest() != SOURCES[file]:
+        raise RunFailed(
+            f"{path} is not the photograph the mini sets are made of: reinstall scikit-image "
+            "(pip install --force-reinstall scikit-image==0.26.0)"
+        )
+    return decode(data, path)
+
+
+def _sha256(pixels: Pixels) -> str:
+    return hashlib.sha256(pixels.tobytes()).hexdigest()

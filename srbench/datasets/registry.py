@@ -1,0 +1,255 @@
+"""Which published data sets have a local copy, and whether that copy is still what was registered.
+
+A registration is ``HOME/datasets/NAME.json``: the folders and, per file, its sha256 and size, so that
+a later change can be named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from srbench.datasets.base import DataSet
+from srbench.datasets.decode import FileFacts, inspect
+from srbench.datasets.files import (
+    CheckedFile,
+    CheckedImage,
+    FileSet,
+    check_folder,
+    check_pairs,
+    content_hash,
+)
+from srbench.datasets.manifests import SetManifest, manifest
+from srbench.datasets.mini import MiniSet
+from srbench.datasets.pairs import describe_files, image_files
+from srbench.errors import BadInput, RunFailed
+from srbench.home import home, write_atomic
+
+
+@dataclass(frozen=True)
+class SetStatus:
+    """Whether a data set can be evaluated here.
+
+    Attributes:
+        available: registered with its folders in place, or built in.
+        images: how many images it has here, None where it is not registered.
+        content_hash: sha256 over its content, None where it is not registered.
+        lr: the LR folder, None for a built-in set.
+        hr: the HR folder, None for a built-in set or one without ground truth.
+        how: the command that registers it, "" where it is available.
+        note: what is unusual about the local copy in one line, "" mostly.
+    """
+
+    available: bool
+    images: int | None = None
+    content_hash: str | None = None
+    lr: Path | None = None
+    hr: Path | None = None
+    how: str = ""
+    note: str = ""
+
+
+class _File(BaseModel):
+    """One file as it was when it was registered; ``mtime_ns`` only spares reading it again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    path: Path
+    sha256: str
+    width: int
+    height: int
+    bytes: int
+    mtime_ns: int
+
+
+class _Image(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    lr: _File
+    hr: _File | None
+
+
+class _Registration(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    lr: Path
+    hr: Path | None
+    content_hash: str
+    images: dict[str, _Image]
+
+    def files(self) -> list[_File]:
+        return [file for image in self.images.values() for file in (image.lr, image.hr) if file]
+
+
+def add(name: str, lr: Path, hr: Path | None) -> SetStatus:
+    """Check a local copy of a data set from end to end and register it, replacing an earlier one.
+
+    Args:
+        name: a published data set.
+        lr: the folder of its LR images.
+        hr: the folder of its HR images (may be the same one); None for a set without ground truth.
+
+    Raises:
+        BadInput: unknown or built-in name, ``hr`` missing or too much, or whatever is wrong with the
+            files (see :func:`srbench.datasets.files.check_pairs`).
+        RunFailed: the registration cannot be written.
+    """
+    card = manifest(name)
+    if card.is_mini:
+        raise BadInput(f"{name} is built in: there is nothing to register")
+    if (hr is None) == (card.kind == "paired"):
+        wanted = "needs its HR images too" if hr is None else "has no HR images"
+        raise BadInput(f"{name} {wanted}: `{add_command(card)}`")
+    lr, hr = lr.expanduser().resolve(), hr.expanduser().resolve() if hr else None
+    images = check_pairs(lr, hr) if hr else check_folder(lr)
+    registration = _Registration(
+        name=name,
+        lr=lr,
+        hr=hr,
+        content_hash=content_hash(images),
+        images={
+            i: _Image(lr=_record(image.lr), hr=_record(image.hr) if image.hr else None)
+            for i, image in images.items()
+        },
+    )
+    target = _path(name)
+    try:
+        write_atomic(target, registration.model_dump_json(indent=1) + "\n")
+    except OSError as error:
+        raise RunFailed(f"{target} cannot be written ({error.strerror or error})") from error
+    return status(name)
+
+
+def status(name: str) -> SetStatus:
+    """What is here of a data set; reads no image files of registered sets.
+
+    Raises:
+        BadInput: unknown name, or a damaged registration.
+    """
+    card = manifest(name)
+    if card.is_mini:
+        built_in = MiniSet(card)
+        return SetStatus(True, len(built_in), built_in.content_hash)
+    registration = _registration(name)
+    if registration is None:
+        return SetStatus(False, how=add_command(card))
+    count, lr, hr = len(registration.images), registration.lr, registration.hr
+    if gone := [folder for folder in (lr, hr) if folder and not folder.is_dir()]:
+        note = f"registered, but {gone[0]} is gone"
+        return SetStatus(False, count, registration.content_hash, lr, hr, add_command(card), note)
+    note = f"{count} images, the published set has {card.images}" if card.images not in (None, count) else ""
+    return SetStatus(True, count, registration.content_hash, lr, hr, "", note)
+
+
+def verify(name: str) -> SetStatus:
+    """Read every file of a registered set again and compare it with the registration.
+
+    Raises:
+        BadInput: not registered, or files changed, are missing or came in; the message names them.
+    """
+    card = manifest(name)
+    if card.is_mini:
+        return status(name)
+    registration = _registration(name)
+    if registration is None:
+        raise BadInput(f"{name} is not registered: `{add_command(card)}`")
+    known = {file.path: file for file in registration.files()}
+    missing = [path for path in known if not path.is_file()]
+    folders = {folder for folder in (registration.lr, registration.hr) if folder}
+    present = [file for folder in folders for file in _images_left(folder)]
+    changed = [path for path in known if path not in missing and _changed(known[path])]
+    new = [path for path in present if path not in known]
+    if differences := describe_files({"changed": changed, "missing": missing, "new": new}):
+        raise BadInput(
+            f"{name} is not what was registered: {differences}; restore the files, or register the set "
+            f"as it is now with `{add_command(card)}`"
+        )
+    return status(name)
+
+
+def open_set(card: SetManifest) -> DataSet:
+    """The data set of a manifest, built in or registered.
+
+    Registered files whose size and time are as they were are taken as checked; others are read again.
+    (And whatever a run loads is hashed once more as it is read.)
+
+    Raises:
+        BadInput: not registered, or a file is missing or changed.
+    """
+    if card.is_mini:
+        return MiniSet(card)
+    registration = _registration(card.name)
+    if registration is None:
+        raise BadInput(f"{card.name} is not registered: `{add_command(card)}`")
+    for file in registration.files():
+        if not _untouched(file) and (not file.path.is_file() or _changed(file)):
+            raise BadInput(
+                f"{file.path} of {card.name} is missing or changed since it was registered: see "
+                f"`srbench datasets verify {card.name}`"
+            )
+    images = {
+        i: CheckedImage(_checked(image.lr), _checked(image.hr) if image.hr else None)
+        for i, image in registration.images.items()
+    }
+    return FileSet(images, name=card.name, title=card.title, domain=card.domain)
+
+
+def add_command(card: SetManifest) -> str:
+    """The command that registers a set, with DIR for the folders."""
+    hr = " --hr DIR" if card.kind == "paired" else ""
+    return f"srbench datasets add {card.name} --lr DIR{hr}"
+
+
+def _path(name: str) -> Path:
+    return home() / "datasets" / f"{name}.json"
+
+
+def _registration(name: str) -> _Registration | None:
+    path = _path(name)
+    try:
+        return _Registration.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror or error})") from error
+    except ValidationError as error:
+        raise BadInput(f"{path} is damaged: register again with `{add_command(manifest(name))}`") from error
+
+
+def _record(file: CheckedFile) -> _File:
+    stat = file.path.stat()
+    facts = file.facts
+    return _File(
+        path=file.path,
+        sha256=facts.sha256,
+        width=facts.width,
+        height=facts.height,
+        bytes=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+    )
+
+
+def _images_left(folder: Path) -> list[Path]:
+    try:
+        return image_files(folder)
+    except BadInput:  # gone or emptied: its files are reported as missing
+        return []
+
+
+def _checked(file: _File) -> CheckedFile:
+    return CheckedFile(file.path, FileFacts(file.sha256, file.width, file.height))
+
+
+def _untouched(file: _File) -> bool:
+    try:
+        stat = file.path.stat()
+    except OSError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (file.bytes, file.mtime_ns)
+
+
+def _changed(file: _File) -> bool:
+    try:
+        return inspect(file.path).sha256 != file.sha256
+    except BadInput:  # it was sound once
+        return True

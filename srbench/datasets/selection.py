@@ -1,0 +1,128 @@
+"""From what a user writes after ``--datasets`` to data sets, and what has to be said about it."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from srbench.datasets.base import DataSet
+from srbench.datasets.files import user_folder, user_pairs
+from srbench.datasets.manifests import SetManifest, manifest, names
+from srbench.datasets.mini import CROP
+from srbench.datasets.registry import add_command, open_set, status
+from srbench.errors import BadInput
+
+Track = Literal["auto", "full", "mini"]
+
+
+def resolve(specs: Sequence[str], *, track: Track = "auto") -> tuple[list[DataSet], list[str]]:
+    """Open the data sets a user asked for.
+
+    Args:
+        specs: any of: a name; ``all`` (every registered set; with none registered, or on the mini
+            track, the mini sets); a wildcard (what is available among the names it matches);
+            ``pairs:LR_DIR:HR_DIR`` and ``folder:DIR`` for a user's own images, on any track.
+        track: "auto" takes a registered set or else its mini, "full" and "mini" insist on either.
+
+    Returns:
+        The data sets in the order asked for, each once, and one line for everything that is not as
+        asked for to the letter (a mini in the place of a full set, an unusual number of images).
+
+    Raises:
+        BadInput: unknown name, a set that is not here, or anything wrong with its files.
+    """
+    found: dict[str, DataSet] = {}
+    notices: list[str] = []
+    for spec in specs:
+        if spec == "all" and track == "auto" and not _registered():
+            notices.append(
+                "no data set is registered: using the mini sets; `srbench datasets` lists the full ones"
+            )
+        for data_set, lines in _open_spec(spec, track):
+            found.setdefault(data_set.name, data_set)
+            notices += [line for line in lines if line not in notices]
+    if not found:
+        raise BadInput("no data set was named: `srbench datasets` lists them all")
+    return list(found.values()), notices
+
+
+def _open_spec(spec: str, track: Track) -> list[tuple[DataSet, list[str]]]:
+    if spec.startswith("pairs:"):
+        return [(user_pairs(*_two_folders(spec)), [])]
+    if spec.startswith("folder:"):
+        return [(user_folder(Path(spec.removeprefix("folder:")).expanduser()), [])]
+    if spec == "all" or any(c in spec for c in "*?["):
+        return [_open_named(name, track) for name in _expand(spec, track)]
+    return [_open_named(spec, track)]
+
+
+def _open_named(name: str, track: Track) -> tuple[DataSet, list[str]]:
+    card = manifest(name)
+    if track == "full" and card.is_mini:
+        raise BadInput(f"{name} is a mini set, which --track full rules out: name the full set")
+    if track == "mini" and not card.is_mini:
+        if card.mini is None:
+            raise BadInput(f"{name} has no mini set: leave --track mini out, or {name}")
+        return open_set(manifest(card.mini)), [_in_place(card, "--track mini")]
+    state = status(name) if not card.is_mini else None
+    if state is None:
+        return open_set(card), []
+    if state.available:
+        return open_set(card), [f"{name}: {state.note}"] if state.note else []
+    if state.note:  # registered once: taking the mini would hide that a disk is not mounted
+        raise BadInput(f"{name} is {state.note}: bring the folder back, or register again with `{state.how}`")
+    if track == "auto" and card.mini is not None:
+        return open_set(manifest(card.mini)), [_in_place(card, f"{name} is not registered")]
+    raise BadInput(f"{name} is not registered: `{state.how}`; where to get it: {card.how}")
+
+
+def _in_place(card: SetManifest, reason: str) -> str:
+    assert card.mini is not None
+    mini = manifest(card.mini)
+    line = f"{reason}: using {mini.name} ({mini.images} crops of {CROP} x {CROP})"
+    if status(card.name).available:
+        return f"{line} in place of {card.name}"
+    return f"{line}; register the full set with `{add_command(card)}`"
+
+
+def _expand(pattern: str, track: Track) -> list[str]:
+    """The names a pattern stands for; ``all`` stands for ``*``."""
+    cards = [manifest(n) for n in fnmatch.filter(names(), "*" if pattern == "all" else pattern.lower())]
+    if not cards:
+        raise BadInput(f"no data set matches '{pattern}': `srbench datasets` lists them all")
+    full = [c for c in cards if not c.is_mini]
+    minis = [c.name for c in cards if c.is_mini]
+    registered = [c for c in full if c.name in _registered()]
+    if track == "mini":
+        chosen = [*minis, *(c.mini for c in full if c.mini and c.mini not in minis)]
+    elif track == "full":
+        chosen = [c.name for c in registered]
+    elif pattern == "all":
+        chosen = [c.name for c in registered] or minis
+    else:
+        absent = [c.name for c in full if c.mini and c not in registered]
+        replaced = {c.mini for c in full if c.mini}
+        chosen = [c.name for c in registered] + absent + [name for name in minis if name not in replaced]
+    if not chosen:
+        hint = f"register a set with `{add_command(full[0])}`" if full else "these are mini sets"
+        raise BadInput(f"nothing that '{pattern}' matches is available on the {track} track: {hint}")
+    return chosen
+
+
+def _registered() -> list[str]:
+    """The full sets that are registered; one whose folder is gone counts, so that opening it says so."""
+    return [n for n in names() if not manifest(n).is_mini and status(n).images is not None]
+
+
+def _two_folders(spec: str) -> tuple[Path, Path]:
+    """The folders of ``pairs:LR_DIR:HR_DIR``, whose paths may hold colons themselves."""
+    text = spec.removeprefix("pairs:")
+    splits = [
+        (text[:i], text[i + 1 :]) for i, c in enumerate(text) if c == ":" and text[:i] and text[i + 1 :]
+    ]
+    if not splits:
+        raise BadInput(f"'{spec}' does not name two folders: write pairs:LR_DIR:HR_DIR")
+    pairs = [(Path(lr).expanduser(), Path(hr).expanduser()) for lr, hr in splits]
+    return next((pair for pair in pairs if pair[0].is_dir() and pair[1].is_dir()), pairs[0])
