@@ -107,7 +107,8 @@ def build(params: Mapping[str, str], device: str) -> Scorer:
         # cvtColor to gray rounds to 8 bits before anything else.
         red, green, blue = sr.double().unbind(1)
         gray = ((0.299 * red + 0.587 * green + 0.114 * blue) * 255).round().unsqueeze(1) / 255
-        scaled = -1 + 2 * (features(gray) - low) / (high - low)
+        # OpenCV computes the features in single precision too, and its convolutions are four times faster.
+        scaled = -1 + 2 * (features(gray.float()).double() - low) / (high - low)
         kernel = torch.exp(-GAMMA * (support - scaled).square().sum(1))
         return float(kernel @ coefficients) - rho
 
