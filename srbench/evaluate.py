@@ -147,4 +147,4 @@ def tables(prepared: Prepared, records: Sequence[Record]) -> list[Table]:
     from srbench.leaderboard.compute import tables as compute
 
     order = list(dict.fromkeys(cell.dataset.name for cell in prepared.plan))
-    return compute(records, dataset_order=order, show=prepared.metrics)
+    return compute(records, dataset_order=order, metrics=prepared.metrics)

@@ -189,7 +189,13 @@ def test_terminal_never_cuts_a_number(width: int) -> None:
     assert "…" not in shown
 
 
+def test_only_the_metrics_asked_for_are_shown_and_ranked_by() -> None:
+    (table,) = tables([record(metrics={"fsim": 0.5, "lpips": 0.1, "psnr": 20.0})], metrics=["psnr", "fsim"])
+    assert table.metrics == ["psnr", "fsim"]
+    assert table.rank_by == "fsim"
+
+
 def test_a_metric_nobody_has_is_a_column_of_dashes() -> None:
-    (table,) = tables([record(metrics={"fsim": 0.5}, dataset_images=1)], show=["lpips", "niqe"])
+    (table,) = tables([record(metrics={"fsim": 0.5}, dataset_images=1)], metrics=["lpips", "fsim", "niqe"])
     assert table.metrics == ["lpips", "fsim", "niqe"]
     assert "| – |" in files.markdown([table])

@@ -100,23 +100,23 @@ class Table:
 
 
 def tables(
-    records: Iterable[Record], *, dataset_order: Sequence[str] = (), show: Sequence[str] = ()
+    records: Iterable[Record], *, dataset_order: Sequence[str] = (), metrics: Sequence[str] = ()
 ) -> list[Table]:
     """All leaderboards the records give, paired sets first.
 
     Args:
         dataset_order: data sets in the order of the columns; others follow by name.
-        show: metrics that get a column even where no record has them.
+        metrics: the metrics that get a column, even where no record has them; every recorded one if empty.
     """
     groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
         groups[record.protocol, record.protocol_hash, record.dataset_kind].append(record)
     ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1], item[0][2] != "paired"))
-    return [_table(key, group, dataset_order, show) for key, group in ordered]
+    return [_table(key, group, dataset_order, metrics) for key, group in ordered]
 
 
 def _table(
-    key: tuple[str, str, str], records: list[Record], dataset_order: Sequence[str], show: Sequence[str]
+    key: tuple[str, str, str], records: list[Record], dataset_order: Sequence[str], wanted: Sequence[str]
 ) -> Table:
     protocol, protocol_hash, kind = key
     place = {name: i for i, name in enumerate(dataset_order)}
@@ -124,9 +124,9 @@ def _table(
         {_column(record) for record in records},
         key=lambda c: (bool(c.attack_hash), c.attack, place.get(c.dataset, len(place)), c.dataset),
     )
-    present = {name for record in records for name in record.metrics} | set(show)
+    shown = set(wanted) or {name for record in records for name in record.metrics}
     kinds = ("FR", "NR") if kind == "paired" else ("NR",)
-    metrics = [m.name for m in registry().values() if m.name in present and m.kind in kinds]
+    metrics = [m.name for m in registry().values() if m.name in shown and m.kind in kinds]
     data = _Data(records)
     rank_by, rank_choice = _ranking(protocol, kind, metrics, data)
     table = Table(
@@ -190,7 +190,7 @@ def _ranking(protocol: str, kind: str, metrics: list[str], data: _Data) -> tuple
     """The first metric of the protocol's ranking list that every row has on every column it ran."""
     known = protocols.protocol(protocol)
     choices = known.rank if kind == "paired" else known.rank_no_reference
-    for name in choices:
+    for name in filter(metrics.__contains__, choices):
         if all(any(name in m for m in cell.values()) for cell in data.cells.values()):
             return name, choices[0]
     fallback = [name for name in choices if name in metrics] or metrics
