@@ -1,42 +1,124 @@
-"""Attacks on the LR input. An attack is one axis of the evaluation plan; ``none`` is the clean input."""
+"""Attacks on the LR input. An attack is one axis of the evaluation plan; ``none`` is the clean input.
+
+    from srbench.attacks import StructuredPGD
+
+    attack = StructuredPGD(model, eps=14 / 255, objective="0.01*l1+vgg19")
+    adversarial = attack(lr, hr)
+
+Importing this package costs nothing: torch and torchattacks load with the first class that is asked for.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from srbench.errors import unknown
+from srbench.attacks.spec import NONE, AttackSpec
+
+if TYPE_CHECKING:
+    from srbench.attacks.apgd import APGD
+    from srbench.attacks.base import SRAttack
+    from srbench.attacks.ensemble import Ensemble
+    from srbench.attacks.fgsm import FGSM
+    from srbench.attacks.ifgsm import IFGSM
+    from srbench.attacks.mifgsm import MIFGSM
+    from srbench.attacks.objectives import L1, MSE, Objective, WeightedSum, parse_objective
+    from srbench.attacks.perceptual import LPIPS, VGG19
+    from srbench.attacks.pgd_l2 import PGDL2
+    from srbench.attacks.presets import Recipe, preset
+    from srbench.attacks.random_noise import RandomNoise
+    from srbench.attacks.square import SquareSearch
+    from srbench.attacks.structured_pgd import StructuredPGD
+    from srbench.attacks.threat import ThreatModel, parse_eps
+    from srbench.attacks.universal import UniversalPerturbation
+
+_HOME = {
+    "APGD": "apgd",
+    "Ensemble": "ensemble",
+    "FGSM": "fgsm",
+    "IFGSM": "ifgsm",
+    "L1": "objectives",
+    "LPIPS": "perceptual",
+    "MIFGSM": "mifgsm",
+    "MSE": "objectives",
+    "Objective": "objectives",
+    "PGDL2": "pgd_l2",
+    "RandomNoise": "random_noise",
+    "Recipe": "presets",
+    "SRAttack": "base",
+    "SquareSearch": "square",
+    "StructuredPGD": "structured_pgd",
+    "ThreatModel": "threat",
+    "UniversalPerturbation": "universal",
+    "VGG19": "perceptual",
+    "WeightedSum": "objectives",
+    "parse_eps": "threat",
+    "parse_objective": "objectives",
+    "preset": "presets",
+}
+
+__all__ = [  # noqa: RUF022 - what every run needs first, then the classes
+    "AttackSpec",
+    "NONE",
+    "names",
+    "resolve",
+    "APGD",
+    "Ensemble",
+    "FGSM",
+    "IFGSM",
+    "L1",
+    "LPIPS",
+    "MIFGSM",
+    "MSE",
+    "Objective",
+    "PGDL2",
+    "RandomNoise",
+    "Recipe",
+    "SRAttack",
+    "SquareSearch",
+    "StructuredPGD",
+    "ThreatModel",
+    "UniversalPerturbation",
+    "VGG19",
+    "WeightedSum",
+    "parse_eps",
+    "parse_objective",
+    "preset",
+]
 
 
-@dataclass(frozen=True)
-class AttackSpec:
-    """What is done to the LR image before the model sees it, as far as a record's identity goes.
-
-    Attributes:
-        name: as written on the command line and in tables.
-        hash: identity of every setting that can move a number; empty for the clean input.
-    """
-
-    name: str
-    hash: str = ""
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
 
 
-NONE = AttackSpec("none")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def names() -> list[str]:
-    """The names of all attack presets."""
-    return [NONE.name]
+    """The names of all attack presets, ``none`` first."""
+    from srbench.attacks.presets import PRESETS
+
+    return [NONE.name, *PRESETS]
 
 
 def resolve(specs: Sequence[str]) -> list[AttackSpec]:
     """Attack specs by name, in order, without duplicates.
 
+    Args:
+        specs: ``none``, a preset such as ``rsr``, or a preset at another radius such as ``rsr@8``
+            (8 of 255 levels).
+
+    Returns:
+        ``NONE`` or a :class:`srbench.attacks.presets.Recipe` for each.
+
     Raises:
-        BadInput: no such attack; the nearest names are listed.
+        BadInput: no such attack (the nearest names are listed), or a radius that is none.
     """
-    known = {NONE.name: NONE}
-    for spec in specs:
-        if spec not in known:
-            raise unknown("attack", spec, known, "srbench evaluate --help")
-    return [known[spec] for spec in dict.fromkeys(specs)]
+    from srbench.attacks.presets import preset
+
+    found: list[AttackSpec] = [NONE if spec == NONE.name else preset(spec) for spec in specs]
+    return list({spec.name: spec for spec in found}.values())

@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from srbench import provenance
+from srbench.attacked import attack_image, build, super_resolve
 from srbench.errors import RunFailed, SrbenchError
 from srbench.records import Record
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from srbench.attacks import SRAttack
     from srbench.datasets.base import DataSet, LoadedImage
     from srbench.measure import Instruments
     from srbench.plan import Cell
@@ -159,11 +161,12 @@ class Engine:
         workers = min(self._settings.worker_count, len(todo))
         pending: deque[tuple[str, Future[Record]]] = deque()
         queue = iter(todo.items())
+        attack = build(cell.attack, model)
         with _torch_threads(self._settings.threads), ThreadPoolExecutor(workers) as pool:
             try:
                 while True:
                     while len(pending) < workers + 1 and (item := next(queue, None)):
-                        pending.append((item[0], pool.submit(self._measure, cell, model, *item)))
+                        pending.append((item[0], pool.submit(self._measure, cell, model, attack, *item)))
                     if not pending:
                         return
                     image, future = pending.popleft()
@@ -175,15 +178,19 @@ class Engine:
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _measure(self, cell: Cell, model: SRModel, image: str, names: list[str]) -> Record:
+    def _measure(
+        self, cell: Cell, model: SRModel, attack: SRAttack | None, image: str, names: list[str]
+    ) -> Record:
         import torch
 
         loaded = self._decoded.get(cell.dataset, image)
+        lr = _tensor(loaded.lr).to(self._settings.device)
+        hr = None if loaded.hr is None else _tensor(loaded.hr)
+        attacked = attack_image(cell.attack, attack, model, lr, hr, image, cell.tile)
         with torch.inference_mode():
-            lr = _tensor(loaded.lr).to(self._settings.device)
-            hr = None if loaded.hr is None else _tensor(loaded.hr)
+            lr = attacked.lr
             started = time.perf_counter()
-            sr = _super_resolve(model, lr, cell.tile)
+            sr = super_resolve(model, lr, cell.tile)
             if sr.device.type == "cuda":
                 torch.cuda.synchronize(sr.device)
             seconds = time.perf_counter() - started
@@ -193,6 +200,7 @@ class Engine:
             if not bool(torch.isfinite(sr).all()):
                 raise RunFailed("the model's output has NaN or infinite values")
             values, notes = self._instruments.measure(names, sr, hr)
+            effect = attacked.effect(sr)
         card = cell.model.card
         return Record(
             model=cell.model.name,
@@ -207,6 +215,9 @@ class Engine:
             image=image,
             attack=cell.attack.name,
             attack_hash=cell.attack.hash,
+            attack_settings=attacked.settings,
+            effect=effect,
+            flags=attacked.flags,
             protocol=cell.protocol.name,
             protocol_hash=cell.protocol.hash,
             metrics=values,
@@ -265,13 +276,6 @@ def _tensor(pixels: object) -> Tensor:
 
     # A copy: data sets hand out read-only arrays.
     return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).unsqueeze(0).float() / 255
-
-
-def _super_resolve(model: SRModel, lr: Tensor, tile: int | None) -> Tensor:
-    from srbench.zoo.tiling import tiled
-
-    sr: Tensor = model(lr) if tile is None else tiled(model, lr, tile)
-    return sr
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 SCHEMA_VERSION = 1
@@ -17,6 +19,11 @@ class Record(BaseModel):
             it shows, "paired" or "no-reference", the hash of its content and its number of images.
         image: id of the image within the set.
         attack, attack_hash: what was done to the LR image; "none" and empty for the clean input.
+        attack_settings: every setting of the attack, None for the clean input.
+        effect: what the attack did, apart from the metrics: ``lr_psnr`` (dB, clean against attacked LR),
+            ``sr_psnr`` (dB, SR of clean against SR of attacked; Choi et al. 2019's pair) and
+            ``lr_max`` (largest change of a value, of 255).
+        flags: attack-strength checks that failed, each with the finding.
         protocol, protocol_hash: how the metrics were computed.
         metrics: value by metric; null where the metric is undefined for this image, and then ``notes``
             says why. A metric that was not computed is absent.
@@ -43,6 +50,9 @@ class Record(BaseModel):
     image: str
     attack: str
     attack_hash: str
+    attack_settings: dict[str, Any] | None = None
+    effect: dict[str, float] = {}
+    flags: dict[str, str] = {}
     protocol: str
     protocol_hash: str
     metrics: dict[str, float | None]

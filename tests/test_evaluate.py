@@ -321,7 +321,12 @@ def test_control_c_keeps_what_was_measured(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "srbench", "evaluate", "--datasets", f"pairs:{lr}:{hr}", "--store"]
     store = tmp_path / "store"
     running = subprocess.Popen(
-        [*command, str(store)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, str(store)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs, this test among them perhaps, start with SIGINT ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
     )
     while running.poll() is None and _lines(store) < 3:
         time.sleep(0.01)
@@ -354,6 +359,42 @@ def test_piped_output_is_whole_and_clean(tmp_path: Path) -> None:
     assert "…" not in done.stdout
     asked = srbench("evaluate", "--datasets", f"pairs:{lr}:{hr}", "--metrics", "psnr,ssim", "--json")
     assert json.loads(asked.stdout)[0]["rows"][0]["model"] == "bicubic"
+
+
+def test_attacked_columns(tmp_path: Path, wiggle: str) -> None:
+    lr, hr = write_pairs(tmp_path, 3, side=24)
+    wanted = request(lr, hr, models=(wiggle,), metrics=("psnr", "gmsd"), attacks=("none", "random", "rsr@8"))
+    result = evaluate(wanted)
+    by_attack = {name: [r for r in result.records if r.attack == name] for name in wanted.attacks}
+    assert [len(records) for records in by_attack.values()] == [3, 3, 3]
+    assert all(not r.effect and r.attack_settings is None for r in by_attack["none"])
+    for r in by_attack["rsr@8"]:
+        assert r.effect["lr_max"] <= 8 + 1e-3
+        assert r.attack_settings is not None
+        assert r.attack_settings["eps"] == pytest.approx(8 / 255)
+        assert r.flags == {}
+    (table,) = result.tables
+    assert table.attacks == ["none", "random", "rsr@8"]
+    assert {attack for _, attack in table.rows[0].average} == set(table.attacks)
+    again = evaluate(request(lr, hr, **(wanted.__dict__ | {"workers": 1, "store": tmp_path / "again"})))
+    assert without_times(again.records) == without_times(result.records)
+
+
+def test_an_attack_no_stronger_than_noise_is_flagged() -> None:
+    from helpers import record
+
+    from srbench.leaderboard.compute import tables
+
+    def under(attack: str, lpips: float) -> Record:
+        settings = {"eps": 0.05} if attack != "none" else None
+        hashed = {"attack": attack, "attack_hash": attack if settings else "", "attack_settings": settings}
+        return record(metrics={"lpips": lpips}, dataset_images=1, **hashed)
+
+    weak = [under("none", 0.1), under("random", 0.3), under("rsr", 0.3), under("strong", 0.4)]
+    (table,) = tables(weak)
+    assert len(table.flags) == 1
+    assert "rsr" in table.flags[0]
+    assert "random noise" in table.flags[0]
 
 
 @pytest.mark.gpu

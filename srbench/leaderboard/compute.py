@@ -73,6 +73,7 @@ class Table:
         rank_by: the metric the rows are ordered by.
         rank_choice: what the protocol would have ranked by.
         images: by column, how many images the fullest row has; ``complete`` how many the set has.
+        flags: what the attack-strength checks found, one line each.
     """
 
     protocol: str
@@ -85,6 +86,7 @@ class Table:
     rows: list[Row]
     images: dict[Column, int]
     complete: dict[Column, int]
+    flags: list[str] = field(default_factory=list)
 
     @property
     def attacks(self) -> list[str]:
@@ -122,7 +124,7 @@ def _table(
     place = {name: i for i, name in enumerate(dataset_order)}
     columns = sorted(
         {_column(record) for record in records},
-        key=lambda c: (bool(c.attack_hash), c.attack, place.get(c.dataset, len(place)), c.dataset),
+        key=lambda c: (_attack_place(c), place.get(c.dataset, len(place)), c.dataset),
     )
     shown = set(wanted) or {name for record in records for name in record.metrics}
     kinds = ("FR", "NR") if kind == "paired" else ("NR",)
@@ -143,6 +145,7 @@ def _table(
     )
     table.rows = [_row(table, data, row_key) for row_key in data.rows]
     _rank(table)
+    table.flags = _flags(table, data)
     return table
 
 
@@ -151,6 +154,11 @@ RowKey = tuple[str, str, str, int | None]
 
 def _column(record: Record) -> Column:
     return Column(record.attack, record.attack_hash, record.dataset, record.dataset_hash)
+
+
+def _attack_place(column: Column) -> tuple[bool, bool, str]:
+    """Clean first, then random noise, which every attack is read against, then the others by name."""
+    return bool(column.attack_hash), not column.attack.startswith("random"), column.attack
 
 
 class _Data:
@@ -162,6 +170,9 @@ class _Data:
         images: dict[Column, set[str]] = defaultdict(set)
         self.complete: dict[Column, int] = {}
         self.domains: dict[Column, str] = {}
+        self.radius: dict[Column, float] = {}
+        self.remarks: set[tuple[str, str]] = set()
+        self.flagged: dict[tuple[RowKey, Column, str], list[str]] = defaultdict(list)
         for record in records:
             key = (record.model, record.weights_sha256, record.precision, record.tile)
             column = _column(record)
@@ -170,6 +181,12 @@ class _Data:
             images[column].add(record.image)
             self.complete[column] = record.dataset_images
             self.domains[column] = record.dataset_domain
+            if record.attack_settings:
+                self.radius[column] = float(record.attack_settings["eps"])
+                if note := record.attack_settings.get("note"):
+                    self.remarks.add((record.attack, note))
+            for check, finding in record.flags.items():
+                self.flagged[key, column, check].append(finding)
         self.images = {column: sorted(ids) for column, ids in images.items()}
         self._counts: dict[tuple[str, int], Array] = {}
 
@@ -228,12 +245,38 @@ def _row(table: Table, data: _Data, key: RowKey) -> Row:
 
 def _partial(table: Table, row: Row) -> str:
     """Why a row cannot be ranked beside the fullest row, or nothing."""
-    for column in table.columns:
+    for column in table.columns_of(table.attacks[0]):
         if row.images[column] < table.images[column]:
             return f"{row.images[column]} of {table.images[column]} images on {table.column_title(column)}"
         if (table.rank_by, column) not in row.means:
             return f"no {metric(table.rank_by).title} on {table.column_title(column)}"
     return ""
+
+
+def _flags(table: Table, data: _Data) -> list[str]:
+    """Failed checks of single images, and attacks that random noise of the same radius beats."""
+    lines = [f"{attack}: {note}" for attack, note in sorted(data.remarks)]
+    lines += [
+        f"{data.rows[key].model}, {table.column_title(column)}, {column.attack}: {check} failed on "
+        f"{len(findings)} images ({findings[0]})"
+        for (key, column, check), findings in sorted(data.flagged.items(), key=str)
+    ]
+    noise = {(c.dataset_hash, data.radius.get(c)): c for c in table.columns if c.attack.startswith("random")}
+    sign = -1.0 if metric(table.rank_by).higher_is_better else 1.0
+    for row in table.rows:
+        for column in table.columns:
+            random = noise.get((column.dataset_hash, data.radius.get(column)))
+            if not column.attack_hash or random is None or random == column:
+                continue
+            pair = [row.means.get((table.rank_by, c)) for c in (column, random)]
+            if pair[0] and pair[1] and sign * pair[0].value <= sign * pair[1].value:
+                where = f"{row.label}, {table.column_title(column)}"
+                damage = f"{metric(table.rank_by).title} damage"
+                lines.append(
+                    f"weak attack: {column.attack} on {where} does no more {damage} than random noise "
+                    "of the same radius"
+                )
+    return lines
 
 
 def _mark(training: str, shown: str) -> str:

@@ -51,6 +51,10 @@ def markdown(tables: Sequence[Table], extra: Sequence[str] = ()) -> str:
     for table in tables:
         for attack in table.attacks:
             parts.append(f"### {text.title(table, attack)}\n\n" + _markdown_table(table, attack))
+        if summary := text.robustness(table):
+            lines = [summary[0], ["---:", "---", "---"] + ["---:"] * (len(summary[0]) - 3), *summary[1]]
+            rows = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+            parts.append(f"### Under attack, averaged over the data sets\n\n{rows}")
         parts.append("\n".join(f"- {line}" for line in text.notes(table)))
     if extra:
         parts.append("\n".join(f"- {line}" for line in extra))
@@ -146,6 +150,7 @@ def _nested(table: Table) -> dict[str, Any]:
             dataclasses.asdict(c) | {"images": table.images[c], "of": table.complete[c]}
             for c in table.columns
         ],
+        "flags": table.flags,
         "notes": text.notes(table),
         "rows": [
             {

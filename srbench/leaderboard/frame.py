@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 import pandas as pd
@@ -27,10 +28,14 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
         lr_height, lr_width = row.pop("lr_size")
         sr_height, sr_width = row.pop("sr_size")
         notes = "; ".join(f"{name}: {why}" for name, why in row.pop("notes").items())
+        effect = row.pop("effect")
+        flags = "; ".join(f"{name}: {why}" for name, why in row.pop("flags").items())
+        settings = row.pop("attack_settings")
+        row["attack_settings"] = json.dumps(settings, sort_keys=True) if settings else ""
         leading = {key: row.pop(key) for key in LEADING}
         sizes = {"lr_height": lr_height, "lr_width": lr_width, "sr_height": sr_height, "sr_width": sr_width}
         software = {f"version_{name}": version for name, version in versions.items()}
-        rows.append(leading | metrics | row | sizes | {"notes": notes} | software)
+        rows.append(leading | metrics | effect | row | sizes | {"notes": notes, "flags": flags} | software)
     table = pd.DataFrame(rows)
     if table.empty:
         return table

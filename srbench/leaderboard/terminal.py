@@ -26,6 +26,15 @@ def show(console: Console, table: Table) -> None:
                 parts = [_rich(table, attack, [name]) for name in group]
             for part in parts:
                 _print_whole(console, part)
+    if summary := text.robustness(table):
+        drawn = RichTable(
+            title="Under attack, averaged over the data sets", title_justify="left", title_style="bold"
+        )
+        for index, heading in enumerate(summary[0]):
+            drawn.add_column(heading, no_wrap=True, justify="left" if index in (1, 2) else "right")
+        for row in summary[1]:
+            drawn.add_row(*row)
+        _print_whole(console, drawn)
     for line in text.notes(table):
         console.print(line, style="dim", highlight=False)
 

@@ -68,6 +68,21 @@ def best(table: Table, name: str, column: Column | str) -> float | None:
     return max(found) if metric(name).higher_is_better else min(found)
 
 
+def robustness(table: Table) -> tuple[list[str], list[list[str]]] | None:
+    """Header and rows of the summary over attacks: PSNR and the ranking metric, averaged over the sets."""
+    if len(table.attacks) < 2:
+        return None
+    shown = list(dict.fromkeys([m for m in ("psnr",) if m in table.metrics] + [table.rank_by]))
+    header = ["#", "Model", "Trained for"]
+    header += [f"{heading(m)} {attack}" for m in shown for attack in table.attacks]
+    rows = [
+        [str(row.rank or DASH), row.label, trained_for(row)]
+        + [value(m, row.average.get((m, attack))) for m in shown for attack in table.attacks]
+        for row in table.rows
+    ]
+    return header, rows
+
+
 def notes(table: Table) -> list[str]:
     """What a reader must know: the ranking metric, subsets, rows that are not ranked, the legend."""
     lines = []
@@ -80,6 +95,7 @@ def notes(table: Table) -> list[str]:
         if table.images[column] < table.complete[column]:
             name = table.column_title(column)
             lines.append(f"Only {table.images[column]} of {table.complete[column]} images of {name}.")
+    lines += [f"Flag: {flag}." for flag in table.flags]
     lines += [f"{row.label} is not ranked: {row.partial}." for row in table.rows if row.partial]
     if any(mark for row in table.rows for mark in row.marks.values()):
         lines.append(LEGEND + ".")

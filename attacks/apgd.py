@@ -1,0 +1,102 @@
+"""Auto-PGD (Croce and Hein 2020, algorithm 1): no step length to tune."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from srbench.attacks.base import SRAttack, at_least, worst_of
+from srbench.attacks.problem import Problem, Start
+
+
+class APGD(SRAttack):
+    """Momentum PGD in l-inf that halves an image's step where it stops paying, and keeps the best point.
+
+    The step starts at 2 eps. At checkpoints it is halved, and the search goes back to the best point so
+    far, for every image whose objective rose in fewer than 75 % of the steps since the last checkpoint, or
+    whose step and best objective are both still those of the last checkpoint.
+
+    Args:
+        model: see :class:`~srbench.attacks.base.SRAttack`.
+        steps: gradient steps, 1 or more.
+        structure: side of a cell of the start's noise in LR pixels.
+        start: ``random`` (uniform in the ball), ``zero``, or ``auto``: zero with HR, random without.
+        restarts: independent starts; the worst of them is kept for each image.
+        **settings: eps, rounded, objective, seed, precision of :class:`~srbench.attacks.base.SRAttack`.
+    """
+
+    options = ("steps", "structure", "start", "restarts")
+    share_rising = 0.75
+    inertia = 0.75
+
+    def __init__(
+        self,
+        model: Callable[[Tensor], Tensor],
+        *,
+        steps: int = 20,
+        structure: float = 1.0,
+        start: Start = "random",
+        restarts: int = 1,
+        **settings: Any,
+    ) -> None:
+        super().__init__(model, norm="linf", **settings)
+        at_least("steps", steps, 1)
+        at_least("structure", structure, 1)
+        at_least("restarts", restarts, 1)
+        self.steps = steps
+        self.structure = structure
+        self.start = start
+        self.restarts = restarts
+
+    def perturb(self, problem: Problem) -> Tensor:
+        runs = (self._ascend(problem, str(r)) for r in range(self.restarts))
+        return worst_of(problem, runs, self.restarts)
+
+    def _ascend(self, problem: Problem, stream: str) -> Tensor:
+        project, x = self.threat.project, problem.x
+        delta = previous = project(problem.start(self.start, self.structure, stream), x)
+        best, best_gradient, gradient = delta, problem.zeros, problem.zeros
+        best_loss = last_loss = checked_loss = x.new_full((len(x),), -math.inf)
+        alpha = x.new_full((len(x),), 2 * self.threat.eps)
+        halved = torch.ones(len(x), dtype=torch.bool, device=x.device)
+        rises = torch.zeros_like(best_loss)
+        checks, last_check = checkpoints(self.steps), 0
+        for step in range(self.steps):
+            gradient, loss = problem.gradient(delta)
+            rises = rises + (loss > last_loss)
+            better = loss > best_loss
+            best, best_gradient = _pick(better, delta, best), _pick(better, gradient, best_gradient)
+            best_loss = loss.where(better, best_loss)
+            if step in checks:
+                slow = rises < self.share_rising * (step - last_check)
+                stuck = slow | (~halved & (best_loss == checked_loss))
+                alpha = (alpha / 2).where(stuck, alpha)
+                delta, previous = _pick(stuck, best, delta), _pick(stuck, best, previous)
+                gradient, loss = _pick(stuck, best_gradient, gradient), best_loss.where(stuck, loss)
+                halved, checked_loss, last_check = stuck, best_loss, step
+                rises = torch.zeros_like(rises)
+            last_loss = loss
+            ahead = project(delta + alpha.reshape(-1, 1, 1, 1) * gradient.sign(), x)
+            if step:
+                drift = self.inertia * (ahead - delta) + (1 - self.inertia) * (delta - previous)
+                ahead = project(delta + drift, x)
+            delta, previous = ahead, delta
+        return _pick(problem.losses(delta) > best_loss, delta, best)
+
+
+def checkpoints(steps: int) -> set[int]:
+    """Steps at which the step length is reconsidered: 22 % of the way, then ever closer, 6 % at the least."""
+    found, position, gap = set(), 0.22, 0.22
+    while position < 1:
+        found.add(math.ceil(position * steps))
+        gap = max(gap - 0.03, 0.06)
+        position += gap
+    return found
+
+
+def _pick(chosen: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    return yes.where(chosen.reshape(-1, 1, 1, 1), no)

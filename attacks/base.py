@@ -1,0 +1,202 @@
+"""What all attacks share: the door checks, the frozen model, the seeds, and torchattacks' interface."""
+
+from __future__ import annotations
+
+import itertools
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from srbench.attacks.objectives import Objective, parse_objective
+from srbench.attacks.problem import SCALE, Problem, convolutional, untouched
+from srbench.attacks.threat import Norm, ThreatModel, eps_text
+from srbench.compat import prepare_torchvision
+from srbench.errors import BadInput
+
+prepare_torchvision()
+from torchattacks.attack import Attack  # noqa: E402
+
+Precision = Literal["fp32", "bf16"]
+
+
+class SRAttack(Attack):  # type: ignore[misc]
+    """Base of all attacks: a ``torchattacks.attack.Attack`` whose labels are HR images.
+
+    ``adversarial = attack(lr, hr)``; images are RGB in [0,1]. The model runs in the mode it is in. Its
+    parameters are frozen for the call, and afterwards, also after an exception, everything about it is as
+    it was. The global random state is neither read nor written by the attack.
+
+    Args:
+        model: maps LR (N,3,H,W) to SR (N,3,4H,4W).
+        eps: radius in units of the range [0,1]; see :class:`~srbench.attacks.threat.ThreatModel`.
+        norm: ``linf`` or ``l2``.
+        rounded: give 8-bit values, as after saving to a file.
+        objective: what is made large: text such as ``0.01*l1+vgg19``, an
+            :class:`~srbench.attacks.objectives.Objective`, or a function of SR and target giving (N,).
+        seed: with each image's id decides the noise.
+        precision: ``bf16`` runs model and objective under autocast, faster and slightly less exact.
+
+    Raises:
+        BadInput: a setting out of range.
+        Unavailable: the objective's weights are not installed.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        model: Callable[[Tensor], Tensor],
+        *,
+        eps: float = 14 / 255,
+        norm: Norm = "linf",
+        rounded: bool = False,
+        objective: str | Objective | Callable[[Tensor, Tensor], Tensor] = "l1",
+        seed: str | int = 0,
+        precision: Precision = "fp32",
+    ) -> None:
+        self._device: torch.device | None = None
+        # torchattacks reads the device off the first parameter and prints a complaint where there is none
+        # (bicubic has none), so it is shown a module that has one.
+        super().__init__(type(self).__name__, nn.ParameterList([torch.empty(0)]))
+        self._device = None
+        self.set_model(model)
+        self.threat = ThreatModel(norm, eps, rounded=rounded)
+        self.objective = parse_objective(objective)
+        self.seed = seed
+        if precision not in ("fp32", "bf16"):
+            raise BadInput(f"'{precision}' is not a precision: choose fp32 or bf16")
+        self.precision = precision
+
+    @abstractmethod
+    def perturb(self, problem: Problem) -> Tensor:
+        """The attack itself: a perturbation (N,3,H,W); it is projected once more afterwards."""
+
+    def __call__(self, lr: Tensor, hr: Tensor | None = None, ids: Sequence[str] | None = None) -> Tensor:
+        """Attack a batch.
+
+        Args:
+            lr: (N,3,H,W), RGB in [0,1].
+            hr: (N,3,4H,4W), RGB in [0,1]; without it the target is the model's own clean output.
+            ids: N image ids, which seed the noise; by default "0", "1", …
+
+        Returns:
+            (N,3,H,W) in [0,1] on the model's device, inside the threat model's ball.
+
+        Raises:
+            BadInput: wrong shapes or range, no gradient, an LR smaller than the noise structure.
+            RunFailed: NaN or infinite values in the model's output or gradient.
+        """
+        # torchattacks' own __call__ puts the model into eval mode, and leaves it there after an exception.
+        return self.forward(lr, hr, ids)
+
+    def forward(self, lr: Tensor, hr: Tensor | None = None, ids: Sequence[str] | None = None) -> Tensor:
+        """As calling the attack."""
+        with self.opened(lr, hr, ids) as problem:
+            delta = self.perturb(problem) if self.threat.eps > 0 else problem.zeros
+            problem.check(delta)
+            return self.threat.apply(problem.x, delta).contiguous()
+
+    def loss(self, lr: Tensor, adversarial: Tensor, hr: Tensor | None = None) -> Tensor:
+        """The objective of each image, shape (N,), for any perturbed LR of the same shape as ``lr``."""
+        with self.opened(lr, hr, None) as problem:
+            return problem.losses(adversarial.to(problem.x) - problem.x)
+
+    def gradient(self, lr: Tensor, adversarial: Tensor, hr: Tensor | None = None) -> Tensor:
+        """The objective's gradient to the perturbation, (N,3,H,W); NaN is handed on, for the checks."""
+        with self.opened(lr, hr, None) as problem:
+            return problem.gradient(adversarial.to(problem.x) - problem.x)[0]
+
+    @contextmanager
+    def opened(self, lr: Tensor, hr: Tensor | None, ids: Sequence[str] | None) -> Iterator[Problem]:
+        """The checked batch with the model frozen; gradients are off except inside the problem."""
+        # Inference tensors cannot take part in a gradient, so the batch is copied outside that mode.
+        with torch.inference_mode(False), torch.no_grad(), untouched(self.model):
+            device = self.device or lr.device
+            layout = torch.channels_last if convolutional(self.model) else torch.contiguous_format
+            x = _checked(lr, "LR").to(device, memory_format=layout, copy=True)
+            if hr is not None:
+                due = (len(lr), 3, SCALE * lr.shape[-2], SCALE * lr.shape[-1])
+                if tuple(hr.shape) != due:
+                    raise BadInput(
+                        f"HR is {tuple(hr.shape)} where {due} was due: {SCALE} times the LR's size"
+                    )
+                hr = _checked(hr, "HR").to(x, copy=True)
+            names = [str(i) for i in range(len(lr))] if ids is None else list(ids)
+            if len(names) != len(lr):
+                raise BadInput(f"{len(names)} image ids for {len(lr)} images")
+            yield Problem(
+                self.model, x, hr, names, self.objective, self.threat, self.seed, self.precision == "bf16"
+            )
+
+    @property
+    def device(self) -> torch.device | None:
+        """Where the attack runs: as set, else where the model's parameters are, else None (the LR's)."""
+        if self._device is not None or not isinstance(self.model, nn.Module):
+            return self._device
+        holders: Iterator[Tensor] = itertools.chain(self.model.parameters(), self.model.buffers())
+        return next((holder.device for holder in holders), None)
+
+    @device.setter
+    def device(self, device: torch.device | str | None) -> None:
+        self._device = None if device is None else torch.device(device)
+
+    def set_normalization_used(self, mean: object, std: object) -> None:
+        """Refused: SR models take images in [0,1], and the ball is meant there."""
+        raise BadInput("SR attacks take images in [0,1]: put any normalisation into the model")
+
+    def _change_model_mode(self, given_training: bool) -> None:
+        """The mode is the model's own affair."""
+
+    def _recover_model_mode(self, given_training: bool) -> None:
+        """Nothing was changed."""
+
+    def __repr__(self) -> str:
+        name = getattr(self.model, "name", type(self.model).__name__)
+        shown: dict[str, Any] = {"norm": self.threat.norm, "eps": eps_text(self.threat.eps)}
+        for option in self.options:
+            value = getattr(self, option)
+            shown[option] = eps_text(value) if option == "alpha" else value
+        shown |= {"objective": self.objective.text, "seed": self.seed, "precision": self.precision}
+        return f"{type(self).__name__}({name}, {', '.join(f'{k}={v}' for k, v in shown.items())})"
+
+
+def _checked(image: Tensor, what: str) -> Tensor:
+    if image.ndim != 4 or image.shape[1] != 3 or 0 in image.shape:
+        raise BadInput(f"{what} has to be of shape (N, 3, H, W), not {tuple(image.shape)}")
+    if not image.is_floating_point():
+        raise BadInput(f"{what} has to be float in [0, 1], not {image.dtype}: divide 8-bit images by 255")
+    low, high = image.min().item(), image.max().item()
+    if not (low >= 0 and high <= 1):  # NaN fails as well
+        raise BadInput(f"{what} has to be in [0, 1]; its values go from {low:g} to {high:g}")
+    return image.detach()
+
+
+def at_least(name: str, value: float, least: float) -> None:
+    """Refuse an option that is too small or not a number.
+
+    Raises:
+        BadInput: it is.
+    """
+    if not least <= value < float("inf"):
+        raise BadInput(f"{name} is {value:g}: it has to be {least:g} or more")
+
+
+def worst_of(problem: Problem, candidates: Iterator[Tensor], count: int) -> Tensor:
+    """Of several perturbations, the one with the largest objective, image by image.
+
+    A single candidate is returned as it is, without running the model.
+    """
+    worst = next(candidates)
+    if count == 1:
+        return worst
+    high = problem.losses(worst)
+    for delta in candidates:
+        losses = problem.losses(delta)
+        better = losses > high
+        worst = delta.where(better.reshape(-1, 1, 1, 1), worst)
+        high = losses.where(better, high)
+    return worst

@@ -1,0 +1,161 @@
+"""Is an attack as strong, and as lawful, as it claims? Verdicts on what attacks produced.
+
+A weak attack makes a bad model look robust. Each check is a function of tensors or numbers that answers with
+one :class:`Verdict`; none runs a model. After AutoAttack's checks and Carlini et al. 2019, "On evaluating
+adversarial robustness".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from srbench.attacks.threat import ThreatModel, eps_text
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_TOLERANCE = 1e-6  # of the range: what adding in float32 can be off by, with room
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One check's answer.
+
+    Attributes:
+        name: which check.
+        ok: whether nothing is wrong.
+        detail: one line with the figures.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def beats_random(attacked: Sequence[float], random: Sequence[float]) -> Verdict:
+    """Whether the attack damages more than random noise of the same radius.
+
+    Args:
+        attacked: damage of each image by the attack, in any one measure where more is worse.
+        random: damage of the same images by random noise.
+    """
+    mean, other = _mean(attacked), _mean(random)
+    better = sum(a > r for a, r in zip(attacked, random, strict=True))
+    detail = f"mean {mean:.4g} against {other:.4g}; {better} of {len(attacked)} images worse than by noise"
+    return Verdict("beats random", mean > other, detail)
+
+
+def share_at_bound(x: Tensor, adversarial: Tensor, threat: ThreatModel, *, least: float = 0.5) -> Verdict:
+    """Whether the attack uses its radius: values at the l-inf bound or the edge of the range, of all values.
+
+    In l2 the share is the smallest image's size of the radius.
+
+    Args:
+        x: clean LR (N,3,H,W).
+        adversarial: attacked LR, same shape.
+        least: the share below which an attack is flagged. A linear model's worst noise has all at the
+            bound; a few short steps from uniform noise leave most of it inside.
+    """
+    if threat.eps == 0:
+        return Verdict("share at bound", True, "eps is 0")
+    if threat.norm == "l2":
+        share = (threat.size(x, adversarial).min() / threat.eps).item()
+        return Verdict("share at bound", share >= least, f"{share:.0%} of the radius used")
+    tolerance = 0.5 / 255 if threat.rounded else _TOLERANCE * 10
+    delta = (adversarial - x).abs()
+    edge = (adversarial <= threat.low + tolerance) | (adversarial >= threat.high - tolerance)
+    share = ((delta >= threat.eps - tolerance) | edge).double().mean().item()
+    return Verdict("share at bound", share >= least, f"{share:.0%} of values at the bound")
+
+
+def monotone(name: str, damage: Mapping[float, float], *, slack: float = 0.02) -> Verdict:
+    """Whether damage grows with what should make an attack stronger.
+
+    Args:
+        name: what grows: ``steps`` or ``eps``.
+        damage: mean damage by steps or radius.
+        slack: a fall of this share of the largest damage is let pass.
+    """
+    points = sorted(damage.items())
+    allowed = slack * max((abs(value) for value in damage.values()), default=0.0)
+    falls = [
+        f"{a:g} to {b:g}: {before:.4g} to {after:.4g}"
+        for (a, before), (b, after) in pairwise(points)
+        if not after >= before - allowed
+    ]
+    rising = ", ".join(f"{a:g}: {value:.4g}" for a, value in points)
+    return Verdict(f"monotone in {name}", not falls, f"falls from {'; '.join(falls)}" if falls else rising)
+
+
+def usable_gradient(gradient: Tensor, *, most_zero: float = 0.5) -> Verdict:
+    """Whether the gradient says anything: not NaN or infinite, not constant, not mostly exact zeros.
+
+    Args:
+        gradient: (N,3,H,W), see :meth:`srbench.attacks.base.SRAttack.gradient`.
+        most_zero: share of exact zeros above which it is flagged: masked or vanishing gradients.
+    """
+    name = "usable gradient"
+    flat = gradient.flatten(1)
+    if broken := int((~flat.isfinite().all(1)).sum()):
+        return Verdict(name, False, f"NaN or infinite in {broken} of {len(flat)} images")
+    if dead := int((flat == 0).all(1).sum()):
+        return Verdict(name, False, f"zero everywhere in {dead} of {len(flat)} images")
+    if flat.shape[1] > 1 and (same := int((flat == flat[:, :1]).all(1).sum())):
+        return Verdict(name, False, f"the same everywhere in {same} of {len(flat)} images")
+    zero = (flat == 0).double().mean().item()
+    return Verdict(name, zero <= most_zero, f"{zero:.0%} exact zeros")
+
+
+def deterministic(first: Tensor, second: Tensor) -> Verdict:
+    """Whether two forwards of one input agree; where not, attacks need expectation over the model's noise."""
+    apart = (first - second).abs().max().item()
+    detail = "two forwards agree" if apart == 0 else f"two forwards differ by up to {apart:.3g}"
+    return Verdict("deterministic model", apart == 0, detail)
+
+
+def white_box_wins(white: Sequence[float], black: Sequence[float]) -> Verdict:
+    """Whether the gradient attack is at least as strong as a black-box or transferred one.
+
+    Where it is not, the gradients mislead or the attack is badly tuned.
+
+    Args:
+        white: damage of each image by the white-box attack.
+        black: damage of the same images without gradients of this model.
+    """
+    mean, other = _mean(white), _mean(black)
+    lost = sum(b > w for w, b in zip(white, black, strict=True))
+    detail = f"mean {mean:.4g} against {other:.4g}; {lost} of {len(white)} images worse without gradients"
+    return Verdict("white box wins", mean >= other, detail)
+
+
+def zero_is_clean(x: Tensor, at_zero: Tensor) -> Verdict:
+    """Whether the attack with eps = 0 returned its input, bit by bit."""
+    apart = (x != at_zero).sum().item()
+    return Verdict("eps 0 is clean", apart == 0, f"{apart} values differ" if apart else "equal")
+
+
+def inside(x: Tensor, adversarial: Tensor, threat: ThreatModel, *, name: str = "inside the ball") -> Verdict:
+    """Whether ball and range were never left.
+
+    Args:
+        x: clean LR (N,3,H,W).
+        adversarial: attacked LR, as float or as read back from a file.
+        threat: what was allowed.
+        name: shown in the verdict; say ``inside the ball, saved`` for what was read back.
+    """
+    if not bool(adversarial.isfinite().all()):
+        return Verdict(name, False, "NaN or infinite values")
+    low, high = adversarial.min().item(), adversarial.max().item()
+    if low < threat.low or high > threat.high:
+        return Verdict(name, False, f"values from {low:.6g} to {high:.6g} leave the range")
+    size = threat.size(x, adversarial).max().item()
+    detail = f"{threat.norm} size {eps_text(size)} of {eps_text(threat.eps)}"
+    return Verdict(name, size <= threat.eps + _TOLERANCE, detail)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values) if values else math.nan

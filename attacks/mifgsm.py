@@ -1,0 +1,53 @@
+"""MI-FGSM (Dong et al. 2018): iterated sign steps along an accumulated gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from srbench.attacks.base import SRAttack, at_least
+from srbench.attacks.problem import Problem, Start
+from srbench.attacks.structured_pgd import unit_mean
+
+
+class MIFGSM(SRAttack):
+    """``g <- decay * g + gradient / mean|gradient|``; ``delta <- clip(delta + eps / steps * sign(g))``.
+
+    The mean in place of the paper's sum scales every gradient of an image alike and changes no sign.
+
+    Args:
+        model: see :class:`~srbench.attacks.base.SRAttack`.
+        steps: 1 or more; each is eps / steps long.
+        decay: 1 in the paper; 0 forgets, which is I-FGSM.
+        start: ``zero``, ``random`` (uniform in the ball), or ``auto``: zero with HR, random without.
+        **settings: eps, rounded, objective, seed, precision of :class:`~srbench.attacks.base.SRAttack`.
+    """
+
+    options = ("steps", "decay", "start")
+
+    def __init__(
+        self,
+        model: Callable[[Tensor], Tensor],
+        *,
+        steps: int = 10,
+        decay: float = 1.0,
+        start: Start = "auto",
+        **settings: Any,
+    ) -> None:
+        super().__init__(model, norm="linf", **settings)
+        at_least("steps", steps, 1)
+        at_least("decay", decay, 0)
+        self.steps = steps
+        self.decay = decay
+        self.start = start
+
+    def perturb(self, problem: Problem) -> Tensor:
+        delta = problem.start(self.start)
+        velocity = problem.zeros
+        for _ in range(self.steps):
+            gradient, _ = problem.gradient(delta)
+            velocity = self.decay * velocity + unit_mean(gradient)
+            delta = self.threat.project(delta + self.threat.eps / self.steps * velocity.sign(), problem.x)
+        return delta

@@ -1,0 +1,182 @@
+"""Perceptual objectives: VGG19 conv5_4 features (ESRGAN, RSR) and LPIPS, with the target's features kept."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from srbench.attacks.objectives import Objective, Score
+from srbench.errors import BadInput
+from srbench.metrics.lpips_net import BACKBONES, load_lpips
+from srbench.metrics.weights import Source, Weight
+
+VGG19_WEIGHT = Weight(
+    "VGG19 (ImageNet, torchvision)",
+    (
+        Source(
+            "vgg19-dcbb9e9d.pth",
+            "dcbb9e9d",
+            "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+        ),
+    ),
+)
+# Output channels of VGG19's convolutions by block; conv5_4 is the last of all sixteen.
+_BLOCKS = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_LEAST_SIDE = {"vgg19": 16, "lpips-alex": 31, "lpips-squeeze": 17}
+
+
+def weight_of(term: str) -> Weight | None:
+    """What has to be installed for a term of an objective; None where nothing has to."""
+    if term == "vgg19":
+        return VGG19_WEIGHT
+    return BACKBONES[term.removeprefix("lpips-")] if term.startswith("lpips-") else None
+
+
+class VGG19(Objective):
+    """Mean absolute difference of VGG19 conv5_4 features before the ReLU, ImageNet input norm.
+
+    Args:
+        features: a module from normalised RGB (N,3,H,W) to features, in place of the ImageNet network. It
+            is taken over: put into eval mode and frozen.
+
+    Raises:
+        Unavailable: the weights are not installed; the message says how to get them.
+        BadInput: the installed file is not a VGG19.
+    """
+
+    def __init__(self, features: nn.Module | None = None) -> None:
+        self._text = "vgg19" if features is None else "custom:vgg19"
+        self._copies = _Copies(features or _load_vgg19(VGG19_WEIGHT.locate()))
+        self._least = _LEAST_SIDE["vgg19"] if features is None else 1
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    def bind(self, target: Tensor) -> Score:
+        _check_side(target, self._least, "vgg19")
+        network = self._copies.beside(target)
+        mean = target.new_tensor(_MEAN).reshape(1, 3, 1, 1)
+        std = target.new_tensor(_STD).reshape(1, 3, 1, 1)
+
+        def features(image: Tensor) -> Tensor:
+            normalised = (image - mean) / std
+            found: Tensor = network(normalised.contiguous(memory_format=torch.channels_last))
+            return found.to(image.dtype)
+
+        with torch.no_grad():
+            wanted = features(target)
+        return lambda sr: (features(sr) - wanted).abs().flatten(1).mean(1)
+
+
+class LPIPS(Objective):
+    """LPIPS v0.1, equal to the lpips package's own forward; SR is not clipped.
+
+    Args:
+        net: ``alex`` or ``squeeze``.
+        network: a loaded ``lpips.LPIPS`` in place of the published one. It is taken over: put into eval
+            mode and frozen.
+
+    Raises:
+        BadInput: another net.
+        Unavailable: the backbone is not installed; the message says how to get it.
+    """
+
+    def __init__(self, net: str = "alex", network: nn.Module | None = None) -> None:
+        if net not in BACKBONES:
+            raise BadInput(f"'{net}' is not an LPIPS backbone here: choose {' or '.join(BACKBONES)}")
+        self._name = f"lpips-{net}"
+        self._text = self._name if network is None else f"custom:{self._name}"
+        self._copies = _Copies(network or _load_lpips(net, BACKBONES[net].locate()))
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    def bind(self, target: Tensor) -> Score:
+        _check_side(target, _LEAST_SIDE[self._name], self._name)
+        network: Any = self._copies.beside(target)
+
+        def features(image: Tensor) -> list[Tensor]:
+            scaled = network.scaling_layer(2 * image - 1)
+            return [_unit(f.to(image.dtype)) for f in network.net(scaled)]
+
+        with torch.no_grad():
+            wanted = features(target)
+
+        def score(sr: Tensor) -> Tensor:
+            total = sr.new_zeros(len(sr))
+            for head, found, kept in zip(network.lins, features(sr), wanted, strict=True):
+                total = total + head((found - kept).square()).to(sr.dtype).flatten(1).mean(1)
+            return total
+
+        return score
+
+
+def _unit(features: Tensor) -> Tensor:
+    """lpips.normalize_tensor, but with a gradient of zero, not NaN, where all channels are zero."""
+    norm = features.square().sum(1, keepdim=True).clamp_min(1e-30).sqrt()
+    return features / (norm + 1e-10)
+
+
+class _Copies:
+    """One frozen network, copied once to each device and number type it is used on."""
+
+    def __init__(self, network: nn.Module) -> None:
+        network.eval().requires_grad_(False)
+        self._original = network
+        self._held: dict[tuple[torch.device, torch.dtype], nn.Module] = {}
+
+    def beside(self, tensor: Tensor) -> nn.Module:
+        key = (tensor.device, tensor.dtype)
+        if key not in self._held:
+            like = next(iter(self._original.parameters()), tensor)
+            same = (like.device, like.dtype) == key
+            self._held[key] = self._original if same else copy.deepcopy(self._original).to(tensor)
+        return self._held[key]
+
+
+def vgg19_features() -> nn.Sequential:
+    """VGG19 up to conv5_4, without its ReLU; keys as torchvision's ``features``; weights are not set."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for block in _BLOCKS:
+        for width in block:
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
+            channels = width
+        layers.append(nn.MaxPool2d(2, 2))
+    return nn.Sequential(*layers[:-2])
+
+
+@functools.lru_cache(maxsize=1)
+def _load_vgg19(file: Path) -> nn.Module:
+    state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    with torch.device("meta"):  # no random initialisation: nobody's random state is touched
+        network = vgg19_features()
+    kept = {
+        key: state[f"features.{key}"].clone() for key in network.state_dict() if f"features.{key}" in state
+    }
+    try:
+        network.load_state_dict(kept, strict=True, assign=True)
+    except RuntimeError as error:
+        raise BadInput(f"{file} is not torchvision's VGG19: {str(error).splitlines()[0]}") from error
+    return network
+
+
+@functools.lru_cache(maxsize=4)
+def _load_lpips(net: str, file: Path) -> nn.Module:
+    return load_lpips(net, file)
+
+
+def _check_side(target: Tensor, least: int, name: str) -> None:
+    height, width = target.shape[-2:]
+    if min(height, width) < least:
+        raise BadInput(
+            f"objective {name} needs SR images of at least {least} pixels a side, not {width} x {height}"
+        )

@@ -1,0 +1,66 @@
+"""PGD in l2 (Madry et al. 2018): steps along the gradient itself, in a ball of root mean square eps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from srbench.attacks.base import SRAttack, at_least, worst_of
+from srbench.attacks.noise import generator
+from srbench.attacks.problem import Problem, Start
+from srbench.attacks.random_noise import unit_rms
+
+
+class PGDL2(SRAttack):
+    """``delta <- project(delta + alpha * gradient / rms(gradient))``, the projection being exact.
+
+    Args:
+        model: see :class:`~srbench.attacks.base.SRAttack`.
+        alpha: step length as a root mean square; None is 2.5 * eps / steps.
+        steps: 1 or more.
+        structure: side of a cell of the start's noise in LR pixels.
+        start: ``random`` (a random direction, its length uniform in the radius), ``zero``, or ``auto``:
+            zero with HR, random without.
+        restarts: independent starts; the worst of them is kept for each image.
+        **settings: eps, rounded, objective, seed, precision of :class:`~srbench.attacks.base.SRAttack`.
+    """
+
+    options = ("alpha", "steps", "structure", "start", "restarts")
+
+    def __init__(
+        self,
+        model: Callable[[Tensor], Tensor],
+        *,
+        alpha: float | None = None,
+        steps: int = 10,
+        structure: float = 1.0,
+        start: Start = "random",
+        restarts: int = 1,
+        **settings: Any,
+    ) -> None:
+        super().__init__(model, norm="l2", **settings)
+        at_least("steps", steps, 1)
+        at_least("structure", structure, 1)
+        at_least("restarts", restarts, 1)
+        self.alpha = 2.5 * self.threat.eps / steps if alpha is None else alpha
+        at_least("alpha", self.alpha, 0)
+        self.steps = steps
+        self.structure = structure
+        self.start = start
+        self.restarts = restarts
+
+    def perturb(self, problem: Problem) -> Tensor:
+        runs = (self._ascend(problem, str(r)) for r in range(self.restarts))
+        return worst_of(problem, runs, self.restarts)
+
+    def _ascend(self, problem: Problem, stream: str) -> Tensor:
+        delta = problem.start(self.start, self.structure, stream)
+        length = [torch.rand((), generator=generator(self.seed, i, f"length {stream}")) for i in problem.ids]
+        delta = unit_rms(delta) * self.threat.eps * torch.stack(length).to(delta).reshape(-1, 1, 1, 1)
+        for _ in range(self.steps):
+            gradient, _ = problem.gradient(delta)
+            delta = self.threat.project(delta + self.alpha * unit_rms(gradient), problem.x)
+        return delta

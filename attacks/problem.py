@@ -1,0 +1,238 @@
+"""One call of an attack: the images, the model and the bound objective, behind two questions.
+
+How bad is a perturbation (:meth:`Problem.losses`), and which way is worse (:meth:`Problem.gradient`)?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from srbench.attacks.noise import structured_uniform
+from srbench.attacks.objectives import Objective, Score
+from srbench.attacks.threat import ThreatModel
+from srbench.errors import BadInput, RunFailed
+
+SCALE = 4
+Start = Literal["auto", "zero", "random"]
+
+
+@dataclass(eq=False)
+class _Shared:
+    """What problems over the same batch have in common."""
+
+    scores: dict[Objective, Score] = field(default_factory=dict)
+    clean: Tensor | None = None
+    finite: Tensor | None = None  # per image, kept on the device: looking would wait for it at every step
+
+    def watch(self, losses: Tensor, gradient: Tensor | None = None) -> None:
+        finite = torch.isfinite(losses)
+        if gradient is not None:
+            finite = finite & torch.isfinite(gradient).flatten(1).all(1)
+        self.finite = finite if self.finite is None else self.finite & finite
+
+
+@dataclass(eq=False)
+class Problem:
+    """A batch under attack. Every loss is per image, so that a batch equals its images one by one.
+
+    Attributes:
+        model: maps (N,3,H,W) to (N,3,4H,4W).
+        x: clean LR (N,3,H,W) in [0,1].
+        hr: target (N,3,4H,4W), or None for the model's own clean output.
+        ids: N image ids, which seed the noise.
+        objective: what is made large.
+        threat: the allowed perturbations.
+        seed: seeds the noise, together with the ids.
+        bf16: run model and objective under bfloat16 autocast.
+    """
+
+    model: Callable[[Tensor], Tensor]
+    x: Tensor
+    hr: Tensor | None
+    ids: Sequence[str]
+    objective: Objective
+    threat: ThreatModel
+    seed: str | int
+    bf16: bool
+    _shared: _Shared = field(default_factory=_Shared)
+
+    def pursuing(self, objective: Objective, seed: str | int) -> Problem:
+        """The same batch with another objective; targets and features already computed are shared."""
+        return Problem(
+            self.model, self.x, self.hr, self.ids, objective, self.threat, seed, self.bf16, self._shared
+        )
+
+    @property
+    def zeros(self) -> Tensor:
+        return torch.zeros_like(self.x)
+
+    def noise(self, structure: float, stream: str) -> Tensor:
+        """Structured uniform noise in [-1, 1); see :func:`srbench.attacks.noise.structured_uniform`."""
+        return structured_uniform(self.x, self.ids, structure=structure, seed=self.seed, stream=stream)
+
+    def start(self, kind: Start, structure: float = 1, stream: str = "0") -> Tensor:
+        """A first perturbation: zero, or uniform in the l-inf ball.
+
+        Raises:
+            BadInput: a zero start without HR: the target is then the clean output, where the loss is
+                smallest and its gradient zero.
+        """
+        if kind == "zero" and self.hr is None:
+            raise BadInput("a zero start needs HR: against the model's own output its gradient is zero")
+        if kind == "zero" or (kind == "auto" and self.hr is not None):
+            return self.zeros
+        return self.noise(structure, stream) * self.threat.eps
+
+    def losses(self, delta: Tensor) -> Tensor:
+        """The objective of each image, shape (N,), without gradients."""
+        with torch.no_grad():
+            losses = self._losses(self._perturbed(delta))
+        self._shared.watch(losses)
+        return losses
+
+    def gradient(self, delta: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradient of each image's objective to its perturbation (N,3,H,W), and the objectives (N,).
+
+        The perturbed image is clipped to the valid range, so the gradient is zero where it saturates.
+
+        Raises:
+            BadInput: the model gives no gradient.
+        """
+        leaf = delta.detach().requires_grad_()
+        with torch.enable_grad():
+            losses = self._losses(self._perturbed(leaf))
+            if not losses.requires_grad:
+                raise BadInput(
+                    "the model gives no gradient to its input (no_grad, inference_mode, a constant output): "
+                    "use a black-box attack such as SquareSearch or RandomNoise"
+                )
+            # Each image's loss depends on that image alone, so the gradient of the sum holds all of them.
+            (gradient,) = torch.autograd.grad(losses.sum(), leaf)
+        losses = losses.detach()
+        self._shared.watch(losses, gradient)
+        return gradient, losses
+
+    def super_resolve(self, lr: Tensor) -> Tensor:
+        """SR of LR (N,3,H,W) in the LR's number type, shape checked.
+
+        Raises:
+            BadInput: the model is not an x4 RGB model.
+        """
+        with torch.autocast(lr.device.type, torch.bfloat16, enabled=self.bf16):
+            sr = self.model(lr)
+        due = (len(lr), 3, SCALE * lr.shape[-2], SCALE * lr.shape[-1])
+        if not isinstance(sr, Tensor) or tuple(sr.shape) != due:
+            made = tuple(sr.shape) if isinstance(sr, Tensor) else type(sr).__name__
+            raise BadInput(f"the model made {made} where {due} was due: attacks need an x4 RGB model")
+        return sr.to(lr.dtype)
+
+    def score(self, objective: Objective) -> Score:
+        """An objective bound to the target; bound once per batch."""
+        held = self._shared.scores
+        if objective not in held:
+            held[objective] = objective.bind(self._target())
+        return held[objective]
+
+    def check(self, delta: Tensor) -> None:
+        """Look once, at the end, whether anything became NaN or infinite on the way.
+
+        Raises:
+            RunFailed: it did; the images are named.
+        """
+        finite = torch.isfinite(delta).flatten(1).all(1)
+        if self._shared.finite is not None:
+            finite = finite & self._shared.finite
+        if not bool(finite.all()):
+            bad = ", ".join(i for i, good in zip(self.ids, finite.tolist(), strict=True) if not good)
+            raise RunFailed(f"the model's output or gradient has NaN or infinite values (image {bad})")
+
+    def damage(self, delta: Tensor, measures: Sequence[Objective]) -> Tensor:
+        """Measures of SR as metrics take them, shape (len(measures), N).
+
+        SR is clipped to [0,1] and comes from the LR as it would be stored.
+        """
+        with torch.no_grad():
+            sr = self.super_resolve(self.threat.apply(self.x, delta)).clamp(0, 1)
+            found = torch.stack([self.score(measure)(sr) for measure in measures])
+        for losses in found:
+            self._shared.watch(losses)
+        return found
+
+    def _losses(self, lr: Tensor) -> Tensor:
+        score, sr = self.score(self.objective), self.super_resolve(lr)
+        with torch.autocast(lr.device.type, torch.bfloat16, enabled=self.bf16):
+            losses = score(sr)
+        if losses.shape != (len(lr),):
+            raise BadInput(
+                f"objective {self.objective} made {tuple(losses.shape)} where one number per image was due"
+            )
+        return losses
+
+    def _perturbed(self, delta: Tensor) -> Tensor:
+        return (self.x + delta).clamp(self.threat.low, self.threat.high)
+
+    def _target(self) -> Tensor:
+        if self.hr is not None:
+            return self.hr
+        if self._shared.clean is None:
+            with torch.no_grad():
+                self._shared.clean = self.super_resolve(self.x)
+        return self._shared.clean
+
+
+# Modules that do not care how an image lies in memory.
+_LAYOUT_FREE = (
+    nn.Conv2d,
+    nn.ConvTranspose2d,
+    nn.BatchNorm2d,
+    nn.ReLU,
+    nn.LeakyReLU,
+    nn.PReLU,
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.Identity,
+    nn.Upsample,
+    nn.PixelShuffle,
+)
+
+
+def convolutional(model: object) -> bool:
+    """Whether a model is a plain convolutional network, which runs faster on channels-last images.
+
+    Others may reshape images by ``view``, which fails on that layout.
+    """
+    if not isinstance(model, nn.Module):
+        return False
+    leaves = [module for module in model.modules() if next(module.children(), None) is None]
+    return any(isinstance(leaf, nn.Conv2d) for leaf in leaves) and all(
+        isinstance(leaf, _LAYOUT_FREE) for leaf in leaves
+    )
+
+
+@contextmanager
+def untouched(model: object) -> Iterator[None]:
+    """Freeze a model's parameters and put everything back as it was, whatever happens.
+
+    The mode stays as it is; in train mode the buffers (running statistics) are put back too.
+    """
+    if not isinstance(model, nn.Module):
+        yield
+        return
+    thawed = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    training = any(module.training for module in model.modules())
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()] if training else []
+    for parameter in thawed:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in thawed:
+            parameter.requires_grad_(True)
+        for buffer, before in buffers:
+            buffer.copy_(before)

@@ -1,0 +1,113 @@
+"""A universal perturbation (Choi et al. 2019): one noise that damages many images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from srbench.attacks.base import SRAttack, at_least
+from srbench.attacks.noise import structured_uniform
+from srbench.attacks.problem import Problem
+from srbench.errors import BadInput
+
+
+class UniversalPerturbation(SRAttack):
+    """``noise <- clip(noise + alpha / T * sign(mean over images of the raw gradients))``, T times.
+
+    Fit on one set, then call on another: ``attack.fit(pairs); adversarial = attack(lr)``. Where images
+    differ in size the noise is a tile repeated from the upper left corner; with images of one size it is
+    Choi's universal attack as published.
+
+    Args:
+        model: see :class:`~srbench.attacks.base.SRAttack`.
+        alpha: length of the whole way; None is eps.
+        steps: T, 1 or more; every step goes over all images.
+        size: rows and columns of the noise; None takes the largest height and width among the images.
+        **settings: eps, rounded, objective, seed, precision of :class:`~srbench.attacks.base.SRAttack`.
+    """
+
+    options = ("alpha", "steps", "size")
+
+    def __init__(
+        self,
+        model: Callable[[Tensor], Tensor],
+        *,
+        alpha: float | None = None,
+        steps: int = 50,
+        size: tuple[int, int] | None = None,
+        objective: Any = "mse",
+        **settings: Any,
+    ) -> None:
+        super().__init__(model, norm="linf", objective=objective, **settings)
+        at_least("steps", steps, 1)
+        at_least("size", min(size or (1, 1)), 1)
+        self.alpha = self.threat.eps if alpha is None else alpha
+        at_least("alpha", self.alpha, 0)
+        self.steps = steps
+        self.size = size
+        self.noise: Tensor | None = None
+
+    def fit(self, images: Iterable[tuple[Tensor, Tensor | None]]) -> UniversalPerturbation:
+        """Find the noise.
+
+        Args:
+            images: batches of LR (N,3,H,W) and HR (N,3,4H,4W) or None; each batch may be of another size.
+                All are held in memory, with the objective's features of HR.
+
+        Returns:
+            Itself, with ``noise`` (1,3,h,w) set.
+
+        Raises:
+            BadInput: no images, wrong shapes, or no gradient.
+            RunFailed: NaN or infinite values in the model's output or gradient.
+        """
+        with ExitStack() as stack:
+            problems = [stack.enter_context(self.opened(lr, hr, None)) for lr, hr in images]
+            if not problems:
+                raise BadInput("no images to fit a universal perturbation on")
+            rows, columns = self.size or tuple(
+                max(problem.x.shape[axis] for problem in problems) for axis in (-2, -1)
+            )
+            noise = problems[0].x.new_zeros(1, 3, rows, columns)
+            if any(problem.hr is None for problem in problems):
+                start = structured_uniform(noise, ["universal"], structure=1, seed=self.seed, stream="0")
+                noise = start * self.threat.eps
+            for _ in range(self.steps):
+                total = torch.zeros_like(noise)
+                for problem in problems:
+                    gradient, _ = problem.gradient(_tiled(noise, problem.x))
+                    total += _folded(gradient, rows, columns)
+                noise = (noise + self.alpha / self.steps * total.sign()).clamp(
+                    -self.threat.eps, self.threat.eps
+                )
+            for problem in problems:
+                problem.check(_tiled(noise, problem.x))
+            self.noise = noise
+        return self
+
+    def perturb(self, problem: Problem) -> Tensor:
+        if self.noise is None:
+            raise BadInput("a universal perturbation has to be fitted first: call fit(images)")
+        return self.threat.project(_tiled(self.noise.to(problem.x), problem.x), problem.x)
+
+
+def _tiled(noise: Tensor, x: Tensor) -> Tensor:
+    height, width = x.shape[-2:]
+    rows = torch.arange(height, device=noise.device) % noise.shape[-2]
+    columns = torch.arange(width, device=noise.device) % noise.shape[-1]
+    return noise[:, :, rows][..., columns].expand_as(x)
+
+
+def _folded(gradient: Tensor, rows: int, columns: int) -> Tensor:
+    """The sum over images, and over the places of an image that share one value of the noise: (1,3,h,w)."""
+    total = gradient.sum(0, keepdim=True)
+    height, width = total.shape[-2:]
+    device = total.device
+    folded = total.new_zeros(1, 3, rows, width)
+    folded.index_add_(2, torch.arange(height, device=device) % rows, total)
+    result = total.new_zeros(1, 3, rows, columns)
+    return result.index_add_(3, torch.arange(width, device=device) % columns, folded)
