@@ -70,8 +70,7 @@ class Ensemble(SRAttack):
         deltas = [a.perturb(problem.pursuing(a.objective, a.seed)) for a in self.attacks]
         damage = torch.stack([problem.damage(delta, self.measures) for delta in deltas])
         winner = choose(damage, self.references)
-        chosen = torch.stack(deltas)[winner, torch.arange(len(winner), device=winner.device)]
-        return chosen
+        return torch.stack(deltas)[winner, torch.arange(len(winner), device=winner.device)]
 
 
 def choose(damage: Tensor, references: int) -> Tensor:

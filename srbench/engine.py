@@ -21,6 +21,7 @@ from srbench.records import Record
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from srbench.attacked import Attacked
     from srbench.attacks import SRAttack
     from srbench.datasets.base import DataSet, LoadedImage
     from srbench.measure import Instruments
@@ -70,6 +71,21 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """One image as it was measured, for whoever wants more than the record.
+
+    Attributes:
+        attacked: the LR image and what the attack did.
+        sr, hr: (1,3,4H,4W); SR unclipped, HR in [0,1] or None.
+    """
+
+    record: Record
+    attacked: Attacked
+    sr: Tensor
+    hr: Tensor | None
+
+
 class Engine:
     """Runs plans against a store.
 
@@ -78,6 +94,7 @@ class Engine:
         instruments: the metrics.
         settings: how to use the machine.
         on_image: called with the cell after each image that is done or was already there.
+        on_measured: called with each image just measured, in order, before its record is stored.
     """
 
     def __init__(
@@ -86,12 +103,19 @@ class Engine:
         instruments: Instruments,
         settings: Settings,
         on_image: Callable[[Cell, int], None] = lambda cell, images: None,
+        on_measured: Callable[[Measured], None] | None = None,
     ) -> None:
         self._store = store
         self._instruments = instruments
         self._settings = settings
         self.on_image = on_image
+        self._on_measured = on_measured
         self._decoded = _Decoded(DECODED_BYTES)
+
+    @property
+    def device(self) -> str:
+        """Where models run."""
+        return self._settings.device
 
     def run(self, plan: Sequence[Cell]) -> Outcome:
         """Measure every cell. A cell that fails is reported and the others go on.
@@ -159,7 +183,7 @@ class Engine:
     def _records(self, cell: Cell, model: SRModel, todo: dict[str, list[str]]) -> Iterator[Record]:
         """Records in the order of ``todo``, computed by several workers a few images ahead."""
         workers = min(self._settings.worker_count, len(todo))
-        pending: deque[tuple[str, Future[Record]]] = deque()
+        pending: deque[tuple[str, Future[Measured]]] = deque()
         queue = iter(todo.items())
         attack = build(cell.attack, model)
         with _torch_threads(self._settings.threads), ThreadPoolExecutor(workers) as pool:
@@ -171,21 +195,23 @@ class Engine:
                         return
                     image, future = pending.popleft()
                     try:
-                        record = future.result()
+                        measured = future.result()
                     except Exception as error:
                         raise CellFailed(f"{cell}, image {image}: {_reason(error)}") from error
-                    yield record
+                    if self._on_measured:
+                        self._on_measured(measured)
+                    yield measured.record
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _measure(
         self, cell: Cell, model: SRModel, attack: SRAttack | None, image: str, names: list[str]
-    ) -> Record:
+    ) -> Measured:
         import torch
 
         loaded = self._decoded.get(cell.dataset, image)
-        lr = _tensor(loaded.lr).to(self._settings.device)
-        hr = None if loaded.hr is None else _tensor(loaded.hr)
+        lr = as_tensor(loaded.lr).to(self._settings.device)
+        hr = None if loaded.hr is None else as_tensor(loaded.hr)
         attacked = attack_image(cell.attack, attack, model, lr, hr, image, cell.tile)
         with torch.inference_mode():
             lr = attacked.lr
@@ -202,7 +228,7 @@ class Engine:
             values, notes = self._instruments.measure(names, sr, hr)
             effect = attacked.effect(sr)
         card = cell.model.card
-        return Record(
+        record = Record(
             model=cell.model.name,
             model_title=card.title,
             training_domain=card.domain,
@@ -232,6 +258,7 @@ class Engine:
             versions=provenance.versions(),
             commit=provenance.commit(),
         )
+        return Measured(record, attacked, sr, hr)
 
 
 class CellFailed(RunFailed):
@@ -269,7 +296,7 @@ def _size(image: LoadedImage) -> int:
     return int(image.lr.nbytes) + (0 if image.hr is None else int(image.hr.nbytes))
 
 
-def _tensor(pixels: object) -> Tensor:
+def as_tensor(pixels: object) -> Tensor:
     """uint8 (H,W,3) to float32 (1,3,H,W) in [0,1]."""
     import numpy as np
     import torch
