@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from srbench.attacks.objectives import Objective, Score
 from srbench.errors import BadInput
+from srbench.fetch import Unavailable
 from srbench.metrics.lpips_net import BACKBONES, load_lpips
 from srbench.metrics.weights import Source, Weight
 
@@ -31,11 +32,18 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _LEAST_SIDE = {"vgg19": 16, "lpips-alex": 31, "lpips-squeeze": 17}
 
 
-def weight_of(term: str) -> Weight | None:
-    """What has to be installed for a term of an objective; None where nothing has to."""
-    if term == "vgg19":
-        return VGG19_WEIGHT
-    return BACKBONES[term.removeprefix("lpips-")] if term.startswith("lpips-") else None
+def locate(term: str) -> Path:
+    """The weight file of a perceptual term (``vgg19``, ``lpips-…``), fetched if need be.
+
+    Raises:
+        Unavailable: it is not here and cannot be fetched; the message says how to get it.
+    """
+    weight = VGG19_WEIGHT if term == "vgg19" else BACKBONES[term.removeprefix("lpips-")]
+    try:
+        return weight.locate()
+    except Unavailable as error:
+        url = weight.sources[0].url
+        raise Unavailable(f"{error}: download {url} into a directory named by SRBENCH_WEIGHTS") from error
 
 
 class VGG19(Objective):
@@ -52,7 +60,7 @@ class VGG19(Objective):
 
     def __init__(self, features: nn.Module | None = None) -> None:
         self._text = "vgg19" if features is None else "custom:vgg19"
-        self._copies = _Copies(features or _load_vgg19(VGG19_WEIGHT.locate()))
+        self._copies = _Copies(features or _load_vgg19(locate("vgg19")))
         self._least = _LEAST_SIDE["vgg19"] if features is None else 1
 
     @property
@@ -93,7 +101,7 @@ class LPIPS(Objective):
             raise BadInput(f"'{net}' is not an LPIPS backbone here: choose {' or '.join(BACKBONES)}")
         self._name = f"lpips-{net}"
         self._text = self._name if network is None else f"custom:{self._name}"
-        self._copies = _Copies(network or _load_lpips(net, BACKBONES[net].locate()))
+        self._copies = _Copies(network or _load_lpips(net, locate(self._name)))
 
     @property
     def text(self) -> str:
@@ -120,8 +128,8 @@ class LPIPS(Objective):
 
 
 def _unit(features: Tensor) -> Tensor:
-    """lpips.normalize_tensor, but with a gradient of zero, not NaN, where all channels are zero."""
-    norm = features.square().sum(1, keepdim=True).clamp_min(1e-30).sqrt()
+    """As lpips.normalize_tensor: every pixel's channels divided by their Euclidean length."""
+    norm = features.square().sum(1, keepdim=True).sqrt()
     return features / (norm + 1e-10)
 
 

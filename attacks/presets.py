@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from srbench.attacks.objectives_text import canonical
+from srbench.attacks.objectives_text import canonical, parse_terms
 from srbench.attacks.spec import AttackSpec
 from srbench.attacks.threat import eps_text, parse_eps
 from srbench.errors import BadInput, unknown
@@ -245,16 +245,15 @@ def first_available(wanted: list[str]) -> tuple[str, str]:
 
     The empty text stands for doing without.
     """
-    from srbench.attacks.objectives_text import parse_terms
-    from srbench.attacks.perceptual import weight_of
+    from srbench.attacks.perceptual import locate
     from srbench.fetch import Unavailable
 
     missing: dict[str, str] = {}
     for text in wanted:
         for _, term in parse_terms(text) if text else []:
-            if term not in missing and (weight := weight_of(term)):
+            if term not in (*missing, "l1", "mse"):
                 try:
-                    weight.locate()
+                    locate(term)
                 except Unavailable as error:
                     missing[term] = str(error)
         if not text or not any(term in missing for _, term in parse_terms(text)):

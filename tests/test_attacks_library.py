@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -404,6 +405,13 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_example_runs_and_its_attack_beats_noise() -> None:
+    example = Path(__file__).resolve().parents[1] / "examples" / "attack_plain_module.py"
+    done = subprocess.run([sys.executable, str(example)], capture_output=True, text=True, check=True)
+    clean, noise, attacked = (float(line.split()[-1]) for line in done.stdout.splitlines()[1:])
+    assert attacked > max(noise, clean) + 0.003
 
 
 def test_every_exported_name_exists() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from srbench.errors import BadInput, unknown
+from srbench.toml import read_toml
 from srbench.zoo.schema import DOMAINS, NAME, Card
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def shipped() -> dict[str, Card]:
         if not file.name.endswith(".toml"):
             continue
         try:
-            card = Card.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+            card = Card.model_validate(read_toml(file))
         except (ValidationError, tomllib.TOMLDecodeError) as error:
             raise ValueError(f"zoo/cards/{file.name}: {error}") from error
         if f"{card.name}.toml" != file.name:

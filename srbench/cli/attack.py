@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from srbench.cli import app
-from srbench.cli.console import err, out, progress, words
+from srbench.cli.console import err, following, out, report_failures, words
 
 if TYPE_CHECKING:
     from srbench.attack_run import Point
     from srbench.attacks.checks import Verdict
     from srbench.engine import Measured
-    from srbench.plan import Cell
 
 
 @app.command()
@@ -89,18 +88,9 @@ def attack(
         prepared = job.prepare(request, picture)
     for notice in prepared.notices:
         console.print(notice, style="yellow", highlight=False)
-    with progress() as bar:
-        task = bar.add_task("attack", total=sum(len(cell.images) for cell in prepared.plan))
-
-        def advance(cell: Cell, images: int) -> None:
-            bar.update(task, description=str(cell), advance=images)
-
-        prepared.engine.on_image = advance
+    with following(prepared.engine, prepared.plan, "attack"):
         outcome = job.run(prepared)
-    if outcome.failures:
-        for failure in outcome.failures:
-            console.print(f"failed: {failure}", style="red", highlight=False, markup=False)
-        raise typer.Exit(1)
+    report_failures(outcome)
     found = job.records(prepared)
     curve = job.points(prepared, found)
     if not curve:

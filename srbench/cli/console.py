@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+    from srbench.engine import Engine, Outcome
+    from srbench.plan import Cell
 
 # A pipe has no width; a table cut to 80 columns would lose its numbers.
 PIPED_WIDTH = 400
@@ -32,6 +35,29 @@ def err() -> Console:
 def words(text: str | None) -> tuple[str, ...]:
     """The parts of a comma-separated option."""
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+@contextmanager
+def following(engine: Engine, plan: Sequence[Cell], task: str) -> Iterator[None]:
+    """Show the engine's progress through a plan while it runs."""
+    with progress() as bar:
+        shown = bar.add_task(task, total=sum(len(cell.images) for cell in plan))
+
+        def advance(cell: Cell, images: int) -> None:
+            bar.update(shown, description=str(cell), advance=images)
+
+        engine.on_image = advance
+        yield
+
+
+def report_failures(outcome: Outcome) -> None:
+    """Name the cells that could not be finished, and end with exit code 1 if there are any."""
+    import typer
+
+    for failure in outcome.failures:
+        err().print(f"failed: {failure}", style="red", highlight=False, markup=False)
+    if outcome.failures:
+        raise typer.Exit(1)
 
 
 @contextmanager

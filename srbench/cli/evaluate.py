@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli import app
-from srbench.cli.console import err, out, progress, words
+from srbench.cli.console import err, following, out, report_failures, words
 
 if TYPE_CHECKING:
     from srbench.evaluate import Prepared, Request
-    from srbench.plan import Cell
 
 
 class Track(StrEnum):
@@ -101,13 +100,7 @@ def evaluate(
         prepared = job.prepare(request)
     for notice in prepared.notices:
         console.print(notice, style="yellow", highlight=False)
-    with progress() as bar:
-        task = bar.add_task("evaluate", total=sum(len(cell.images) for cell in prepared.plan))
-
-        def advance(cell: Cell, images: int) -> None:
-            bar.update(task, description=str(cell), advance=images)
-
-        prepared.engine.on_image = advance
+    with following(prepared.engine, prepared.plan, "evaluate"):
         result = job.run(prepared)
     remarks = _remarks(request, prepared)
     if out_dir is not None:
@@ -123,10 +116,7 @@ def evaluate(
     outcome = result.outcome
     where = f"{outcome.measured} images measured, {outcome.kept} already in {prepared.store}"
     console.print(where, style="dim", highlight=False)
-    if outcome.failures:
-        for failure in outcome.failures:
-            console.print(f"failed: {failure}", style="red", highlight=False, markup=False)
-        raise typer.Exit(1)
+    report_failures(outcome)
     if not result.records:
         raise BadInput(f"{prepared.store} has no records of this plan: run without --rerun never")
 

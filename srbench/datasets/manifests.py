@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from srbench.datasets.base import Domain, Kind
 from srbench.errors import unknown
+from srbench.toml import read_toml
 
 MINI_SUFFIX = "-mini"
 _SETS = Path(__file__).parent / "sets"
@@ -83,4 +83,4 @@ def manifest(name: str) -> SetManifest:
 
 @lru_cache
 def _read(path: Path) -> SetManifest:
-    return SetManifest.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    return SetManifest.model_validate(read_toml(path))
