@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGE := build/typed
 
-.PHONY: install demo test lint types wheel-check bench clean
+.PHONY: install demo test lint types wheel-check clean
 
 install: $(VENV)/.installed
 
@@ -38,9 +38,6 @@ wheel-check: install
 	cd build/elsewhere && ../empty/bin/srbench --version
 	cd build/elsewhere && SRBENCH_OFFLINE=1 SRBENCH_HOME=home ../empty/bin/srbench evaluate \
 		--models bicubic --datasets clean-mini --limit 1 --metrics psnr,ssim
-
-bench: install
-	$(BIN)/python benchmarks/evaluate_speed.py
 
 clean:
 	rm -rf build dist $(VENV) *.egg-info

@@ -60,7 +60,8 @@ class VGG19(Objective):
 
     def __init__(self, features: nn.Module | None = None) -> None:
         self._text = "vgg19" if features is None else "custom:vgg19"
-        self._copies = _Copies(features or _load_vgg19(locate("vgg19")))
+        network: Any = features or _load_vgg19(locate("vgg19"))
+        self._copies = _Copies(network.to(memory_format=torch.channels_last))
         self._least = _LEAST_SIDE["vgg19"] if features is None else 1
 
     @property

@@ -1,0 +1,191 @@
+"""Presets: what they are, hashes that never move, names, and how missing weights are spoken of."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srbench import attacks
+from srbench.attacks import IFGSM, NONE, Ensemble, RandomNoise, StructuredPGD, preset
+from srbench.attacks.ensemble import choose
+from srbench.attacks.objectives import parse_objective
+from srbench.attacks.presets import PRESETS, Recipe
+from srbench.errors import BadInput
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.a, self.b = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 48, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        base = F.interpolate(x, scale_factor=4, mode="nearest")
+        return base + 0.3 * F.pixel_shuffle(self.b(torch.tanh(3 * self.a(x))), 4)
+
+
+def images(count: int = 2, side: int = 8) -> tuple[Tensor, Tensor]:
+    hr = torch.rand(count, 3, 4 * side, 4 * side, generator=torch.Generator().manual_seed(0))
+    return F.avg_pool2d(hr, 4), hr
+
+
+# A hash is the identity of stored records: if one of these moves, old and new records no longer meet.
+GOLDEN = {
+    "random": "c2041c0ca52c31ab9c1a3061c8ee48271136ff0e8de4980fd45782c1deb40db5",
+    "rsr": "41879eca201ae4c5a9eb98275523aa4a1a7751f4b1e730f7afb04b32dfec64c2",
+    "rsr-paper": "b094a939027fa33d9401b3689912125fdafe2d30fc904e25b179a7412c011546",
+    "ifgsm-choi": "b47b40dbcac93f250e6f67c03119405e1ae1a65663b07f4c7555e85e81e7adc2",
+    "strong": "c93840f835f9884d551bff8f600e72db87fdc3776570dd78a514d7942f56db8c",
+}
+
+
+def test_hashes_never_move() -> None:
+    """``rsr`` and ``rsr-paper`` as published; ``strong`` as it is without any weights."""
+    published = {"rsr": "0.01*l1+vgg19", "rsr-paper": "l1+vgg19"}
+    found = {
+        name: preset(name).with_(objective=published[name]).hash if name in published else preset(name).hash
+        for name in PRESETS
+    }
+    assert found == GOLDEN
+
+
+def test_rsr_has_the_values_of_the_authors_code() -> None:
+    recipe = preset("rsr")
+    assert recipe.settings()["options"] == {
+        "alpha": 1 / 255,
+        "steps": 2,
+        "structure": 1.5,
+        "restarts": 1,
+        "momentum": 0.0,
+    }
+    assert recipe.eps == 14 / 255 and not recipe.rounded and recipe.kind == "StructuredPGD"
+    choi = preset("ifgsm-choi").build(Net())
+    assert isinstance(choi, IFGSM) and choi.objective.text == "mse" and choi.steps == 50
+    assert choi.alpha == choi.threat.eps == 8 / 255
+    assert preset("ifgsm-choi@4").build(Net()).alpha == 4 / 255, "alpha follows eps"
+
+
+def test_without_vgg19_the_objective_falls_back_and_says_so(shared_weights: Path) -> None:
+    recipe = preset("rsr")
+    assert recipe.name == "rsr" and recipe.objective == "0.01*l1+lpips-alex"
+    assert recipe.note.startswith(
+        "vgg19 is not installed, objective 0.01*l1+lpips-alex in place of 0.01*l1+vgg19: "
+    )
+    assert "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth" in recipe.note
+    assert recipe.hash != recipe.with_(objective="0.01*l1+vgg19").hash
+    assert preset("strong").measures == ("mse", "lpips-alex")
+
+
+def test_with_no_weights_at_all_only_pixels_are_left() -> None:
+    assert preset("rsr").objective == "l1" and "in place of" in preset("rsr").note
+    strong = preset("strong")
+    assert strong.measures == ("mse",) and "lpips-alex is not installed" in strong.note
+    assert "vgg19 is not installed" in strong.note
+    assert preset("random").note == "" == preset("ifgsm-choi").note
+
+
+def test_names_say_what_was_changed_and_hashes_follow_settings_alone() -> None:
+    recipe = preset("rsr")
+    assert preset("rsr@8").name == "rsr@8" == recipe.with_(eps=8 / 255).name == preset("rsr@8/255").name
+    assert preset("rsr@14") == recipe == preset("rsr@8").with_(eps=14 / 255)
+    changed = recipe.with_(eps=4 / 255, steps=10).with_(alpha=2 / 255, objective="percep+l1")
+    assert changed.name == "rsr@4(steps=10,alpha=2/255,objective=l1+vgg19)"
+    hashes = {
+        recipe.with_(**change).hash
+        for change in (
+            {},
+            {"eps": 0.0},
+            {"seed": 1},
+            {"rounded": True},
+            {"precision": "bf16"},
+            {"structure": 2.0},
+            {"momentum": 1.0},
+            {"objective": "mse"},
+        )
+    }
+    assert len(hashes) == 8
+    assert dataclasses.replace(recipe, name="other", note="x").hash == recipe.hash
+    assert json.loads(json.dumps(recipe.settings())) == recipe.settings()
+
+
+def test_unknown_settings_and_presets_are_refused() -> None:
+    with pytest.raises(BadInput, match=r"no setting 'stride'.*structure"):
+        preset("rsr").with_(stride=2)
+    with pytest.raises(BadInput, match="no setting 'objective'"):
+        preset("random").with_(objective="l1")
+    with pytest.raises(BadInput, match="no setting 'steps'"):
+        preset("strong").with_(steps=2)
+    with pytest.raises(BadInput, match="did you mean rsr"):
+        attacks.resolve(["rsrr"])
+    with pytest.raises(BadInput, match="ambiguous"):
+        attacks.resolve(["rsr@0.05"])
+    with pytest.raises(BadInput, match="steps is 0"):
+        preset("rsr").with_(steps=0).build(Net())
+
+
+def test_resolve_keeps_order_and_drops_doubles() -> None:
+    found = attacks.resolve(["rsr", "none", "random@14", "rsr"])
+    assert [spec.name for spec in found] == ["rsr", "none", "random"]
+    assert found[1] is NONE and NONE.hash == ""
+    assert attacks.names() == ["none", *PRESETS]
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_every_preset_builds_and_attacks(name: str) -> None:
+    lr, hr = images(1)
+    recipe = preset(name).with_(eps=5 / 255, seed="s", rounded=True)
+    attack = recipe.build(Net())
+    assert attack.threat.eps == 5 / 255 and attack.threat.rounded
+    adversarial = attack((lr * 255).round() / 255, hr)
+    assert 1 / 255 <= (adversarial - lr).abs().max() < 5.51 / 255
+
+
+def test_strong_contains_rsr_and_random_as_they_are() -> None:
+    strong = preset("strong@8")
+    assert [part.hash for part in strong.parts[:2]] == [preset("rsr@8").hash, preset("random@8").hash]
+    built = strong.with_(seed=3).build(Net())
+    assert isinstance(built, Ensemble) and built.references == 2
+    assert isinstance(built.attacks[0], StructuredPGD) and isinstance(built.attacks[1], RandomNoise)
+    assert {part.seed for part in built.attacks} == {3} and {part.threat.eps for part in built.attacks} == {
+        8 / 255
+    }
+
+
+def damage(recipe: Recipe, measures: tuple[str, ...]) -> Tensor:
+    model = Net()
+    lr, hr = images()
+    with torch.no_grad():
+        sr = model(recipe.build(model)(lr, hr)).clamp(0, 1)
+        return torch.stack([parse_objective(measure)(sr, hr) for measure in measures])
+
+
+@pytest.mark.parametrize("eps", [2, 14])
+def test_strong_damages_each_image_at_least_as_much(eps: int, shared_weights: Path) -> None:
+    """By squared error and by LPIPS, and more than both weaker presets in the mean."""
+    measures = ("mse", "lpips-alex")
+    strong, rsr, random = (damage(preset(f"{name}@{eps}"), measures) for name in ("strong", "rsr", "random"))
+    assert (strong >= rsr).all()
+    assert (strong.mean(1) > torch.maximum(rsr, random).mean(1)).all()
+
+
+def test_the_choice_of_an_ensemble() -> None:
+    """Attacks x measures x images; the first attack is the anchor, the first two are the references."""
+    found = torch.tensor(
+        [
+            [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]],  # anchor
+            [[2.0, 2.0, 0.5], [0.5, 0.5, 0.5]],  # reference, weaker than the anchor in one measure
+            [[3.0, 1.5, 0.9], [1.2, 1.0, 9.0]],
+            [[9.0, 1.9, 2.0], [0.9, 1.1, 1.5]],
+        ]
+    )
+    assert choose(found, 2).tolist() == [2, 3, 3]
+    assert choose(found[:2], 2).tolist() == [0, 0, 0]
+    assert choose(found[:, :1], 1).tolist() == [3, 1, 3]
+    assert choose(torch.zeros(3, 2, 2), 1).tolist() == [0, 0]
