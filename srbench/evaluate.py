@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -84,7 +84,7 @@ def pick_device(wanted: str) -> str:
     raise BadInput(f"--device {wanted}: torch sees no CUDA device here; use --device cpu")
 
 
-def prepare(request: Request, on_image: Callable[[Cell, int], None] = lambda cell, images: None) -> Prepared:
+def prepare(request: Request) -> Prepared:
     """Check every input and load the metrics; nothing is measured.
 
     Raises:
@@ -115,7 +115,7 @@ def prepare(request: Request, on_image: Callable[[Cell, int], None] = lambda cel
     shown = [*(request.metrics or protocol.default), *instruments.names(paired=True)]
     return Prepared(
         plan=plan,
-        engine=Engine(store, instruments, settings, on_image),
+        engine=Engine(store, instruments, settings),
         notices=notices,
         missing_metrics=instruments.missing,
         metrics=list(dict.fromkeys(shown)),
