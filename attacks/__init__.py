@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from srbench.attacks.fgsm import FGSM
     from srbench.attacks.ifgsm import IFGSM
     from srbench.attacks.mifgsm import MIFGSM
+    from srbench.attacks.natural import Corruption
     from srbench.attacks.objectives import L1, MSE, Objective, WeightedSum, parse_objective
     from srbench.attacks.perceptual import LPIPS, VGG19
     from srbench.attacks.pgd_l2 import PGDL2
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from srbench.attacks.square import SquareSearch
     from srbench.attacks.structured_pgd import StructuredPGD
     from srbench.attacks.threat import ThreatModel, parse_eps
+    from srbench.attacks.transfer import Transfer
     from srbench.attacks.universal import UniversalPerturbation
 
 _HOME = {
     "APGD": "apgd",
+    "Corruption": "natural",
     "Ensemble": "ensemble",
     "FGSM": "fgsm",
     "IFGSM": "ifgsm",
@@ -49,6 +52,7 @@ _HOME = {
     "SRAttack": "base",
     "SquareSearch": "square",
     "StructuredPGD": "structured_pgd",
+    "Transfer": "transfer",
     "ThreatModel": "threat",
     "UniversalPerturbation": "universal",
     "VGG19": "perceptual",
@@ -64,6 +68,7 @@ __all__ = [  # noqa: RUF022 - what every run needs first, then the classes
     "names",
     "resolve",
     "APGD",
+    "Corruption",
     "Ensemble",
     "FGSM",
     "IFGSM",
@@ -79,6 +84,7 @@ __all__ = [  # noqa: RUF022 - what every run needs first, then the classes
     "SquareSearch",
     "StructuredPGD",
     "ThreatModel",
+    "Transfer",
     "UniversalPerturbation",
     "VGG19",
     "WeightedSum",
@@ -110,15 +116,30 @@ def resolve(specs: Sequence[str]) -> list[AttackSpec]:
 
     Args:
         specs: ``none``, a preset such as ``rsr``, or a preset at another radius such as ``rsr@8``
-            (8 of 255 levels).
+            (8 of 255 levels); a natural corruption such as ``jpeg:3`` (severity 3), ``jpeg`` (all five
+            severities), or ``corruptions`` (all of them).
 
     Returns:
-        ``NONE`` or a :class:`srbench.attacks.presets.Recipe` for each.
+        ``NONE``, a :class:`srbench.attacks.presets.Recipe` or a
+        :class:`srbench.attacks.natural.Corruption` for each.
 
     Raises:
         BadInput: no such attack (the nearest names are listed), or a radius that is none.
     """
-    from srbench.attacks.presets import preset
+    from srbench.attacks.presets import PRESETS, preset
 
-    found: list[AttackSpec] = [NONE if spec == NONE.name else preset(spec) for spec in specs]
+    found: list[AttackSpec] = []
+    for spec in specs:
+        if spec == NONE.name:
+            found.append(NONE)
+        elif spec.partition("@")[0] in PRESETS:
+            found.append(preset(spec))
+        else:
+            found += _corruptions(spec) or [preset(spec)]
     return list({spec.name: spec for spec in found}.values())
+
+
+def _corruptions(spec: str) -> list[AttackSpec]:
+    from srbench.attacks.natural import is_corruption, parse
+
+    return [*parse(spec)] if is_corruption(spec) else []

@@ -39,6 +39,9 @@ class SRAttack(Attack):  # type: ignore[misc]
             :class:`~srbench.attacks.objectives.Objective`, or a function of SR and target giving (N,).
         seed: with each image's id decides the noise.
         precision: ``bf16`` runs model and objective under autocast, faster and slightly less exact.
+        samples: forwards averaged for every loss and gradient; above 1 for a model that is random itself
+            (expectation over transformation, Athalye et al. 2018). Its randomness comes from torch's
+            global state, which the caller seeds.
 
     Raises:
         BadInput: a setting out of range.
@@ -57,6 +60,7 @@ class SRAttack(Attack):  # type: ignore[misc]
         objective: str | Objective | Callable[[Tensor, Tensor], Tensor] = "l1",
         seed: str | int = 0,
         precision: Precision = "fp32",
+        samples: int = 1,
     ) -> None:
         self._device: torch.device | None = None
         # torchattacks reads the device off the first parameter and prints a complaint where there is none
@@ -70,6 +74,8 @@ class SRAttack(Attack):  # type: ignore[misc]
         if precision not in ("fp32", "bf16"):
             raise BadInput(f"'{precision}' is not a precision: choose fp32 or bf16")
         self.precision = precision
+        at_least("samples", samples, 1)
+        self.samples = samples
 
     @abstractmethod
     def perturb(self, problem: Problem) -> Tensor:
@@ -129,7 +135,15 @@ class SRAttack(Attack):  # type: ignore[misc]
             if len(names) != len(lr):
                 raise BadInput(f"{len(names)} image ids for {len(lr)} images")
             yield Problem(
-                self.model, x, hr, names, self.objective, self.threat, self.seed, self.precision == "bf16"
+                self.model,
+                x,
+                hr,
+                names,
+                self.objective,
+                self.threat,
+                self.seed,
+                self.precision == "bf16",
+                self.samples,
             )
 
     @property

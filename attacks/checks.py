@@ -113,7 +113,11 @@ def usable_gradient(gradient: Tensor, *, most_zero: float = 0.5) -> Verdict:
 def deterministic(first: Tensor, second: Tensor) -> Verdict:
     """Whether two forwards of one input agree; where not, attacks need expectation over the model's noise."""
     apart = (first - second).abs().max().item()
-    detail = "two forwards agree" if apart == 0 else f"two forwards differ by up to {apart:.3g}"
+    detail = (
+        "two forwards agree"
+        if apart == 0
+        else (f"two forwards differ by up to {apart:.3g}: attack the average with --samples 10")
+    )
     return Verdict("deterministic model", apart == 0, detail)
 
 

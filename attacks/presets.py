@@ -38,6 +38,8 @@ class Recipe(AttackSpec):
         measures: what an ensemble chooses by.
         seed: with the image ids decides the noise.
         precision: ``fp32`` or ``bf16``, of model and objective during the attack.
+        norm: ``linf`` or ``l2``; see :meth:`in_norm`.
+        samples: forwards averaged per loss, for a model that is random itself.
         note: one line where the preset could not be had as published; empty otherwise.
     """
 
@@ -52,6 +54,8 @@ class Recipe(AttackSpec):
     measures: tuple[str, ...] = ()
     seed: str | int = 0
     precision: str = "fp32"
+    norm: str = "linf"
+    samples: int = 1
     note: str = ""
     changed: Options = ()
 
@@ -61,7 +65,9 @@ class Recipe(AttackSpec):
 
     def settings(self) -> dict[str, Any]:
         """Every setting, as JSON types: what :attr:`hash` is taken over."""
-        return {
+        # Settings that came later are left out at their defaults, so that older records keep their hashes.
+        later = {"norm": (self.norm, "linf"), "samples": (self.samples, 1)}
+        return {key: value for key, (value, default) in later.items() if value != default} | {
             "version": 1,
             "kind": self.kind,
             "eps": self.eps,
@@ -78,23 +84,22 @@ class Recipe(AttackSpec):
         """The same attack with other settings; its name says which.
 
         Args:
-            **changes: ``eps``, ``rounded``, ``seed``, ``precision``, ``objective``, or an option of the
-                attack such as ``steps``. An ensemble hands the first four to its parts and has no others.
+            **changes: ``eps``, ``rounded``, ``seed``, ``precision``, ``samples``, ``objective``, or an
+                option of the attack such as ``steps``. An ensemble hands the first five to its parts and
+                has no others.
 
         Raises:
             BadInput: no such setting.
         """
         options = dict(self.options)
-        common = ["eps", "rounded", "seed", "precision"]
+        common = ["eps", "rounded", "seed", "precision", "samples"]
         known = [*common, *(["objective"] if self.objective else []), *options]
         for key in changes:
             if key not in known:
                 raise BadInput(f"attack {self.preset} has no setting '{key}': it has {', '.join(known)}")
         if "objective" in changes:
             changes["objective"] = canonical(changes["objective"])
-        changed = {**dict(self.changed), **changes}
-        if changed.get("eps") == EPS[self.preset]:
-            del changed["eps"]
+        changed = self._changed(changes)
         return replace(
             self,
             **{key: value for key, value in changes.items() if key not in options},
@@ -102,6 +107,42 @@ class Recipe(AttackSpec):
             options=tuple((key, changes.get(key, value)) for key, value in options.items()),
             parts=tuple(part.with_(**changes) for part in self.parts),
             note="" if "objective" in changes else self.note,
+            changed=tuple(changed.items()),
+        )
+
+    def _changed(self, changes: dict[str, Any]) -> dict[str, Any]:
+        changed = {**dict(self.changed), **changes}
+        if changed.get("eps") == EPS[self.preset]:
+            del changed["eps"]
+        return changed
+
+    def in_norm(self, norm: str) -> Recipe:
+        """The attack in another norm: structured PGD becomes PGD in l2 from the same noise, same step.
+
+        Raises:
+            BadInput: an unknown norm, or a preset that has no counterpart in it.
+        """
+        if norm not in ("linf", "l2"):
+            raise BadInput(f"'{norm}' is not a norm: choose linf or l2")
+        if norm == self.norm:
+            return self
+        if self.kind not in ("StructuredPGD", "RandomNoise") or norm != "l2":
+            raise BadInput(
+                f"attack {self.preset} is bounded in {self.norm} only: random and rsr have an l2 form"
+            )
+        changed = self._changed({"norm": norm})
+        kept = dict(self.options)
+        options: Options = self.options
+        if self.kind == "StructuredPGD":
+            # A step of 1/255 in every value is one of 1/255 in root mean square; the start keeps its noise.
+            shared = {name: kept[name] for name in ("alpha", "steps", "structure", "restarts")}
+            options = (*shared.items(), ("start", "random"))
+        return replace(
+            self,
+            name=_label(self.preset, changed),
+            kind={"StructuredPGD": "PGDL2"}.get(self.kind, self.kind),
+            norm=norm,
+            options=options,
             changed=tuple(changed.items()),
         )
 
@@ -121,12 +162,18 @@ class Recipe(AttackSpec):
         def objective(text: str) -> Objective:
             return loaded.setdefault(text, loaded.get(text) or parse_objective(text))
 
-        settings: dict[str, Any] = {"precision": self.precision, **dict(self.options)}
+        settings: dict[str, Any] = {
+            "precision": self.precision,
+            "samples": self.samples,
+            **dict(self.options),
+        }
         if self.parts:
             settings["attacks"] = [part._build(model, loaded) for part in self.parts]
             settings["measures"] = [objective(text) for text in self.measures]
         else:
             settings |= {"eps": self.eps, "rounded": self.rounded, "seed": self.seed}
+            if self.norm != "linf" and self.kind != "PGDL2":
+                settings["norm"] = self.norm
         if self.objective:
             settings["objective"] = objective(self.objective)
         made: SRAttack = getattr(srbench.attacks, self.kind)(model, **settings)
@@ -144,7 +191,10 @@ def preset(text: str) -> Recipe:
     """
     name, at, radius = text.partition("@")
     if name not in PRESETS:
-        raise unknown("attack", name, ["none", *PRESETS], "srbench evaluate --help")
+        from srbench.attacks.corruptions import CORRUPTIONS
+
+        known = ["none", *PRESETS, *CORRUPTIONS, "corruptions"]
+        raise unknown("attack", name, known, "srbench evaluate --help")
     recipe = PRESETS[name]()
     return recipe.with_(eps=parse_eps(radius)) if at else recipe
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -50,6 +50,7 @@ class Problem:
         threat: the allowed perturbations.
         seed: seeds the noise, together with the ids.
         bf16: run model and objective under bfloat16 autocast.
+        samples: forwards averaged for every loss and gradient.
     """
 
     model: Callable[[Tensor], Tensor]
@@ -60,13 +61,12 @@ class Problem:
     threat: ThreatModel
     seed: str | int
     bf16: bool
+    samples: int = 1
     _shared: _Shared = field(default_factory=_Shared)
 
     def pursuing(self, objective: Objective, seed: str | int) -> Problem:
         """The same batch with another objective; targets and features already computed are shared."""
-        return Problem(
-            self.model, self.x, self.hr, self.ids, objective, self.threat, seed, self.bf16, self._shared
-        )
+        return replace(self, objective=objective, seed=seed)
 
     @property
     def zeros(self) -> Tensor:
@@ -92,7 +92,11 @@ class Problem:
     def losses(self, delta: Tensor) -> Tensor:
         """The objective of each image, shape (N,), without gradients."""
         with torch.no_grad():
-            losses = self._losses(self._perturbed(delta))
+            lr = self._perturbed(delta)
+            losses = self._losses(lr)
+            for _ in range(self.samples - 1):
+                losses = losses + self._losses(lr)
+        losses = losses / self.samples
         self._shared.watch(losses)
         return losses
 
@@ -104,6 +108,15 @@ class Problem:
         Raises:
             BadInput: the model gives no gradient.
         """
+        gradient, losses = self._gradient(delta)
+        for _ in range(self.samples - 1):
+            more, others = self._gradient(delta)
+            gradient, losses = gradient + more, losses + others
+        gradient, losses = gradient / self.samples, losses / self.samples
+        self._shared.watch(losses, gradient)
+        return gradient, losses
+
+    def _gradient(self, delta: Tensor) -> tuple[Tensor, Tensor]:
         leaf = delta.detach().requires_grad_()
         with torch.enable_grad():
             losses = self._losses(self._perturbed(leaf))
@@ -114,9 +127,7 @@ class Problem:
                 )
             # Each image's loss depends on that image alone, so the gradient of the sum holds all of them.
             (gradient,) = torch.autograd.grad(losses.sum(), leaf)
-        losses = losses.detach()
-        self._shared.watch(losses, gradient)
-        return gradient, losses
+        return gradient, losses.detach()
 
     def super_resolve(self, lr: Tensor) -> Tensor:
         """SR of LR (N,3,H,W) in the LR's number type, shape checked.

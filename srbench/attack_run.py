@@ -1,26 +1,28 @@
-"""``srbench attack``: one model, one attack, several radii: records, a robustness table, strength checks."""
+"""``srbench attack``: one model, a few attacks, several radii: what is run, and where its records are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from srbench.engine import Engine, Rerun, Settings
+from srbench.engine import Engine, Settings
 from srbench.errors import BadInput
 from srbench.evaluate import default_store, pick_device
 
 if TYPE_CHECKING:
-    from srbench.attacks.checks import Verdict
+    from srbench.attacks import AttackSpec
+    from srbench.attacks.natural import Corruption
     from srbench.attacks.presets import Recipe
+    from srbench.attacks.transfer import Transfer
     from srbench.engine import Measured, Outcome
     from srbench.measure import Missing
     from srbench.plan import Cell
     from srbench.records import Record
+    from srbench.zoo import ModelRef
 
-DAMAGE = ("psnr", "lpips", "ssim")
+RANDOM = "random"
 
 
 @dataclass(frozen=True)
@@ -29,84 +31,150 @@ class Request:
 
     model: str
     dataset: str = "ntire"
-    preset: str = "rsr"
+    presets: tuple[str, ...] = ("rsr",)
     eps: tuple[str, ...] = ("14",)
     changes: tuple[tuple[str, Any], ...] = ()
+    norm: str = "linf"
+    transfer_to: tuple[str, ...] = ()
+    corruptions: bool = False
+    tile: int | None = None
     limit: int | None = None
     device: str = "auto"
     workers: int = 0
     store: Path | None = None
-    again: bool = False
 
 
 @dataclass
 class Prepared:
-    """A checked request; nothing was attacked yet."""
+    """A checked request; nothing was attacked yet.
+
+    Attributes:
+        model: the model under attack.
+        recipes: by radius in units of the range, the attacks by name, random noise first.
+        transfers: attacks made on one model and measured on another, at the largest radius.
+        targets: the models transferred noise is measured on.
+        corruptions: natural corruptions of the clean image.
+    """
 
     plan: list[Cell]
     engine: Engine
-    recipes: dict[float, tuple[Recipe, Recipe]]
+    model: ModelRef
+    recipes: dict[float, dict[str, Recipe]]
     notices: list[str]
     missing_metrics: list[Missing]
     store: Path
+    transfers: list[Transfer] = field(default_factory=list)
+    targets: list[ModelRef] = field(default_factory=list)
+    corruptions: list[Corruption] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """The attacks, random noise left out."""
+        return [name for name in next(iter(self.recipes.values())) if name != RANDOM]
+
+    @property
+    def strongest(self) -> dict[str, Recipe]:
+        """The attacks at the largest radius."""
+        return self.recipes[max(self.recipes)]
 
 
-@dataclass(frozen=True)
-class Point:
-    """Means over the images at one radius: clean, random noise and attack, in that order.
-
-    Attributes:
-        eps: radius in levels of 255.
-        metrics: by metric, the three means.
-        lr_psnr, sr_psnr: dB; clean against perturbed LR, and SR of the one against SR of the other.
-        gain: SR damage per LR damage, sqrt(MSE of SR / MSE of LR).
-    """
-
-    eps: float
-    metrics: dict[str, tuple[float, float, float]]
-    lr_psnr: tuple[float, float]
-    sr_psnr: tuple[float, float]
-    gain: tuple[float, float]
-
-
-def prepare(request: Request, on_measured: Callable[[Measured], None] | None = None) -> Prepared:
-    """Check every input; the plan holds the clean input, and noise and attack at every radius.
+def prepare(
+    request: Request,
+    on_measured: Callable[[Measured], None] | None = None,
+    again: Callable[[Cell, str], bool] = lambda cell, image: False,
+) -> Prepared:
+    """Check every input; the plan holds the clean input, and noise and attacks at every radius.
 
     Raises:
         BadInput: an unknown name, a bad radius, a broken file, …
     """
     from srbench import attacks, datasets, protocols, zoo
-    from srbench.attacks.presets import preset
-    from srbench.attacks.threat import parse_eps
+    from srbench.attacks import natural
     from srbench.measure import Instruments
     from srbench.plan import make_plan
     from srbench.store import Store
 
     protocol = protocols.protocol("rsr")
-    chosen = preset(request.preset)
-    if request.changes:
-        chosen = chosen.with_(**dict(request.changes))
-    noise = preset("random")
-    radii = sorted({parse_eps(text) for text in request.eps})
-    if not radii or radii[0] == 0 == radii[-1]:
-        raise BadInput("--eps 0 is the clean input: name a radius above 0, such as 14")
-    recipes = {eps: (noise.with_(eps=eps), chosen.with_(eps=eps)) for eps in radii if eps > 0}
+    recipes = _recipes(request)
     models = zoo.resolve([request.model])
     sets, notices = datasets.resolve([request.dataset])
     if len(models) != 1 or len(sets) != 1:
         raise BadInput("srbench attack takes one model and one data set; srbench evaluate takes many")
-    specs = [attacks.NONE]
-    for pair in recipes.values():
-        specs += [spec for spec in pair if spec not in specs]
-    plan = make_plan(models, sets, specs, protocol, limit=request.limit)
+    model = models[0]
+    corruptions = natural.parse(natural.ALL) if request.corruptions else []
+    specs: list[AttackSpec] = [attacks.NONE]
+    for group in (*(tuple(named.values()) for named in recipes.values()), corruptions):
+        specs += [spec for spec in group if spec not in specs]
+    plan = make_plan(models, sets, specs, protocol, limit=request.limit, tile=request.tile)
+    sources, targets = _transfer(request.transfer_to, model)
+    strongest = recipes[max(recipes)]
+    transfers = []
+    for target in targets:
+        made_elsewhere = _foreign(strongest, [source for source in sources if source.name != target.name])
+        transfers += [spec for spec in made_elsewhere if spec not in transfers]
+        specs = [attacks.NONE, *strongest.values(), *made_elsewhere]
+        cells = make_plan([target], sets, specs, protocol, limit=request.limit, tile=request.tile)
+        plan += [cell for cell in cells if cell not in plan]
     device = pick_device(request.device)
     instruments = Instruments(protocol, None, device)
     store = Store(request.store or default_store())
-    rerun: Rerun = "always" if request.again else "only-missing"
-    settings = Settings(device=device, rerun=rerun, workers=request.workers)
-    engine = Engine(store, instruments, settings, on_measured=on_measured)
-    notices += [chosen.note] if chosen.note else []
-    return Prepared(plan, engine, recipes, notices, instruments.missing, store.root)
+    settings = Settings(device=device, workers=request.workers)
+    engine = Engine(store, instruments, settings, on_measured=on_measured, again=again)
+    notices += list(dict.fromkeys(recipe.note for recipe in strongest.values() if recipe.note))
+    return Prepared(
+        plan,
+        engine,
+        model,
+        recipes,
+        notices,
+        instruments.missing,
+        store.root,
+        transfers,
+        targets,
+        corruptions,
+    )
+
+
+def _recipes(request: Request) -> dict[float, dict[str, Recipe]]:
+    """By radius, the attacks by name. What the user changed holds for all but random noise."""
+    from srbench.attacks.presets import preset
+    from srbench.attacks.threat import parse_eps
+
+    chosen = {name: preset(name) for name in (RANDOM, *request.presets)}
+    if any("@" in name for name in chosen):
+        raise BadInput("give radii with --eps, as in --eps 2,4,8,14")
+    changes = dict(request.changes)
+    chosen = {
+        name: (recipe if name == RANDOM or not changes else recipe.with_(**changes)).in_norm(request.norm)
+        for name, recipe in chosen.items()
+    }
+    # Blocks of noise are compared at the same size.
+    if "structure" in changes:
+        chosen[RANDOM] = chosen[RANDOM].with_(structure=changes["structure"])
+    radii = sorted({parse_eps(text) for text in request.eps})
+    if not radii or radii[-1] == 0:
+        raise BadInput("--eps 0 is the clean input: name a radius above 0, such as 14")
+    return {eps: {name: recipe.with_(eps=eps) for name, recipe in chosen.items()} for eps in radii if eps > 0}
+
+
+def _transfer(names: tuple[str, ...], model: ModelRef) -> tuple[list[ModelRef], list[ModelRef]]:
+    """Models noise is made on, and models it is measured on; with ``all`` every pair."""
+    from srbench import zoo
+
+    if not names:
+        return [], []
+    others = [ref for ref in zoo.resolve(names) if ref.name != model.name]
+    if not others:
+        raise BadInput(f"--transfer-to names no model but {model.name} itself: name another")
+    return ([model, *others], [model, *others]) if "all" in names else ([model], others)
+
+
+def _foreign(recipes: dict[str, Recipe], sources: list[ModelRef]) -> list[Transfer]:
+    from srbench.attacks.transfer import Transfer
+
+    # Random noise is the same whatever model it was drawn for.
+    chosen = [recipe for name, recipe in recipes.items() if name != RANDOM]
+    return [Transfer(recipe=recipe, source=source) for recipe in chosen for source in sources]
 
 
 def run(prepared: Prepared) -> Outcome:
@@ -114,110 +182,20 @@ def run(prepared: Prepared) -> Outcome:
     return prepared.engine.run(prepared.plan)
 
 
-def records(prepared: Prepared) -> dict[str, list[Record]]:
-    """Stored records of the plan by hash of the attack, in image order."""
+def records(prepared: Prepared, model: str | None = None) -> dict[str, list[Record]]:
+    """Stored records of a model (the attacked one by default) by hash of the attack, in image order.
+
+    Only attacks all of whose images are there.
+    """
     from srbench.store import Store
 
     store = Store(prepared.store)
     found = {}
     for cell in prepared.plan:
-        by_image = {record.image: record for record in store.read(cell.path)}
-        found[cell.attack.hash] = [by_image[image] for image in cell.images if image in by_image]
-    return found
-
-
-def points(prepared: Prepared, found: dict[str, list[Record]]) -> list[Point]:
-    """The robustness curve: one point per radius whose cells are complete."""
-    curve = []
-    total = len(prepared.plan[0].images)
-    for eps, (noise, attack) in prepared.recipes.items():
-        rows = [found[""], found[noise.hash], found[attack.hash]]
-        if any(len(row) < total for row in rows):
+        if cell.model.name != (model or prepared.model.name):
             continue
-        names = [m for m in rows[0][0].metrics if all(_values(row, m) for row in rows)]
-        effects = [(_effect(row, "lr_psnr"), _effect(row, "sr_psnr")) for row in rows[1:]]
-        curve.append(
-            Point(
-                eps=eps * 255,
-                metrics={m: tuple(fmean(_values(row, m)) for row in rows) for m in names},  # type: ignore[misc]
-                lr_psnr=(effects[0][0], effects[1][0]),
-                sr_psnr=(effects[0][1], effects[1][1]),
-                gain=(_gain(*effects[0]), _gain(*effects[1])),
-            )
-        )
-    return curve
-
-
-def area_under_curve(curve: Sequence[Point], metric: str) -> float | None:
-    """Mean of an attacked metric over the radii from 0 to the largest, by the trapezoidal rule."""
-    if not curve or metric not in curve[0].metrics:
-        return None
-    xs = [0.0] + [point.eps for point in curve]
-    ys = [curve[0].metrics[metric][0]] + [point.metrics[metric][2] for point in curve]
-    area = sum((b - a) * (p + q) / 2 for a, b, p, q in zip(xs, xs[1:], ys, ys[1:], strict=False))
-    return area / xs[-1]
-
-
-def checks(prepared: Prepared, found: dict[str, list[Record]]) -> list[Verdict]:
-    """Attack-strength checks: on the records of all images, and on the first image directly."""
-    from srbench.attacks import checks as check
-
-    cell = prepared.plan[0]
-    largest = max(prepared.recipes)
-    noise, recipe = prepared.recipes[largest]
-    verdicts = []
-    for name in [m for m in DAMAGE if all(_values(row, m) for row in found.values())]:
-        sign = 1.0 if name == "lpips" else -1.0
-        attacked, random = ([sign * v for v in _values(found[spec.hash], name)] for spec in (recipe, noise))
-        verdict = check.beats_random(attacked, random)
-        verdicts.append(check.Verdict(f"{verdict.name} ({name})", verdict.ok, verdict.detail))
-        by_eps = {
-            eps * 255: sign * fmean(_values(found[spec.hash], name))
-            for eps, (_, spec) in prepared.recipes.items()
-        }
-        if len(by_eps) > 1:
-            by_eps[0.0] = sign * fmean(_values(found[""], name))
-            verdict = check.monotone("eps", by_eps)
-            verdicts.append(check.Verdict(f"{verdict.name} ({name})", verdict.ok, verdict.detail))
-    if failed := sorted({name for row in found.values() for r in row for name in r.flags}):
-        verdicts.append(check.Verdict("inside the ball", False, ", ".join(failed)))
-    else:
-        count = sum(len(row) for row in found.values())
-        verdicts.append(check.Verdict("inside the ball", True, f"{count} images, as float and as 8-bit file"))
-    return verdicts + _direct_checks(cell, recipe, prepared.engine.device)
-
-
-def _direct_checks(cell: Cell, recipe: Recipe, device: str) -> list[Verdict]:
-    import torch
-
-    from srbench.attacks import checks as check
-    from srbench.engine import as_tensor
-
-    model = cell.model.load(device)
-    loaded = cell.dataset.load(cell.images[0])
-    lr = as_tensor(loaded.lr).to(device)
-    hr = None if loaded.hr is None else as_tensor(loaded.hr).to(device)
-    attack = recipe.build(model)
-    adversarial = attack(lr, hr, ids=[cell.images[0]])
-    with torch.no_grad():
-        twice = check.deterministic(model(lr), model(lr))
-    return [
-        check.share_at_bound(lr, adversarial, attack.threat),
-        check.usable_gradient(attack.gradient(lr, adversarial, hr)),
-        twice,
-        check.zero_is_clean(lr, recipe.with_(eps=0.0).build(model)(lr, hr, ids=[cell.images[0]])),
-    ]
-
-
-def _values(row: Sequence[Record], metric: str) -> list[float]:
-    """The metric of every image, or nothing where one is undefined."""
-    found = [value for record in row if (value := record.metrics.get(metric)) is not None]
-    return found if len(found) == len(row) else []
-
-
-def _effect(row: Sequence[Record], name: str) -> float:
-    return fmean(record.effect[name] for record in row)
-
-
-def _gain(lr_psnr: float, sr_psnr: float) -> float:
-    return float(10 ** ((lr_psnr - sr_psnr) / 20))
+        by_image = {record.image: record for record in store.read(cell.path)}
+        rows = [by_image[image] for image in cell.images if image in by_image]
+        if len(rows) == len(cell.images):
+            found[cell.attack.hash] = rows
+    return found

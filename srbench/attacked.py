@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from srbench.attacks import AttackSpec, SRAttack
+    from srbench.attacks import AttackSpec
+    from srbench.attacks.threat import ThreatModel
+    from srbench.memory import Memory
     from srbench.zoo import SRModel
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """An attack spec made ready for a model.
+
+    Attributes:
+        apply: from LR (1,3,H,W), HR (1,3,4H,4W) or None and the image's id to the perturbed LR.
+        settings: every setting that could move a number, for the record.
+        threat: the ball it has to stay in; None for a natural corruption.
+        origin: identity of what decides the noise apart from the image: equal origins, equal noise.
+    """
+
+    apply: Callable[[Tensor, Tensor | None, str], Tensor]
+    settings: dict[str, Any]
+    threat: ThreatModel | None
+    origin: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -20,6 +40,7 @@ class Attacked:
     Attributes:
         lr: (1,3,H,W) in [0,1]: the clean image, or the attacked one.
         clean: the clean image.
+        saved: the attacked image after saving as an 8-bit file and reading back; None where that is ``lr``.
         clean_sr: the model's output for the clean image; None where nothing was attacked.
         settings: every setting of the attack; None where there was none.
         flags: checks that failed, each with the finding.
@@ -27,6 +48,7 @@ class Attacked:
 
     lr: Tensor
     clean: Tensor
+    saved: Tensor | None = None
     clean_sr: Tensor | None = None
     settings: dict[str, Any] | None = None
     flags: dict[str, str] = field(default_factory=dict)
@@ -42,52 +64,82 @@ class Attacked:
         }
 
 
-def build(spec: AttackSpec, model: SRModel) -> SRAttack | None:
-    """The attack on a model, with the weights its objective needs; None for the clean input."""
+def build(spec: AttackSpec, model: SRModel, device: str, tile: int | None) -> Perturbation | None:
+    """The attack on a model, with the weights its objective needs; None for the clean input.
+
+    Args:
+        device: where the source model of a transferred attack is loaded.
+        tile: attack in LR tiles of this side, None for the whole image.
+    """
     if not spec.hash:
         return None
+    from srbench.attacks.natural import Corruption
     from srbench.attacks.presets import Recipe
+    from srbench.attacks.tiles import attack_in_tiles
+    from srbench.attacks.transfer import Transfer
 
-    assert isinstance(spec, Recipe)
-    return spec.build(model)
+    if isinstance(spec, Corruption):
+        return Perturbation(lambda lr, hr, image: spec.apply(lr, image), spec.settings(), None, (spec.hash,))
+    assert isinstance(spec, Recipe | Transfer)
+    if isinstance(spec, Transfer):
+        attack, recipe, source = spec.build(device), spec.recipe, spec.source
+        origin = (recipe.hash, source.name, source.weights_sha256)
+    else:
+        attack, origin = (
+            spec.build(model),
+            (spec.hash, model.name, model.weights_sha256),
+        )
+
+    def apply(lr: Tensor, hr: Tensor | None, image: str) -> Tensor:
+        if tile is not None:
+            return attack_in_tiles(attack, lr, hr, image, tile)
+        found: Tensor = attack(lr, hr, ids=[image])
+        return found
+
+    return Perturbation(apply, spec.settings() | {"note": spec.note, "tile": tile}, attack.threat, origin)
 
 
 def attack_image(
-    spec: AttackSpec,
-    attack: SRAttack | None,
+    perturbation: Perturbation | None,
     model: SRModel,
     lr: Tensor,
     hr: Tensor | None,
     image: str,
     tile: int | None,
+    data: tuple[str, ...],
+    noise: Memory[Tensor],
 ) -> Attacked:
     """Apply an attack to one image; without one, the clean image.
 
     Args:
-        spec, attack: what was asked for and what :func:`build` made of it.
+        perturbation: what :func:`build` made.
         lr, hr: (1,3,H,W) and (1,3,4H,4W) in [0,1]; without HR the model's own clean output is the target.
         image: its id, which seeds the noise.
         tile: LR tile side for the model's clean output, None for the whole image.
+        data: identity of the data set the image is from.
+        noise: attacked images already made, by what made them.
     """
-    if attack is None:
+    if perturbation is None:
         return Attacked(lr, lr)
     import torch
 
     from srbench.attacks.checks import inside
-    from srbench.attacks.presets import Recipe
 
-    assert isinstance(spec, Recipe)
-    adversarial = attack(lr, hr, ids=[image])
+    made = perturbation
+    key = (*made.origin, *data, image, tile)
+    adversarial = noise.get(key, lambda: made.apply(lr, hr, image))
+    flags, saved = {}, None
     with torch.inference_mode():
         clean_sr = super_resolve(model, lr, tile)
-        saved = (adversarial * 255).round() / 255
-        verdicts = [
-            inside(lr, adversarial, attack.threat),
-            inside(lr, saved, attack.threat, name="inside the ball as 8-bit file"),
-        ]
-    flags = {v.name: v.detail for v in verdicts if not v.ok}
-    settings = spec.settings() | {"note": spec.note}
-    return Attacked(adversarial, lr, clean_sr, settings, flags)
+        if threat := perturbation.threat:
+            as_file = (adversarial * 255).round() / 255
+            verdicts = [
+                inside(lr, adversarial, threat),
+                inside(lr, as_file, threat, name="inside the ball as 8-bit file"),
+            ]
+            flags = {v.name: v.detail for v in verdicts if not v.ok}
+            saved = None if threat.rounded else as_file
+    return Attacked(adversarial, lr, saved, clean_sr, perturbation.settings, flags)
 
 
 def super_resolve(model: SRModel, lr: Tensor, tile: int | None) -> Tensor:

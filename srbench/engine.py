@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,14 +15,14 @@ from typing import TYPE_CHECKING, Literal
 from srbench import provenance
 from srbench.attacked import attack_image, build, super_resolve
 from srbench.errors import RunFailed, SrbenchError
+from srbench.memory import Memory
 from srbench.records import Record
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from srbench.attacked import Attacked
-    from srbench.attacks import SRAttack
-    from srbench.datasets.base import DataSet, LoadedImage
+    from srbench.attacked import Attacked, Perturbation
+    from srbench.datasets.base import LoadedImage
     from srbench.measure import Instruments
     from srbench.plan import Cell
     from srbench.store import Store
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 Rerun = Literal["only-missing", "always", "never"]
 DECODED_BYTES = 512 << 20
+NOISE_BYTES = 128 << 20
 MAX_WORKERS = 8
 
 
@@ -95,6 +95,7 @@ class Engine:
         settings: how to use the machine.
         on_image: called with the cell after each image that is done or was already there.
         on_measured: called with each image just measured, in order, before its record is stored.
+        again: which images to measure although their records are there.
     """
 
     def __init__(
@@ -104,13 +105,17 @@ class Engine:
         settings: Settings,
         on_image: Callable[[Cell, int], None] = lambda cell, images: None,
         on_measured: Callable[[Measured], None] | None = None,
+        again: Callable[[Cell, str], bool] = lambda cell, image: False,
     ) -> None:
         self._store = store
         self._instruments = instruments
         self._settings = settings
         self.on_image = on_image
         self._on_measured = on_measured
-        self._decoded = _Decoded(DECODED_BYTES)
+        self._again = again
+        # An image is decoded once for all models; noise made on one is kept for those it transfers to.
+        self._decoded: Memory[LoadedImage] = Memory(DECODED_BYTES, _size)
+        self._noise: Memory[Tensor] = Memory(NOISE_BYTES, lambda lr: lr.nbytes)
 
     @property
     def device(self) -> str:
@@ -152,7 +157,8 @@ class Engine:
         for image in cell.images:
             old = known[image].metrics if image in known else {}
             lacking = [name for name in wanted if name not in old]
-            if lacking or image not in known or self._settings.rerun == "always":
+            again = self._settings.rerun == "always" or self._again(cell, image)
+            if lacking or image not in known or again:
                 kept = [name for name in old if name not in wanted and self._instruments.ensure(name)]
                 todo[image] = wanted + kept
         return todo
@@ -185,7 +191,7 @@ class Engine:
         workers = min(self._settings.worker_count, len(todo))
         pending: deque[tuple[str, Future[Measured]]] = deque()
         queue = iter(todo.items())
-        attack = build(cell.attack, model)
+        attack = build(cell.attack, model, self._settings.device, cell.tile)
         with _torch_threads(self._settings.threads), ThreadPoolExecutor(workers) as pool:
             try:
                 while True:
@@ -205,14 +211,17 @@ class Engine:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _measure(
-        self, cell: Cell, model: SRModel, attack: SRAttack | None, image: str, names: list[str]
+        self, cell: Cell, model: SRModel, attack: Perturbation | None, image: str, names: list[str]
     ) -> Measured:
         import torch
 
-        loaded = self._decoded.get(cell.dataset, image)
+        data = cell.dataset
+        loaded = self._decoded.get((data.content_hash, image), lambda: data.load(image))
         lr = as_tensor(loaded.lr).to(self._settings.device)
         hr = None if loaded.hr is None else as_tensor(loaded.hr)
-        attacked = attack_image(cell.attack, attack, model, lr, hr, image, cell.tile)
+        attacked = attack_image(
+            attack, model, lr, hr, image, cell.tile, (data.content_hash, cell.precision), self._noise
+        )
         with torch.inference_mode():
             lr = attacked.lr
             started = time.perf_counter()
@@ -227,6 +236,10 @@ class Engine:
                 raise RunFailed("the model's output has NaN or infinite values")
             values, notes = self._instruments.measure(names, sr, hr)
             effect = attacked.effect(sr)
+            saved: dict[str, float | None] = {}
+            if attacked.saved is not None:
+                as_file = super_resolve(model, attacked.saved, cell.tile)
+                saved, _ = self._instruments.measure(names, as_file, hr)
         card = cell.model.card
         record = Record(
             model=cell.model.name,
@@ -243,6 +256,7 @@ class Engine:
             attack_hash=cell.attack.hash,
             attack_settings=attacked.settings,
             effect=effect,
+            saved=saved,
             flags=attacked.flags,
             protocol=cell.protocol.name,
             protocol_hash=cell.protocol.hash,
@@ -265,31 +279,6 @@ class CellFailed(RunFailed):
     """One cell could not be finished; its earlier records are kept."""
 
     measured = 0
-
-
-class _Decoded:
-    """Decoded images, so that each is decoded once for all models; the oldest leave at the byte limit."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held: OrderedDict[tuple[str, str], LoadedImage] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def get(self, dataset: DataSet, image: str) -> LoadedImage:
-        key = (dataset.content_hash, image)
-        with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                return self._held[key]
-        loaded = dataset.load(image)
-        with self._lock:
-            if key not in self._held:
-                self._held[key] = loaded
-                self._bytes += _size(loaded)
-                while self._bytes > self._limit and len(self._held) > 1:
-                    self._bytes -= _size(self._held.popitem(last=False)[1])
-        return loaded
 
 
 def _size(image: LoadedImage) -> int:

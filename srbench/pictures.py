@@ -16,12 +16,14 @@ from srbench.metrics import metric
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from srbench.attack_run import Point
     from srbench.engine import Measured
+    from srbench.robustness import Curve
 
 Pixels = npt.NDArray[np.uint8]
 # The colours of the paper's frames serve the curves too: clean, noise, attack.
 CLEAN, NOISE, ATTACK = "#1a7f37", "#0969da", "#cf222e"
+LINES = ((NOISE, "s"), (ATTACK, "o"), ("#8250df", "^"), ("#bf8700", "D"), ("#57606a", "v"))
+CURVES = ("psnr", "ssim", "lpips", "fsim")
 
 
 def save_image(folder: Path, measured: Measured, clean_metrics: dict[str, float | None]) -> None:
@@ -78,26 +80,48 @@ def _comparison(title: str, panels: Sequence[tuple[str, Pixels, str]]) -> Figure
     return figure
 
 
-def save_curves(file: Path, title: str, curve: Sequence[Point]) -> None:
+def save_curves(file: Path, title: str, curve: Curve) -> None:
     """Write the robustness curves: each metric over the radius, with the noise and clean lines."""
     from matplotlib.figure import Figure
 
-    names = [name for name in ("psnr", "ssim", "lpips", "fsim") if name in curve[0].metrics]
+    names = [name for name in CURVES if name in curve.clean]
     figure = Figure(figsize=(4.2 * len(names), 3.4), layout="constrained")
+    xs = [0.0, *(point.eps for point in curve.points)]
     for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        clean = curve[0].metrics[name][0]
-        xs = [0.0, *(point.eps for point in curve)]
+        clean = curve.clean[name]
         axis.axhline(clean, color=CLEAN, linewidth=1, linestyle=":", label="clean")
-        for index, (label, colour, mark) in enumerate(
-            (("random noise", NOISE, "s"), ("attack", ATTACK, "o")), start=1
-        ):
-            ys = [clean, *(point.metrics[name][index] for point in curve)]
-            axis.plot(xs, ys, color=colour, marker=mark, markersize=4, label=label)
+        for index, attack in enumerate(curve.attacks):
+            ys = [clean, *(point.effects[attack].metrics[name] for point in curve.points)]
+            colour, mark = LINES[index % len(LINES)]
+            axis.plot(xs, ys, color=colour, marker=mark, markersize=4, label=attack)
         axis.set_xlabel("eps, of 255")
         axis.set_title(f"{metric(name).title} {metric(name).arrow}", fontsize=10)
         axis.grid(alpha=0.25)
     figure.axes[0].legend(fontsize=8)
     figure.suptitle(title, fontsize=11)
+    _write(figure, file, dpi=90)
+
+
+def save_corruptions(
+    file: Path, title: str, clean: dict[str, float], natural: dict[str, dict[int, dict[str, float]]]
+) -> None:
+    """Write the natural corruptions: each metric over the severity, severity 0 being the clean input."""
+    from matplotlib.figure import Figure
+
+    names = [name for name in CURVES if name in clean]
+    figure = Figure(figsize=(4.2 * len(names), 3.4), layout="constrained")
+    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        axis.axhline(clean[name], color=CLEAN, linewidth=1, linestyle=":", label="clean")
+        for index, (corruption, row) in enumerate(natural.items()):
+            xs = sorted(row)
+            mark = "os^vDxP*"[index % 8]
+            ys = [clean[name], *(row[severity][name] for severity in xs)]
+            axis.plot([0, *xs], ys, marker=mark, markersize=4, linewidth=1, label=corruption)
+        axis.set_xlabel("severity")
+        axis.set_title(f"{metric(name).title} {metric(name).arrow}", fontsize=10)
+        axis.grid(alpha=0.25)
+    figure.axes[-1].legend(fontsize=7)
+    figure.suptitle(f"{title}: natural corruptions", fontsize=11)
     _write(figure, file, dpi=90)
 
 

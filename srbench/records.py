@@ -23,6 +23,8 @@ class Record(BaseModel):
         effect: what the attack did, apart from the metrics: ``lr_psnr`` (dB, clean against attacked LR),
             ``sr_psnr`` (dB, SR of clean against SR of attacked; Choi et al. 2019's pair) and
             ``lr_max`` (largest change of a value, of 255).
+        saved: the metrics once more, of SR of the attacked LR after saving it as an 8-bit file and reading
+            it back; empty where the attack's own result is 8 bit, and for the clean input.
         flags: attack-strength checks that failed, each with the finding.
         protocol, protocol_hash: how the metrics were computed.
         metrics: value by metric; null where the metric is undefined for this image, and then ``notes``
@@ -52,6 +54,7 @@ class Record(BaseModel):
     attack_hash: str
     attack_settings: dict[str, Any] | None = None
     effect: dict[str, float] = {}
+    saved: dict[str, float | None] = {}
     flags: dict[str, str] = {}
     protocol: str
     protocol_hash: str

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import nn
 
 from srbench.records import Record
 
@@ -71,3 +73,11 @@ def srbench(*arguments: str, cwd: Path | None = None, **environment: str) -> sub
         timeout=300,
         check=False,
     )
+
+
+def blurry_upscaler() -> nn.Module:
+    """An x4 network with a gradient, other than bicubic."""
+    convolution = nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect", bias=False)
+    with torch.no_grad():
+        convolution.weight.copy_(torch.eye(3)[:, :, None, None].expand(3, 3, 3, 3) / 9)
+    return nn.Sequential(nn.Upsample(scale_factor=4), convolution)

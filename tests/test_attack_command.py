@@ -1,4 +1,4 @@
-"""``srbench attack``: table, files, checks and bad input."""
+"""``srbench attack``: curve, transfer, corruptions, files, checks and bad input."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from helpers import srbench, write_pairs
 from PIL import Image
 
 from srbench import attack_run as job
+from srbench import robustness
+from srbench.attack_checks import checks
 
 
 def request(lr: Path, hr: Path, **changes: object) -> job.Request:
@@ -20,44 +23,127 @@ def request(lr: Path, hr: Path, **changes: object) -> job.Request:
 
 def test_the_curve_is_computed_from_the_records(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 2, side=24)
-    prepared = job.prepare(request(lr, hr))
-    assert job.run(prepared).measured == 2 * 5
+    prepared = job.prepare(request(lr, hr, presets=("rsr", "ifgsm-choi")))
+    assert job.run(prepared).measured == 2 * 7
     found = job.records(prepared)
-    curve = job.points(prepared, found)
-    assert [point.eps for point in curve] == pytest.approx([4, 14])
+    curve = robustness.curve(prepared)
+    assert [point.eps for point in curve.points] == pytest.approx([4, 14])
+    assert curve.attacks == ["random", "rsr", "ifgsm-choi"]
     clean = [record.metrics["psnr"] for record in found[""]]
-    assert curve[0].metrics["psnr"][0] == pytest.approx(np.mean(clean))
-    assert curve[1].lr_psnr[1] < curve[0].lr_psnr[1]
+    assert curve.clean["psnr"] == pytest.approx(np.mean(clean))
+    low, high = (point.effects["rsr"] for point in curve.points)
+    assert high.lr_psnr < low.lr_psnr
     # A bicubic upscaler passes noise on nearly as it is: no more than its kernel amplifies.
-    assert 0.3 < curve[1].gain[0] < 1.5
-    area = job.area_under_curve(curve, "psnr")
+    noise = curve.points[1].effects["random"]
+    assert 0.3 < noise.gain < 1.5
+    strong = curve.points[1].effects["ifgsm-choi"]
+    damage = [curve.clean["psnr"] - effect.metrics["psnr"] for effect in (strong, noise)]
+    assert strong.beyond_random["psnr"] == pytest.approx(1 - damage[1] / damage[0])
+    # 8 bit moves a value by half a level at most: little beside fourteen, but something.
+    assert high.saved["psnr"] == pytest.approx(high.metrics["psnr"], abs=0.05)
+    assert high.saved["psnr"] != high.metrics["psnr"]
+    area = curve.area("rsr", "psnr")
     assert area is not None
-    assert curve[1].metrics["psnr"][2] < area < curve[0].metrics["psnr"][0]
+    ys = [curve.clean["psnr"], low.metrics["psnr"], high.metrics["psnr"]]
+    assert area == pytest.approx(np.trapezoid(ys, [0, 4, 14]) / 14)
     assert job.run(job.prepare(request(lr, hr))).measured == 0
+
+
+def test_an_l2_attack_keeps_to_its_root_mean_square(tmp_path: Path) -> None:
+    lr, hr = write_pairs(tmp_path, 1, side=24)
+    prepared = job.prepare(request(lr, hr, norm="l2", eps=("6",)))
+    job.run(prepared)
+    ((_, recipe),) = [item for item in prepared.strongest.items() if item[0] == "rsr"]
+    assert recipe.name == "rsr@6(norm=l2)"
+    assert recipe.settings()["norm"] == "l2"
+    (record,) = job.records(prepared)[recipe.hash]
+    assert record.effect["lr_psnr"] >= -20 * np.log10(6 / 255) - 1e-3
+    assert record.effect["lr_max"] > 6
+    assert not record.flags
+
+
+def test_transferred_noise_is_the_source_models_own(tmp_path: Path) -> None:
+    lr, hr = write_pairs(tmp_path, 1, side=24)
+    seen: dict[tuple[str, str], torch.Tensor] = {}
+
+    def keep(measured: object) -> None:
+        seen[measured.record.model, measured.record.attack] = measured.attacked.lr  # type: ignore[attr-defined]
+
+    other = "helpers:blurry_upscaler"
+    prepared = job.prepare(request(lr, hr, eps=("14",), transfer_to=("all", other)), keep)
+    job.run(prepared)
+    for target, source in (("bicubic", other), (other, "bicubic")):
+        transferred = seen[target, f"rsr from {source}"]
+        assert torch.equal(transferred, seen[source, "rsr"])
+        assert not torch.equal(transferred, seen[target, "rsr"])
+    matrix = {(c.source, c.target): c.metrics["psnr"] for c in robustness.transfer_matrix(prepared)}
+    models = ("bicubic", other)
+    assert set(matrix) == {(s, t) for s in ("random", *models) for t in models}
+    names = {verdict.name for verdict in checks(prepared)}
+    assert f"rsr: white box wins over {other} (psnr)" in names
+
+
+def test_corruptions_are_measured_at_five_severities(tmp_path: Path) -> None:
+    lr, hr = write_pairs(tmp_path, 1, side=24)
+    prepared = job.prepare(request(lr, hr, eps=("14",), corruptions=True))
+    job.run(prepared)
+    table = robustness.corruption_table(prepared)
+    assert set(table["gaussian-noise"]) == {1, 2, 3, 4, 5}
+    assert len(table) == 7
+    falling = [table["gaussian-noise"][severity]["psnr"] for severity in (1, 3, 5)]
+    assert falling == sorted(falling, reverse=True)
 
 
 def test_checks_speak_of_the_attack(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 2, side=24)
-    prepared = job.prepare(request(lr, hr, preset="ifgsm-choi"))
+    prepared = job.prepare(request(lr, hr, presets=("ifgsm-choi",)))
     job.run(prepared)
-    verdicts = {verdict.name: verdict for verdict in job.checks(prepared, job.records(prepared))}
-    assert verdicts["beats random (psnr)"].ok
+    verdicts = {verdict.name: verdict for verdict in checks(prepared)}
+    assert verdicts["ifgsm-choi: beats random (psnr)"].ok
+    assert verdicts["ifgsm-choi: monotone in steps"].ok
+    assert verdicts["ifgsm-choi: white box wins over 40 black-box queries"].ok
     assert verdicts["inside the ball"].ok
     assert verdicts["deterministic model"].ok
-    assert verdicts["eps 0 is clean"].ok
+    assert verdicts["ifgsm-choi: eps 0 is clean"].ok
     # A linear model under squared error: fifty steps take nearly every value to the bound.
-    assert verdicts["share at bound"].ok
+    assert verdicts["ifgsm-choi: share at bound"].ok
+
+
+def test_a_weak_attack_is_flagged(tmp_path: Path) -> None:
+    lr, hr = write_pairs(tmp_path, 1, side=24)
+    weak = (("steps", 1), ("alpha", 0.01 / 255))
+    prepared = job.prepare(request(lr, hr, presets=("rsr",), eps=("14",), changes=weak))
+    job.run(prepared)
+    verdicts = {verdict.name: verdict for verdict in checks(prepared)}
+    assert not verdicts["rsr: share at bound"].ok
+    assert not verdicts["rsr: white box wins over 40 black-box queries"].ok
+
+
+def test_a_tiled_attack_is_recorded_as_such(tmp_path: Path) -> None:
+    lr, hr = write_pairs(tmp_path, 1, side=40)
+    whole = job.prepare(request(lr, hr, eps=("14",)))
+    tiles = job.prepare(request(lr, hr, eps=("14",), tile=32))
+    for prepared in (whole, tiles):
+        job.run(prepared)
+    one, other = (job.records(p)[p.strongest["rsr"].hash][0] for p in (whole, tiles))
+    assert (one.tile, other.tile) == (None, 32)
+    assert other.attack_settings is not None
+    assert other.attack_settings["tile"] == 32
+    assert one.effect != other.effect
+    assert other.effect["lr_max"] <= 14 + 1e-3
 
 
 def test_files(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 1, side=24)
     out = tmp_path / "out"
-    arguments = ["attack", "bicubic", "--eps", "8", "--dataset", f"pairs:{lr}:{hr}", "--out", str(out)]
-    for _ in range(2):
+    arguments = ["attack", "bicubic", "--eps", "8", "--pairs", f"{lr}:{hr}", "--out", str(out)]
+    for again in (False, True):
+        if again:
+            (out / "rsr@8/000.png").unlink()
         done = srbench(*arguments)
         assert done.returncode == 0, done.stderr
     assert "beats random" in done.stdout
-    assert {file.name for file in out.iterdir()} == {"attack.json", "curves.png", "rsr@8"}
+    assert {file.name for file in out.iterdir()} == {"attack.json", "attack.md", "curves.png", "rsr@8"}
     names = {file.name for file in (out / "rsr@8").iterdir()}
     assert names == {"000.png", "000_lr.png", "000_sr.png", "000_noise.npy"}
     noise = np.load(out / "rsr@8/000_noise.npy")
@@ -69,6 +155,16 @@ def test_files(tmp_path: Path) -> None:
     assert np.abs(attacked - clean - 255 * noise.transpose(1, 2, 0)).max() <= 0.501
     content = json.loads((out / "attack.json").read_text())
     assert content["curve"][0]["eps"] == pytest.approx(8)
+    markdown = (out / "attack.md").read_text()
+    assert f"| 8 | rsr | {content['curve'][0]['effects']['rsr']['metrics']['psnr']:.2f} |" in markdown
+
+
+def test_images_without_ground_truth(tmp_path: Path) -> None:
+    lr, _ = write_pairs(tmp_path, 1, side=100)
+    done = srbench("attack", "bicubic", "--images", str(lr), "--loss", "mse", "--json")
+    assert done.returncode == 0, done.stderr
+    content = json.loads(done.stdout)
+    assert content["curve"][0]["effects"]["rsr"]["sr_psnr"] < 60
 
 
 @pytest.mark.parametrize(
@@ -80,8 +176,13 @@ def test_files(tmp_path: Path) -> None:
         (["bicubic", "--eps", "0"], ["clean"]),
         (["bicubic", "--eps", "-3"], ["-3"]),
         (["bicubic", "--preset", "rrs"], ["rrs", "rsr"]),
+        (["bicubic", "--preset", "rsr@8"], ["--eps"]),
         (["bicubic", "--loss", "l7"], ["l7"]),
         (["bicubic", "--dataset", "all"], ["one data set"]),
+        (["bicubic", "--dataset", "ntire", "--images", "x"], ["--dataset", "--images"]),
+        (["bicubic", "--norm", "l3"], ["l3", "linf"]),
+        (["bicubic", "--norm", "l2", "--preset", "strong"], ["strong", "linf"]),
+        (["bicubic", "--transfer-to", "bicubic"], ["--transfer-to", "another"]),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], words: list[str]) -> None:

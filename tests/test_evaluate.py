@@ -265,8 +265,9 @@ def test_bfloat16_and_tiles_are_rows_of_their_own(tmp_path: Path, wiggle: str) -
 
 
 @pytest.mark.slow
-def test_ten_kills_leave_the_records_of_an_uninterrupted_run(tmp_path: Path) -> None:
-    lr, hr = write_pairs(tmp_path, 40, side=48)
+@pytest.mark.parametrize("attacks", ["none", "random,rsr,jpeg:3"])
+def test_ten_kills_leave_the_records_of_an_uninterrupted_run(tmp_path: Path, attacks: str) -> None:
+    lr, hr = write_pairs(tmp_path, 40 if attacks == "none" else 14, side=48)
     command = [
         sys.executable,
         "-m",
@@ -276,6 +277,8 @@ def test_ten_kills_leave_the_records_of_an_uninterrupted_run(tmp_path: Path) -> 
         "bicubic",
         "--metrics",
         "psnr,ssim,piqe,gmsd",
+        "--attacks",
+        attacks,
     ]
     command += ["--datasets", f"pairs:{lr}:{hr}", "--store"]
     subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)

@@ -170,7 +170,7 @@ class _Data:
         images: dict[Column, set[str]] = defaultdict(set)
         self.complete: dict[Column, int] = {}
         self.domains: dict[Column, str] = {}
-        self.radius: dict[Column, float] = {}
+        self.radius: dict[Column, tuple[str, float]] = {}
         self.remarks: set[tuple[str, str]] = set()
         self.flagged: dict[tuple[RowKey, Column, str], list[str]] = defaultdict(list)
         for record in records:
@@ -182,7 +182,9 @@ class _Data:
             self.complete[column] = record.dataset_images
             self.domains[column] = record.dataset_domain
             if record.attack_settings:
-                self.radius[column] = float(record.attack_settings["eps"])
+                if "eps" in record.attack_settings:  # a natural corruption has none
+                    norm = str(record.attack_settings.get("norm", "linf"))
+                    self.radius[column] = (norm, float(record.attack_settings["eps"]))
                 if note := record.attack_settings.get("note"):
                     self.remarks.add((record.attack, note))
             for check, finding in record.flags.items():

@@ -17,8 +17,9 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per record: what was measured, every metric computed, then the provenance.
 
     Columns: model, dataset, image, attack, protocol; one per metric (NaN where undefined or not
-    computed); then every other field of :class:`srbench.records.Record`, library versions as
-    ``version_NAME`` and reasons for undefined metrics as ``notes``.
+    computed); what an attack did, with ``METRIC_as_8bit`` for the attacked LR read back from a file; then
+    every other field of :class:`srbench.records.Record`, library versions as ``version_NAME`` and
+    reasons for undefined metrics as ``notes``.
     """
     rows = []
     for record in records:
@@ -28,7 +29,7 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
         lr_height, lr_width = row.pop("lr_size")
         sr_height, sr_width = row.pop("sr_size")
         notes = "; ".join(f"{name}: {why}" for name, why in row.pop("notes").items())
-        effect = row.pop("effect")
+        effect = row.pop("effect") | {f"{name}_as_8bit": value for name, value in row.pop("saved").items()}
         flags = "; ".join(f"{name}: {why}" for name, why in row.pop("flags").items())
         settings = row.pop("attack_settings")
         row["attack_settings"] = json.dumps(settings, sort_keys=True) if settings else ""

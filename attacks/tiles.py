@@ -1,0 +1,46 @@
+"""Attack an image in pieces, where the gradient of the whole does not fit in memory."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from srbench.attacks.base import SRAttack
+from srbench.attacks.problem import SCALE
+
+OVERLAP = 16
+
+
+def attack_in_tiles(
+    attack: SRAttack, lr: Tensor, hr: Tensor | None, image: str, tile: int, overlap: int = OVERLAP
+) -> Tensor:
+    """Attack each ``tile`` x ``tile`` piece and ``overlap`` LR pixels around it; keep the piece's noise.
+
+    Every piece has its own noise and its own objective, so this is another, and weaker or stronger, attack
+    than that on the whole image: records say that they are tiled. With a tile that holds the whole image
+    nothing changes at all.
+
+    Args:
+        attack: any attack.
+        lr, hr: (1,3,H,W) and (1,3,4H,4W) or None, in [0,1].
+        image: its id; pieces are seeded by it and their corner.
+        tile: edge of a piece in LR pixels.
+
+    Returns:
+        (1,3,H,W) in [0,1], inside the threat model's ball.
+    """
+    height, width = lr.shape[-2:]
+    if tile >= max(height, width):
+        found: Tensor = attack(lr, hr, ids=[image])
+        return found
+    delta = torch.zeros_like(lr)
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            y0, x0 = max(top - overlap, 0), max(left - overlap, 0)
+            y1, x1 = min(top + tile + overlap, height), min(left + tile + overlap, width)
+            seen = lr[..., y0:y1, x0:x1]
+            target = None if hr is None else hr[..., SCALE * y0 : SCALE * y1, SCALE * x0 : SCALE * x1]
+            noise = attack(seen, target, ids=[f"{image}#{top},{left}"]).to(lr) - seen
+            bottom, right = min(top + tile, height), min(left + tile, width)
+            delta[..., top:bottom, left:right] = noise[..., top - y0 : bottom - y0, left - x0 : right - x0]
+    return attack.threat.apply(lr, delta)

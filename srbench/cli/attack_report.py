@@ -1,0 +1,189 @@
+"""What ``srbench attack`` prints and writes at its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from srbench.cli.console import out
+from srbench.home import write_atomic
+from srbench.metrics import metric
+from srbench.robustness import corruption_table, transfer_matrix
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from srbench.attack_run import Prepared
+    from srbench.attacks.checks import Verdict
+    from srbench.robustness import Curve, Transferred
+
+SHOWN = ("psnr", "ssim", "lpips", "fsim", "niqe")
+JUDGED_BY = ("lpips", "fsim", "psnr", "niqe")
+
+
+def report(
+    prepared: Prepared, curve: Curve, verdicts: list[Verdict], out_dir: Path | None, as_json: bool
+) -> None:
+    """Print tables, or JSON; with a directory, write attack.json, attack.md and the curves too."""
+    matrix, natural = transfer_matrix(prepared), corruption_table(prepared)
+    content: dict[str, Any] = {
+        "model": prepared.model.name,
+        "dataset": prepared.plan[0].dataset.name,
+        "images": len(prepared.plan[0].images),
+        "attacks": {name: recipe.settings() for name, recipe in prepared.strongest.items()},
+        "clean": curve.clean,
+        "curve": [dataclasses.asdict(point) for point in curve.points],
+        "area_under_curve": {
+            name: {m: curve.area(name, m) for m in curve.points[-1].effects[name].metrics}
+            for name in curve.attacks
+        },
+        "transfer": [dataclasses.asdict(cell) for cell in matrix],
+        "corruptions": natural,
+        "checks": [dataclasses.asdict(verdict) for verdict in verdicts],
+        "notes": prepared.notices,
+    }
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    shown = tables(prepared, curve, verdicts, matrix, natural)
+    if out_dir is not None:
+        from srbench.pictures import save_corruptions, save_curves
+
+        title = f"{prepared.model.name} on {prepared.plan[0].dataset.name}"
+        save_curves(out_dir / "curves.png", title, curve)
+        if natural:
+            save_corruptions(out_dir / "corruptions.png", title, curve.clean, natural)
+        write_atomic(out_dir / "attack.json", text)
+        write_atomic(out_dir / "attack.md", markdown(shown, prepared.notices))
+    if as_json:
+        typer.echo(text, nl=False)
+        return
+    screen = out()
+    for table in shown:
+        screen.print(table)
+
+
+def tables(
+    prepared: Prepared,
+    curve: Curve,
+    verdicts: list[Verdict],
+    matrix: list[Transferred],
+    natural: dict[str, dict[int, dict[str, float]]],
+) -> list[Table]:
+    """The tables of a run, those that apply."""
+    judge = next(name for name in (*JUDGED_BY, *curve.clean) if name in curve.clean)
+    shown = [_curve_table(prepared, curve, judge)]
+    shown += [_transfer_table(name, matrix, judge) for name in prepared.names if matrix]
+    if natural:
+        shown.append(_corruption_table(natural, curve.clean, judge))
+    return [*shown, _check_table(verdicts)]
+
+
+def _curve_table(prepared: Prepared, curve: Curve, judge: str) -> Table:
+    names = [name for name in SHOWN if name in curve.clean][:4]
+    count = len(prepared.plan[0].images)
+    table = _table(f"{prepared.model.name} on {prepared.plan[0].dataset.name} ({count} images)")
+    for heading in ("eps", "attack"):
+        table.add_column(heading, justify="right" if heading == "eps" else "left", no_wrap=True)
+    for name in names:
+        table.add_column(_heading(name), justify="right", no_wrap=True)
+    for heading in (f"{metric(judge).title} as PNG", "LR PSNR", "SR PSNR", "gain", "beyond noise"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_row("0", "none", *(_value(name, curve.clean[name]) for name in names), *[""] * 5)
+    for point in curve.points:
+        for name, effect in point.effects.items():
+            saved = effect.saved.get(judge)
+            beyond = effect.beyond_random.get(judge)
+            table.add_row(
+                f"{point.eps:g}",
+                name,
+                *(_value(m, effect.metrics[m]) if m in effect.metrics else "–" for m in names),
+                "" if saved is None else _value(judge, saved),
+                f"{effect.lr_psnr:.2f}",
+                f"{effect.sr_psnr:.2f}",
+                f"{effect.gain:.2f}",
+                "" if name == "random" or beyond is None else f"{beyond:.0%}",
+            )
+    if len(curve.points) > 1:
+        for name in curve.attacks:
+            areas = [curve.area(name, m) for m in names]
+            cells = ["–" if a is None else _value(m, a) for m, a in zip(names, areas, strict=True)]
+            table.add_row("area", name, *cells, *[""] * 5)
+    return table
+
+
+def _transfer_table(attack: str, matrix: list[Transferred], judge: str) -> Table:
+    sources = list(dict.fromkeys(cell.source for cell in matrix))
+    targets = list(dict.fromkeys(cell.target for cell in matrix))
+    found = {(cell.source, cell.target): cell.metrics for cell in matrix if cell.attack in (attack, "random")}
+    table = _table(f"{attack}: noise made on (rows), {_heading(judge)} of (columns)")
+    table.add_column("")
+    for target in targets:
+        table.add_column(target, justify="right", no_wrap=True)
+    for source in sources:
+        cells = [found.get((source, target), {}).get(judge) for target in targets]
+        table.add_row(source, *("–" if c is None else _value(judge, c) for c in cells))
+    return table
+
+
+def _corruption_table(
+    natural: dict[str, dict[int, dict[str, float]]], clean: dict[str, float], judge: str
+) -> Table:
+    table = _table(
+        f"Natural corruptions: {_heading(judge)} by severity (clean {_value(judge, clean[judge])})"
+    )
+    table.add_column("corruption")
+    severities = sorted({severity for row in natural.values() for severity in row})
+    for severity in severities:
+        table.add_column(str(severity), justify="right", no_wrap=True)
+    for name, row in natural.items():
+        cells = [row.get(severity, {}).get(judge) for severity in severities]
+        table.add_row(name, *("–" if c is None else _value(judge, c) for c in cells))
+    return table
+
+
+def _check_table(verdicts: list[Verdict]) -> Table:
+    table = _table("Is the attack strong?")
+    for heading in ("check", "", "finding"):
+        table.add_column(heading, overflow="fold")
+    for verdict in verdicts:
+        mark = "[green]ok[/green]" if verdict.ok else "[red]flag[/red]"
+        table.add_row(verdict.name, mark, verdict.detail)
+    return table
+
+
+def markdown(shown: list[Table], notes: list[str]) -> str:
+    """The tables as Markdown."""
+    import re
+
+    from rich.text import Text
+
+    def plain(cell: Any) -> str:
+        return Text.from_markup(str(cell)).plain.replace("|", "\\|")
+
+    lines: list[str] = []
+    for table in shown:
+        headings = [plain(column.header) for column in table.columns]
+        marks = ["---:" if column.justify == "right" else "---" for column in table.columns]
+        lines += [f"### {plain(table.title)}", "", f"| {' | '.join(headings)} |", f"| {' | '.join(marks)} |"]
+        columns = [[plain(cell) for cell in column.cells] for column in table.columns]
+        lines += [f"| {' | '.join(row)} |" for row in zip(*columns, strict=True)]
+        lines.append("")
+    lines += [f"{note}" for note in notes]
+    return re.sub(r"\n+\Z", "\n", "\n".join(lines) + "\n")
+
+
+def _table(title: str) -> Table:
+    from rich.table import Table
+
+    return Table(title=title, title_justify="left", title_style="bold")
+
+
+def _heading(name: str) -> str:
+    return f"{metric(name).title} {metric(name).arrow}"
+
+
+def _value(name: str, value: float) -> str:
+    return f"{value:.{metric(name).decimals}f}"
