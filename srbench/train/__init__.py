@@ -1,0 +1,4 @@
+"""Training: one trainer for RSR and everything it is compared with; recipes differ in what degrades the input.
+
+Importing this package costs nothing; torch loads with the first module that needs it.
+"""

@@ -1,0 +1,134 @@
+"""Training crops from a folder of photographs."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from srbench.datasets.base import Pixels
+from srbench.datasets.decode import FileFacts, inspect
+from srbench.datasets.files import CheckedFile, CheckedImage, FileSet
+from srbench.datasets.pairs import EXTENSIONS
+from srbench.errors import BadInput
+from srbench.train.data.base import HRSource, generator
+from srbench.train.data.sharing import ImageCache, visit
+
+_CROPS = 16
+_TICKET = 480**2
+"""An image is drawn as often as it holds sub-images of the customary 480 x 480 pixels, once at least."""
+
+
+class Photographs(HRSource):
+    """Random crops of the images in a folder and all folders below it. Thread-safe.
+
+    Images are drawn without replacement until all have been seen, larger ones oftener, and give 16 crops
+    each time. They are decoded when they are needed.
+
+    Args:
+        folder: PNG, JPEG, BMP, TIFF, WebP, GIF or PPM files by extension; hidden ones are passed over.
+        patch: the side of the crops that will be asked for, in pixels; smaller images are left out.
+        shrink: factor by which images are scaled down first (antialiased bicubic), 1 for not at all.
+            Impressionism takes 0.5, which removes the noise and compression of its own photographs.
+        cache_bytes: decoded images kept in memory, at most. About 16 are in use at a time: with room
+            for fewer, images are decoded again and again.
+
+    Raises:
+        BadInput: no folder, no image in it, none large enough, a file that cannot be decoded, or a
+            factor that is not above 0 and at most 1.
+    """
+
+    def __init__(
+        self, folder: Path, *, patch: int, shrink: float = 1.0, cache_bytes: int = 2_000_000_000
+    ) -> None:
+        if not 0 < shrink <= 1:
+            raise BadInput(f"shrink {shrink:g} is not above 0 and at most 1: 0.5 halves the sides")
+        folder = folder.expanduser()
+        files = _files_below(folder)
+        with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+            facts = list(pool.map(inspect, files))
+        images = {
+            file.relative_to(folder).as_posix(): CheckedImage(CheckedFile(file, fact), None)
+            for file, fact in zip(files, facts, strict=True)
+        }
+        self.name = folder.resolve().name
+        self._set = FileSet(images, name=self.name, title=self.name, domain="unknown")
+        self._shrink = shrink
+        self._sizes = {i: _shrunk(image.lr.facts, shrink) for i, image in images.items()}
+        large = [i for i in self._set.ids if min(self._sizes[i]) >= patch]
+        if not large:
+            after = f" after shrinking by {shrink:g}" if shrink < 1 else ""
+            raise BadInput(
+                f"no image in {folder} is at least {patch} px high and wide{after}: "
+                "use larger images or a smaller patch"
+            )
+        self.content_hash = self._set.content_hash
+        if shrink < 1:
+            self.content_hash = hashlib.sha256(f"{self.content_hash} {shrink!r}".encode()).hexdigest()
+        self._patch, self._skipped, self._count = patch, len(images) - len(large), len(large)
+        self._tickets = [
+            image for image in large for _ in range(max(1, round(math.prod(self._sizes[image]) / _TICKET)))
+        ]
+        self._decoded = ImageCache(cache_bytes)
+        self._shuffled = lru_cache(maxsize=8)(self._shuffle)
+
+    def crop(self, index: int, patch: int, seed: int) -> Pixels:
+        """See :meth:`HRSource.crop`.
+
+        Raises:
+            ValueError: a patch larger than the one the folder was opened for.
+            RunFailed: the image's file is gone, or is not the one it was when the folder was opened.
+        """
+        if patch > self._patch:
+            raise ValueError(f"opened for crops of {self._patch} px, asked for {patch} px")
+        turn, place = divmod(visit(index, _CROPS), len(self._tickets))
+        image = self._tickets[self._shuffled(turn, seed)[place]]
+        pixels = self._decoded.get(image, lambda: self._load(image))
+        rng = generator(seed, index, "photograph crop")
+        top, left = (int(rng.integers(length - patch + 1)) for length in pixels.shape[:2])
+        return pixels[top : top + patch, left : left + patch]
+
+    def describe(self) -> str:
+        left_out = f", {self._skipped} smaller than {self._patch} px left out" if self._skipped else ""
+        shrunk = f", shrunk by {self._shrink:g}" if self._shrink < 1 else ""
+        return f"{self.name}: {self._count} image{'s' * (self._count != 1)}{shrunk}{left_out}"
+
+    def _shuffle(self, turn: int, seed: int) -> NDArray[np.int64]:
+        return generator(seed, turn, "photograph order").permutation(len(self._tickets))
+
+    def _load(self, image: str) -> Pixels:
+        pixels = self._set.load(image).lr
+        if self._shrink == 1:
+            return pixels
+        height, width = self._sizes[image]
+        return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _shrunk(facts: FileFacts, factor: float) -> tuple[int, int]:
+    """(height, width) of an image made smaller."""
+    return max(1, round(facts.height * factor)), max(1, round(facts.width * factor))
+
+
+def _files_below(folder: Path) -> Sequence[Path]:
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is not a folder: give one that holds training images")
+    files = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in EXTENSIONS
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+    if not files:
+        raise BadInput(
+            f"{folder} holds no images ({', '.join(sorted(EXTENSIONS))}), nor do the folders below it"
+        )
+    return files

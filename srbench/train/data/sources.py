@@ -1,0 +1,104 @@
+"""From what a user writes after ``--data`` to one source of training images."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from srbench.datasets.base import Pixels
+from srbench.errors import BadInput
+from srbench.train.data.base import HRSource
+from srbench.train.data.dead_leaves import DeadLeaves
+from srbench.train.data.photographs import Photographs
+
+
+def open_sources(specs: Sequence[str], *, patch: int, shrink: float = 1.0) -> Mixed:
+    """Open the training images a user asked for.
+
+    Args:
+        specs: ``dead-leaves`` or a folder of images, each with a weight if wanted: ``dead-leaves*0.5``.
+            The weight is 1 where none is given; only their ratios matter.
+        patch: side of the crops that will be asked for, in pixels.
+        shrink: factor by which photographs are scaled down first; procedural images are left as they
+            are, having nothing to be cleaned of.
+
+    Raises:
+        BadInput: nothing named, something named twice, a weight that is not positive, or anything wrong
+            with a folder (see :class:`~srbench.train.data.photographs.Photographs`).
+    """
+    if not specs:
+        raise BadInput("no training images were named: give dead-leaves, or a folder of images")
+    weights: dict[str, Fraction] = {}
+    for spec in specs:
+        what, weight = _parse(spec)
+        if what in weights:
+            raise BadInput(f"{what} is named twice: name it once, with a weight such as {what}*2")
+        weights[what] = weight
+    return Mixed([(_open(what, patch, shrink), weight) for what, weight in weights.items()])
+
+
+def _parse(spec: str) -> tuple[str, Fraction]:
+    what, star, text = spec.strip().rpartition("*")
+    if not star or Path(spec).expanduser().is_dir():
+        return spec.strip(), Fraction(1)
+    try:
+        number = float(text)
+    except ValueError:
+        raise BadInput(f"'{text}' in '{spec}' is not a weight: write such as dead-leaves*0.5") from None
+    if not (math.isfinite(number) and number > 0):
+        raise BadInput(f"the weight of '{spec}' is not a positive number: leave out what is not wanted")
+    # A decimal fraction as it was written: 0.1 three times is to be 0.3.
+    return what.strip(), Fraction(text.strip())
+
+
+def _open(what: str, patch: int, shrink: float) -> HRSource:
+    if what == DeadLeaves.name:
+        return DeadLeaves()
+    if not Path(what).expanduser().is_dir():
+        raise BadInput(f"'{what}' is neither {DeadLeaves.name} nor a folder of training images")
+    return Photographs(Path(what), patch=patch, shrink=shrink)
+
+
+class Mixed(HRSource):
+    """Several sources in proportion.
+
+    Samples are dealt out evenly rather than by chance, so that every stretch of indices, hence every
+    batch, has its sources in proportion as closely as whole samples can.
+
+    Args:
+        parts: sources with positive weights.
+    """
+
+    def __init__(self, parts: Sequence[tuple[HRSource, Fraction]]) -> None:
+        self._sources = tuple(source for source, _ in parts)
+        weights = [weight for _, weight in parts]
+        # The share of each source in what the sources before it left over.
+        self._shares = tuple(weight / sum(weights[i:], Fraction(0)) for i, weight in enumerate(weights))
+        total = sum(weights, Fraction(0))
+        self._percent = tuple(f"{float(100 * weight / total):.3g} %" for weight in weights)
+        self.name = ",".join(source.name for source in self._sources)
+        rows = "".join(f"{source.content_hash}\t{weight / total}\n" for source, weight in parts)
+        self.content_hash = hashlib.sha256(rows.encode()).hexdigest()
+
+    def choose(self, index: int) -> tuple[int, int]:
+        """The number of the source of sample ``index``, and how many samples that source gave before."""
+        rest = index
+        for number, share in enumerate(self._shares):
+            before = rest * share.numerator // share.denominator
+            if (rest + 1) * share.numerator // share.denominator > before:
+                return number, before
+            rest -= before
+        raise AssertionError("the last share is 1")
+
+    def crop(self, index: int, patch: int, seed: int) -> Pixels:
+        number, own_index = self.choose(index)
+        return self._sources[number].crop(own_index, patch, seed)
+
+    def describe(self) -> str:
+        if len(self._sources) == 1:
+            return self._sources[0].describe()
+        described = zip(self._percent, self._sources, strict=True)
+        return "; ".join(f"{percent} {source.describe()}" for percent, source in described)
