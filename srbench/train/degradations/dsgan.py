@@ -1,0 +1,101 @@
+"""The networks of DSGAN (Fritsche et al. 2019), which makes bicubic LR look like LR of a source domain."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+_DARKEST = 0.5 / 255
+"""Half a level: where a pixel is black or white, its logit would be infinite."""
+
+
+class DSGAN(nn.Module):
+    """Generator at LR size: conv-PReLU, residual blocks without normalisation, conv, sigmoid.
+
+    Args:
+        features: channels inside (64 in the published code).
+        blocks: residual blocks (8 there).
+        skip: add the output to the input's logit, and start from the identity. The published network has to
+            learn to copy the image first, for which a short training has no time.
+    """
+
+    def __init__(self, features: int = 64, blocks: int = 8, skip: bool = False) -> None:
+        super().__init__()
+        self.block_input = nn.Sequential(nn.Conv2d(3, features, 3, padding=1), nn.PReLU())
+        self.res_blocks = nn.ModuleList([_Residual(features) for _ in range(blocks)])
+        self.block_output = nn.Conv2d(features, 3, 3, padding=1)
+        self.skip = skip
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """LR (N,3,H,W) in [0,1] to degraded LR (N,3,H,W) in (0,1)."""
+        features = self.block_input(lr)
+        for block in self.res_blocks:
+            features = block(features)
+        logit: Tensor = self.block_output(features)
+        return torch.sigmoid(logit + lr.clamp(_DARKEST, 1 - _DARKEST).logit() if self.skip else logit)
+
+
+class _Residual(nn.Module):
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(features, features, 3, padding=1)
+        self.prelu = nn.PReLU()
+        self.conv2 = nn.Conv2d(features, features, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        changed: Tensor = self.conv2(self.prelu(self.conv1(x)))
+        return x + changed
+
+
+def texture_discriminator(features: int = 64) -> nn.Sequential:
+    """Three 5 x 5 convolutions of stride 1 and a 1 x 1: one logit for each pixel of a high-pass (N,3,H,W)."""
+    return nn.Sequential(
+        nn.Conv2d(3, features, 5, padding=2),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(features, 2 * features, 5, padding=2),
+        nn.BatchNorm2d(2 * features),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(2 * features, 4 * features, 5, padding=2),
+        nn.BatchNorm2d(4 * features),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(4 * features, 1, 1),
+    )
+
+
+def build_generator(features: int, blocks: int, skip: bool, random: torch.Generator) -> DSGAN:
+    """A generator with the initial weights that ``random`` (on the CPU) gives."""
+    with torch.device("meta"):  # no initialisation of PyTorch's own: nobody's random state is touched
+        network = DSGAN(features, blocks, skip)
+    network.to_empty(device="cpu")
+    _initialise(network, random)
+    if skip:
+        nn.init.zeros_(network.block_output.weight)
+        assert network.block_output.bias is not None
+        nn.init.zeros_(network.block_output.bias)
+    return network
+
+
+def build_discriminator(features: int, random: torch.Generator) -> nn.Sequential:
+    """A discriminator with the initial weights that ``random`` (on the CPU) gives."""
+    with torch.device("meta"):
+        network = texture_discriminator(features)
+    network.to_empty(device="cpu")
+    _initialise(network, random)
+    return network
+
+
+def _initialise(network: nn.Module, random: torch.Generator) -> None:
+    """PyTorch's own initial distributions, drawn from a generator of our own."""
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                bound = 1 / math.sqrt(module.weight[0].numel())
+                module.weight.uniform_(-bound, bound, generator=random)
+                assert module.bias is not None
+                module.bias.uniform_(-bound, bound, generator=random)
+            elif isinstance(module, nn.PReLU):
+                module.weight.fill_(0.25)
+            elif isinstance(module, nn.BatchNorm2d):
+                module.reset_parameters()

@@ -1,0 +1,204 @@
+"""ESRGAN-FS: a DSGAN learns to give clean LR the textures of a source domain, then degrades every LR."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from filelock import FileLock
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from srbench.home import atomic_path
+from srbench.train.degradations.base import Batch, Context, Degradation, Table
+from srbench.train.degradations.clean import bicubic_lr
+from srbench.train.degradations.dsgan import DSGAN
+from srbench.train.degradations.dsgan_training import FIRST_INPUT, Plan, Training
+from srbench.train.degradations.source_domain import DEFAULT_IMAGES, SourceDomain, open_domain
+
+KIND = "frequency-separation"
+_VERSION = 1
+"""To be raised when the same settings give another DSGAN."""
+_FILE = "dsgan.safetensors"
+
+
+class Settings(Table):
+    """Settings of ``frequency-separation``; the defaults are those of the published code where it has one.
+
+    The published training takes 300 epochs of batches of 16 crops of 128 LR px. Crops here are cut from the
+    training crops, of 32 LR px for HR patches of 128, so that a batch of 256 sees as many pixels.
+
+    Attributes:
+        source: LR images of the source domain: a folder, or ``mini:ntire``, ``mini:aim``.
+        source_images: how many images the mini sources make; a folder is taken whole.
+        iterations: steps of the DSGAN; 15,000 are 300 epochs of 800 images in batches of 16.
+        batch: crops of one step.
+        crop: side of a crop in LR pixels.
+        lr: learning rate of Adam; falls straight to 0 over the last half.
+        beta1: of Adam.
+        low_pass: width of the average that splits low from high frequencies.
+        colour: weight of the L1 of the low-pass.
+        texture: weight of the GAN on the high-pass.
+        perceptual: weight of LPIPS against the clean LR; 0 leaves it out.
+        perceptual_net: ``lpips-alex``, ``lpips-squeeze``, ``none``, or ``auto``: the first that is installed.
+        features, blocks: of the DSGAN's generator.
+        skip: the generator starts from the identity; see :class:`~srbench.train.degradations.dsgan.DSGAN`.
+        discriminator_features: of the DSGAN's discriminator.
+        quantize: round the LR to 8 bit, as LR files are.
+    """
+
+    kind: Literal["frequency-separation"] = "frequency-separation"
+    source: str = Field(min_length=1)
+    source_images: int = Field(default=DEFAULT_IMAGES, ge=1)
+    iterations: int = Field(default=15_000, ge=1)
+    batch: int = Field(default=16, ge=1)
+    crop: int = Field(default=32, ge=8)
+    lr: float = Field(default=2e-4, gt=0, allow_inf_nan=False)
+    beta1: float = Field(default=0.5, ge=0, lt=1)
+    low_pass: int = Field(default=5, ge=3)
+    colour: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    texture: float = Field(default=0.005, ge=0, allow_inf_nan=False)
+    perceptual: float = Field(default=0.01, ge=0, allow_inf_nan=False)
+    perceptual_net: Literal["auto", "lpips-alex", "lpips-squeeze", "none"] = "auto"
+    features: int = Field(default=64, ge=1)
+    blocks: int = Field(default=8, ge=0)
+    skip: bool = False
+    discriminator_features: int = Field(default=64, ge=1)
+    quantize: bool = True
+
+    @field_validator("low_pass")
+    @classmethod
+    def _odd(cls, width: int) -> int:
+        if width % 2 == 0:
+            raise ValueError(f"{width} is even: a window needs a middle pixel")
+        return width
+
+
+class FrequencySeparation(Degradation):
+    """Clean LR through the DSGAN, which ``prepare`` trains, or loads where it was trained before."""
+
+    def __init__(self, settings: Settings, context: Context) -> None:
+        self._settings, self._context = settings, context
+        self._dsgan: DSGAN | None = None
+        self._told: dict[str, Any] = {}
+
+    def prepare(self) -> None:
+        """Train the DSGAN, or load it. Of several processes on one folder, one trains and the others wait.
+
+        Raises:
+            BadInput: no source images, or images or training crops smaller than ``crop``.
+            Unavailable: ``perceptual_net`` names a network that is not installed.
+            RunFailed: the loss became NaN or infinite.
+        """
+        if self._dsgan is not None:
+            return
+        s, context = self._settings, self._context
+        net, note = _net(s)
+        if note:
+            context.report(f"DSGAN: {note}")
+        domain = open_domain(s.source, context, count=s.source_images)
+        self._told = {
+            "source_hash": domain.content_hash,
+            "perceptual_used": net or "none",
+            "perceptual_note": note,
+        }
+        self._dsgan = self._obtain(_plan(s, net), domain).to(context.device)
+        self._told["dsgan_hash"] = _hash_weights(self._dsgan)
+
+    def __call__(self, batch: Batch) -> Tensor:
+        self.prepare()
+        assert self._dsgan is not None
+        clean = bicubic_lr(batch.hr, quantize=True)
+        with torch.no_grad(), torch.autocast(clean.device.type, enabled=False):
+            lr: Tensor = self._dsgan(clean).clamp(0, 1)
+            return (lr * 255).round() / 255 if self._settings.quantize else lr
+
+    def describe(self) -> dict[str, Any]:
+        return self._settings.model_dump(mode="json") | self._told
+
+    def _obtain(self, plan: Plan, domain: SourceDomain) -> DSGAN:
+        folder = self._context.folder
+        if folder is None:
+            return Training(plan, self._context, domain).run()
+        key = self._key(plan, domain)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{_FILE}.lock"):
+            kept = _load(folder / _FILE, plan, key)
+            if kept is not None:
+                self._context.report(f"DSGAN for {domain.spec}: already trained")
+                return kept
+            self._context.report(f"DSGAN for {domain.spec}: {plan.iterations} iterations")
+            network = Training(plan, self._context, domain).run()
+            _save(network, folder / _FILE, key)
+            return network
+
+    def _key(self, plan: Plan, domain: SourceDomain) -> str:
+        """sha256 over everything the trained weights follow from."""
+        inputs = self._context.crops([FIRST_INPUT])
+        what = {
+            "version": _VERSION,
+            "plan": vars(plan),
+            "seed": self._context.seed,
+            "source": domain.content_hash,
+            # The training images are known here by their crops alone; the first stands for all.
+            "crops": hashlib.sha256(inputs.cpu().numpy().tobytes()).hexdigest(),
+        }
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+def build(settings: Settings, context: Context) -> FrequencySeparation:
+    """The degradation; the DSGAN is trained by ``prepare``."""
+    return FrequencySeparation(settings, context)
+
+
+def _net(settings: Settings) -> tuple[str, str]:
+    """Objective of the perceptual term (empty for none), and a note where it is not the one wanted."""
+    if settings.perceptual_net == "none" or not settings.perceptual:
+        return "", ""
+    if settings.perceptual_net != "auto":
+        return settings.perceptual_net, ""
+    from srbench.attacks.presets import first_available
+
+    return first_available(["lpips-alex", "lpips-squeeze", ""])
+
+
+def _plan(s: Settings, net: str) -> Plan:
+    shared = {name: getattr(s, name) for name in Plan.__dataclass_fields__ if name != "net"}
+    return Plan(**shared, net=net)
+
+
+def _save(network: DSGAN, file: Path, key: str) -> None:
+    from safetensors.torch import save_file
+
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    with atomic_path(file) as temporary:
+        save_file(state, temporary, metadata={"key": key})
+
+
+def _load(file: Path, plan: Plan, key: str) -> DSGAN | None:
+    """The network trained before with this very key; None where there is none."""
+    from safetensors import SafetensorError, safe_open
+
+    if not file.is_file():
+        return None
+    try:
+        with safe_open(file, "pt") as opened:
+            if (opened.metadata() or {}).get("key") != key:
+                return None
+            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - no mapping
+    except SafetensorError:
+        return None  # damaged: trained anew
+    with torch.device("meta"):
+        network = DSGAN(plan.features, plan.blocks, plan.skip)
+    network.load_state_dict(state, strict=True, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def _hash_weights(network: DSGAN) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,101 @@
+"""Impressionism (Real-SR): LR plus real noise, cut from smooth patches of images of the source domain."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from srbench.attacks.noise import generator
+from srbench.train.degradations.base import Batch, Context, Degradation, Table
+from srbench.train.degradations.clean import bicubic_lr
+from srbench.train.degradations.kernels import Kernels, load_kernels
+from srbench.train.degradations.noise_patches import NoisePatches, Rules, collect
+from srbench.train.degradations.source_domain import DEFAULT_IMAGES, open_domain
+
+KIND = "noise-injection"
+
+
+class Settings(Table):
+    """Settings of ``noise-injection``; the defaults are those of Real-SR's published code for df2k.
+
+    Attributes:
+        source: LR images of the source domain: a folder, or ``mini:ntire``, ``mini:aim``.
+        source_images: how many images the mini sources make; a folder is taken whole.
+        patch: side of a collected patch in LR pixels; at least the LR size of the training crops.
+        stride: from one patch to the next in LR pixels.
+        max_variance: gray variance a patch has to stay below, in levels of 255 squared.
+        min_mean: gray mean a patch has to exceed, in levels of 255 (0 for df2k, 50 for dped).
+        limit: patches kept in memory; of more, a random choice.
+        kernels: a file or folder of blur kernels (.mat, .npy, .npz), one of which is drawn for each sample
+            in place of bicubic; none: bicubic.
+        quantize: round the LR to 8 bit before the noise is added, as LR files are.
+    """
+
+    kind: Literal["noise-injection"] = "noise-injection"
+    source: str = Field(min_length=1)
+    source_images: int = Field(default=DEFAULT_IMAGES, ge=1)
+    patch: int = Field(default=256, ge=1)
+    stride: int = Field(default=256, ge=1)
+    max_variance: float = Field(default=20.0, gt=0)
+    min_mean: float = Field(default=0.0, ge=0, lt=255)
+    limit: int = Field(default=2000, ge=1)
+    kernels: str | None = None
+    quantize: bool = True
+
+
+class NoiseInjection(Degradation):
+    """Downscales, adds the noise of a random crop of a random patch, and clips."""
+
+    def __init__(self, settings: Settings, context: Context) -> None:
+        self._settings = settings
+        self._context = context
+
+    def prepare(self) -> None:
+        if self._kernels is not None:
+            self._context.report(f"{len(self._kernels)} blur kernels from {self._settings.kernels}")
+        self._context.report(f"{len(self._noise)} noise patches from {self._settings.source}")
+
+    def __call__(self, batch: Batch) -> Tensor:
+        lr = self._downscaled(batch)
+        size = (lr.shape[-2], lr.shape[-1])
+        noise = self._noise.draw(size, batch.ids, self._context.seed)
+        return (lr + noise.to(lr)).clamp(0, 1)
+
+    def describe(self) -> dict[str, Any]:
+        told: dict[str, Any] = self._settings.model_dump(mode="json")
+        told |= {"noise_patches": len(self._noise), "noise_hash": self._noise.hash}
+        if self._kernels is not None:
+            told |= {"kernel_count": len(self._kernels), "kernel_hash": self._kernels.hash}
+        return told
+
+    @cached_property
+    def _noise(self) -> NoisePatches:
+        s = self._settings
+        found = open_domain(s.source, self._context, count=s.source_images)
+        rules = Rules(s.patch, s.stride, s.max_variance, s.min_mean, s.limit)
+        return collect(found, rules, source=s.source, seed=self._context.seed)
+
+    @cached_property
+    def _kernels(self) -> Kernels | None:
+        text = self._settings.kernels
+        return None if text is None else load_kernels(Path(text).expanduser())
+
+    def _downscaled(self, batch: Batch) -> Tensor:
+        kernels, quantize = self._kernels, self._settings.quantize
+        if kernels is None:
+            return bicubic_lr(batch.hr, quantize=quantize)
+        draws = [generator(self._context.seed, i, "kernel") for i in batch.ids]
+        chosen = [int(torch.randint(len(kernels), (), generator=draw)) for draw in draws]
+        with torch.no_grad():
+            lr = kernels.downscale(batch.hr.detach(), chosen).clamp(0, 1)
+            return (lr * 255).round() / 255 if quantize else lr
+
+
+def build(settings: Settings, context: Context) -> NoiseInjection:
+    """The degradation; images and kernels are read by ``prepare``."""
+    return NoiseInjection(settings, context)

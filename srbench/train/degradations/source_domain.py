@@ -1,0 +1,167 @@
+"""LR images of a source domain, for the degradations that learn from them: a folder, or made on the spot."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srbench.attacks.noise import generator
+from srbench.datasets import degrade
+from srbench.datasets.base import Pixels, hash_content
+from srbench.datasets.decode import decode, read
+from srbench.datasets.pairs import image_files
+from srbench.errors import BadInput
+from srbench.home import sha256_file
+from srbench.train.data.crops import symmetry
+from srbench.train.data.sharing import ImageCache, visit
+from srbench.train.degradations.base import Context
+
+DEFAULT_IMAGES = 256
+"""Images a mini domain makes where nothing else is said."""
+FIRST_CROP = 10**9
+"""Training crops from this index on become images of mini domains; training itself stays below it."""
+
+_MINI = "mini:"
+_MADE: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
+    "ntire": degrade.ntire,
+    "aim": degrade.aim,
+}
+_CACHE_BYTES = 1 << 30
+_CROPS_AN_IMAGE = 16
+_TOGETHER = 16
+
+
+class SourceDomain(ABC):
+    """LR images (h,w,3) uint8 by number, and training crops of them.
+
+    Attributes:
+        spec: what the user called it.
+    """
+
+    spec: str
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def image(self, number: int) -> Pixels:
+        """One image; BadInput naming the file where it cannot be decoded."""
+
+    @property
+    @abstractmethod
+    def content_hash(self) -> str:
+        """sha256 (64 hex digits): equal hashes mean equal images."""
+
+    def __iter__(self) -> Iterator[Pixels]:
+        return (self.image(number) for number in range(len(self)))
+
+    def crops(self, indices: Sequence[int], side: int, seed: int) -> Tensor:
+        """Random crops (N,3,side,side), float32 in [0,1] on the CPU, flipped and turned; by index and seed.
+
+        Raises:
+            BadInput: an image is smaller than the crop.
+        """
+        cut = np.stack([self._crop(index, side, seed) for index in indices])
+        return torch.from_numpy(cut).permute(0, 3, 1, 2).contiguous().float().div_(255)
+
+    def _crop(self, index: int, side: int, seed: int) -> Pixels:
+        # Neighbouring indices share images, so that a folder larger than the cache is decoded seldom.
+        which = generator(seed, str(visit(index, _CROPS_AN_IMAGE)), "source-image")
+        image = self.image(_draw(len(self), which))
+        height, width = image.shape[:2]
+        if min(height, width) < side:
+            raise BadInput(
+                f"an image of {self.spec} is {width} x {height} px, smaller than crops of {side} px: "
+                "set crop to less, or remove small images"
+            )
+        place = generator(seed, str(index), "source-crop")
+        top, left = _draw(height - side + 1, place), _draw(width - side + 1, place)
+        return symmetry(image[top : top + side, left : left + side], _draw(8, place))
+
+
+class Folder(SourceDomain):
+    """The images directly in a folder, in the order of their names.
+
+    Raises:
+        BadInput: not a folder, or no images there.
+    """
+
+    def __init__(self, spec: str) -> None:
+        self.spec = spec
+        self._files = image_files(Path(spec).expanduser())
+        self._cache = ImageCache(_CACHE_BYTES)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[Pixels]:
+        return (decode(read(file), file) for file in self._files)
+
+    def image(self, number: int) -> Pixels:
+        file = self._files[number]
+        return self._cache.get(number, lambda: decode(read(file), file))
+
+    @cached_property
+    def content_hash(self) -> str:
+        return hash_content((file.name, sha256_file(file), "") for file in self._files)
+
+
+class Made(SourceDomain):
+    """Training crops that went through a degradation of the mini track: a domain learned without test images.
+
+    Each crop is an image of its own, so no image has seams; with HR crops of P px they are P/4 px.
+
+    Args:
+        spec: ``mini:ntire`` or ``mini:aim``.
+        count: images to make.
+    """
+
+    def __init__(self, spec: str, context: Context, count: int) -> None:
+        name = spec.removeprefix(_MINI)
+        if name not in _MADE:
+            known = " or ".join(_MINI + known for known in _MADE)
+            raise BadInput(f"unknown source domain '{spec}': choose {known}, or a folder of LR images")
+        self.spec = spec
+        self._images: list[Pixels] = []
+        for first in range(0, count, _TOGETHER):
+            numbers = range(first, min(first + _TOGETHER, count))
+            hr = context.crops([FIRST_CROP + number for number in numbers])
+            pixels = (hr * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+            for number, crop in zip(numbers, pixels, strict=True):
+                digest = hashlib.sha256(f"{context.seed}\0{spec}\0{number}".encode()).digest()
+                random = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "big")))
+                self._images.append(_MADE[name](np.ascontiguousarray(crop), random))
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def image(self, number: int) -> Pixels:
+        return self._images[number]
+
+    @cached_property
+    def content_hash(self) -> str:
+        return hashlib.sha256(b"".join(image.tobytes() for image in self._images)).hexdigest()
+
+
+def open_domain(spec: str, context: Context, *, count: int = DEFAULT_IMAGES) -> SourceDomain:
+    """The source domain that a recipe names.
+
+    Args:
+        spec: a folder of LR images (of any sizes), or ``mini:ntire``, ``mini:aim``.
+        count: images a mini domain makes; a folder is taken whole.
+
+    Raises:
+        BadInput: not a folder, no images in it, or no such mini domain.
+    """
+    return Made(spec, context, count) if spec.startswith(_MINI) else Folder(spec)
+
+
+def _draw(below: int, random: torch.Generator) -> int:
+    return int(torch.randint(below, (), generator=random))

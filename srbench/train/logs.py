@@ -1,0 +1,205 @@
+"""What a training tells: a progress bar or lines, log.csv, validation.csv, TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import torch
+from torch import Tensor
+
+from srbench.errors import RunFailed
+from srbench.home import write_atomic
+from srbench.train.trainer import COLUMNS
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from srbench.train.processes import Processes
+    from srbench.train.validation import Score
+
+# On a GPU, looking at a loss waits for it; a few at a time keep the device busy.
+_LOOK_EVERY = 20
+_SMOOTHING = 0.05
+
+
+class Log:
+    """The log of a run; only the main process writes.
+
+    Args:
+        folder: the run's directory.
+        done: iterations the run begins after; rows beyond it, of a session that was killed, are cut off.
+        total: iterations of the whole run.
+        every: iterations between rows of log.csv.
+        console: where progress is shown; None for nowhere.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        processes: Processes,
+        *,
+        done: int,
+        total: int,
+        every: int,
+        console: Console | None = None,
+    ) -> None:
+        self._processes, self._every, self._total = processes, every, total
+        self._waiting: list[tuple[int, float, Tensor]] = []
+        self._files: list[TextIO] = []
+        self._smooth: dict[str, float] = {}
+        self._distance = ""
+        self._began, self._first = time.perf_counter(), done
+        self._console = console if processes.main else None
+        self._bar: Any = None
+        self._board: Any = None
+        if not processes.main:
+            return
+        self._rows = self._open(folder / "log.csv", ("iteration", "lr", *COLUMNS), done)
+        names = ("iteration", "distance", "clean", "noise", "mean", "psnr")
+        self._validations = self._open(folder / "validation.csv", names, done)
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
+        if self._console is not None and self._console.is_terminal:
+            self._bar = _bar(self._console)
+            self._task = self._bar.add_task("", total=total, completed=done, losses="")
+            self._bar.start()
+
+    def _open(self, path: Path, header: Sequence[str], done: int) -> Any:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        kept = [
+            line for line in lines[1:] if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= done
+        ]
+        write_atomic(path, "".join(f"{line}\n" for line in [",".join(header), *kept]))
+        file = path.open("a", encoding="utf-8", newline="")
+        self._files.append(file)
+        return csv.writer(file, lineterminator="\n")
+
+    def add(self, iteration: int, lr: float, found: Tensor) -> None:
+        """The losses of an iteration, counted from 1.
+
+        Raises:
+            RunFailed: the loss of this iteration, or on a GPU of one of the last few, is not finite.
+        """
+        self._waiting.append((iteration, lr, found))
+        if found.device.type == "cpu" or len(self._waiting) >= _LOOK_EVERY:
+            self.look()
+
+    def look(self) -> None:
+        """Look at the losses that wait, and write their rows; every process has to call it.
+
+        Raises:
+            RunFailed: a loss is not finite; the iteration is named.
+        """
+        if not self._waiting:
+            return
+        values = self._processes.average(torch.stack([found for _, _, found in self._waiting])).tolist()
+        waiting, self._waiting = self._waiting, []
+        for (iteration, lr, _), row in zip(waiting, values, strict=True):
+            used = dict(zip(COLUMNS, row, strict=True))
+            broken = [n for n, v in used.items() if math.isinf(v) or (math.isnan(v) and n == "loss_g")]
+            if used["loss_d"] != used["loss_d"] and used["d_real"] == used["d_real"]:
+                broken.append("loss_d")
+            if broken:
+                raise RunFailed(f"{broken[0]} of iteration {iteration} is not finite")
+            if self._processes.main:
+                self._row(iteration, lr, {n: v for n, v in used.items() if not math.isnan(v)})
+
+    def _row(self, iteration: int, lr: float, used: dict[str, float]) -> None:
+        for name, value in used.items():
+            before = self._smooth.get(name, value)
+            self._smooth[name] = before + _SMOOTHING * (value - before)
+        if iteration % self._every == 0 or iteration == self._total:
+            shown = [repr(used[name]) if name in used else "" for name in COLUMNS]
+            self._rows.writerow([iteration, repr(lr), *shown])
+            for name, value in used.items():
+                self._board.add_scalar(f"loss/{name}", value, iteration)
+            self._board.add_scalar("lr", lr, iteration)
+        if self._bar is not None:
+            losses = " ".join(self._losses())
+            self._bar.update(self._task, completed=iteration, losses=losses, description=self._distance)
+
+    def _losses(self) -> list[str]:
+        shown = ("l1", "perceptual", "gan", "loss_d")
+        return [f"{name} {self._smooth[name]:.4f}" for name in shown if name in self._smooth]
+
+    def validated(self, iteration: int, distance: str, score: Score, samples: Tensor) -> None:
+        """A validation and its pictures (3,H,W) in [0,1]."""
+        if not self._processes.main:
+            return
+        numbers = {"clean": score.clean, "noise": score.noise, "mean": score.mean, "psnr": score.psnr}
+        self._validations.writerow([iteration, distance, *map(repr, numbers.values())])
+        for name, value in numbers.items():
+            self._board.add_scalar(f"validation/{name}", value, iteration)
+        self._board.add_image("LR, SR, noisy LR, SR, HR", samples, iteration)
+        self._distance = f"{distance} {score.mean:.4f}"
+        rate = (iteration - self._first) / max(time.perf_counter() - self._began, 1e-9)
+        left = f", {_duration((self._total - iteration) / rate)} left" if rate > 0 else ""
+        self.say(
+            f"{iteration}/{self._total}  {' '.join(self._losses())}  {distance} clean {score.clean:.4f} "
+            f"noise {score.noise:.4f} PSNR {score.psnr:.2f}  {rate:.2f} it/s{left}"
+        )
+
+    def say(self, line: str) -> None:
+        """One line for the reader."""
+        if self._console is not None:
+            self._console.print(line, highlight=False, markup=False)
+
+    def flush(self) -> None:
+        """Put everything on disk: before a checkpoint, so that the log never lacks what the state has."""
+        for file in self._files:
+            file.flush()
+        if self._board is not None:
+            self._board.flush()
+
+    def close(self) -> None:
+        """End the display and close the files; what a full disk does not take is lost."""
+        if self._bar is not None:
+            self._bar.stop()
+        for closing in (*self._files, self._board):
+            try:
+                if closing is not None:
+                    closing.close()
+            except OSError:
+                continue
+
+
+def _bar(console: Console) -> Any:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.2f} it/s" if task.speed else "")
+
+    return Progress(
+        MofNCompleteColumn(),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[losses]} {task.description}"),
+        Rate(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes}:{rest:02d} min"

@@ -1,0 +1,300 @@
+"""What a training is: every setting of it, read from TOML and overridden by the command line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from srbench.errors import BadInput, unknown
+from srbench.toml import read_toml
+from srbench.zoo.schema import NAME, Domain
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GeneratorSettings(_Strict):
+    """RRDBNet x4: ``num_feat`` features, ``num_block`` residual-in-residual blocks, dense ``growth``."""
+
+    num_feat: int = Field(default=64, ge=1)
+    num_block: int = Field(default=23, ge=1)
+    growth: int = Field(default=32, ge=1)
+
+
+class DataSettings(_Strict):
+    """Where HR crops come from.
+
+    Attributes:
+        sources: ``dead-leaves`` or directories, each with an optional ``*weight``.
+        shrink: photographs are first downscaled by this factor, which cleans them (Impressionism: 0.5).
+        patch: side of the HR crops in pixels, a multiple of 4.
+        batch: crops of one iteration, all processes together.
+        augment: flips and 90-degree rotations.
+    """
+
+    sources: tuple[str, ...] = Field(default=("dead-leaves",), min_length=1)
+    shrink: float = Field(default=1.0, gt=0, le=1)
+    patch: int = Field(default=128, ge=32, multiple_of=4)
+    batch: int = Field(default=16, ge=1)
+    augment: bool = True
+
+
+class LossSettings(_Strict):
+    """Weights of the generator's losses; a weight of 0 leaves the loss out.
+
+    Attributes:
+        perceptual_net: ``auto``, ``vgg19``, ``lpips-alex``, ``lpips-squeeze``, ``features``, ``none``, …;
+            also what ``percep`` means in the loss of an attack.
+        l1_low_pass: L1 sees SR and HR averaged over squares of this side; 0 for the images themselves.
+        gan_high_pass: the discriminator sees what such an average leaves over; 0 for the images themselves.
+    """
+
+    l1: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    perceptual: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    perceptual_net: str = "auto"
+    gan: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    l1_low_pass: int = Field(default=0, ge=0)
+    gan_high_pass: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _something(self) -> LossSettings:
+        if not (self.l1 or self.perceptual or self.gan):
+            raise ValueError("every loss has weight 0: nothing would be learned")
+        return self
+
+
+class DiscriminatorSettings(_Strict):
+    """The network that tells SR from HR; ``none`` where no GAN loss is used."""
+
+    kind: Literal["vgg", "patchgan", "none"] = "none"
+    num_feat: int = Field(default=64, ge=1)
+    norm: Literal["batch", "none"] = "batch"
+
+
+class OptimizerSettings(_Strict):
+    """Adam, for generator and discriminator alike."""
+
+    lr: float = Field(default=1e-4, gt=0, allow_inf_nan=False)
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+
+class ScheduleSettings(_Strict):
+    """How long, and how the learning rate falls.
+
+    Attributes:
+        iterations: optimizer steps of the generator.
+        milestones: the learning rate is multiplied by ``gamma`` from these iterations on; numbers below 1
+            are shares of ``iterations``.
+        restarts: 0 for milestones; N for N equal cosine periods from ``lr`` down to ``lr_floor``.
+    """
+
+    iterations: int = Field(ge=1)
+    milestones: tuple[float, ...] = ()
+    gamma: float = Field(default=0.5, gt=0, le=1)
+    restarts: int = Field(default=0, ge=0)
+    lr_floor: float = Field(default=1e-7, ge=0)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ScheduleSettings:
+        if self.restarts and self.milestones:
+            raise ValueError("milestones and restarts (cosine) exclude each other")
+        if any(m <= 0 for m in self.milestones):
+            raise ValueError("milestones have to be above 0")
+        return self
+
+
+class ValidationSettings(_Strict):
+    """How often the generator is measured and kept.
+
+    Attributes:
+        every: iterations between validations; each writes a checkpoint.
+        images: HR crops that training never sees, each under bicubic and under random structured noise.
+        keep: checkpoints kept beside the best one.
+    """
+
+    every: int = Field(default=1000, ge=1)
+    images: int = Field(default=16, ge=1)
+    keep: int = Field(default=3, ge=1)
+
+
+class Recipe(_Strict):
+    """A training, complete: equal recipes on equal data give equal weights on one kind of machine.
+
+    Attributes:
+        name: of the run, its directory and the model it makes.
+        domain: the degradation the model is trained for, as in a zoo card.
+        seed: of the initial weights, the crops, the noise.
+        init: ``scratch``, a model of the zoo, a checkpoint file, or the directory of a run.
+        degradation: a table with ``kind``; see :mod:`srbench.train.degradations`.
+        ema: decay of the moving average of the weights that is exported; 0 exports the weights themselves.
+        precision: ``bf16`` runs the networks under autocast, weights stay fp32.
+        accumulate: each process works its share of the batch off in this many parts.
+        log_every: iterations between rows of log.csv.
+    """
+
+    name: str
+    title: str = ""
+    domain: Domain = "unknown"
+    seed: int = Field(default=0, ge=0)
+    init: str = Field(default="scratch", min_length=1)
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    accumulate: int = Field(default=1, ge=1)
+    log_every: int = Field(default=1, ge=1)
+    generator: GeneratorSettings = GeneratorSettings()
+    data: DataSettings = DataSettings()
+    degradation: dict[str, Any] = Field(default_factory=lambda: {"kind": "clean"})
+    losses: LossSettings = LossSettings()
+    discriminator: DiscriminatorSettings = DiscriminatorSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    schedule: ScheduleSettings
+    validation: ValidationSettings = ValidationSettings()
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if not NAME.fullmatch(name) or name == "all":
+            raise ValueError(f"'{name}' cannot name a model: use letters, digits and . _ + -")
+        return name
+
+    @model_validator(mode="after")
+    def _fits(self) -> Recipe:
+        if self.losses.gan and self.discriminator.kind == "none":
+            raise ValueError("losses.gan is above 0 but discriminator.kind is none")
+        if self.data.batch % self.accumulate:
+            raise ValueError(f"data.batch {self.data.batch} is no multiple of accumulate {self.accumulate}")
+        return self
+
+    @property
+    def hash(self) -> str:
+        """sha256 over every setting."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+
+def names() -> list[str]:
+    """The recipes srbench ships."""
+    files = resources.files("srbench.train.recipes").iterdir()
+    return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
+
+
+def load(spec: str) -> Recipe:
+    """A shipped recipe by name, or one from a TOML file.
+
+    Raises:
+        BadInput: no such recipe or file, or a setting that is unknown or out of range.
+    """
+    if spec in names():
+        return parse(read_toml(resources.files("srbench.train.recipes") / f"{spec}.toml"), spec)
+    path = Path(spec).expanduser()
+    if path.suffix.lower() != ".toml":
+        raise unknown("recipe", spec, names(), "srbench train --list")
+    if not path.is_file():
+        raise BadInput(f"{spec}: no such recipe file")
+    try:
+        return parse(read_toml(path), spec)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{spec} is no TOML file: {error}") from error
+
+
+def parse(table: Mapping[str, Any], what: str = "recipe") -> Recipe:
+    """A recipe from its table; the degradation's own settings are checked and completed too.
+
+    Raises:
+        BadInput: a setting that is unknown or out of range; the message names its key.
+    """
+    from srbench.train import degradations
+
+    try:
+        recipe = Recipe.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise BadInput(f"{what}: {key + ': ' if key else ''}{message}") from error
+    complete = degradations.parse(recipe.degradation).model_dump(mode="json")
+    degradation = {"kind": recipe.degradation["kind"], **complete}
+    return recipe.model_copy(update={"degradation": degradation})
+
+
+def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with other values, by dotted key (``optimizer.lr``).
+
+    Raises:
+        BadInput: no such setting in this recipe, or a value out of range.
+    """
+    table = recipe.model_dump(mode="json")
+    for key, value in changes.items():
+        *parents, leaf = key.split(".")
+        place = table
+        for parent in parents:
+            place = place[parent]
+        if leaf not in place:
+            kind = recipe.degradation.get("kind")
+            raise BadInput(f"recipe {recipe.name} degrades by '{kind}', which has no setting '{leaf}'")
+        place[leaf] = value
+    return parse(table, f"recipe {recipe.name}")
+
+
+def differences(old: Recipe, new: Recipe) -> list[str]:
+    """Every setting in which two recipes differ: ``key: old value, new value``."""
+    before, after = _flat(old.model_dump(mode="json")), _flat(new.model_dump(mode="json"))
+    keys = [*before, *(key for key in after if key not in before)]
+    absent = "nothing"
+    return [
+        f"{key}: {before.get(key, absent)} in the run, {after.get(key, absent)} now"
+        for key in keys
+        if before.get(key, absent) != after.get(key, absent)
+    ]
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def to_toml(table: Mapping[str, Any]) -> str:
+    """TOML text of a table of plain values; None is left out, which reads back as the default."""
+    return "\n".join(_lines(table, ())) + "\n"
+
+
+def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterable[str]:
+    tables = {key: value for key, value in table.items() if isinstance(value, Mapping)}
+    plain = {key: value for key, value in table.items() if key not in tables and value is not None}
+    if path and (plain or not tables):
+        yield ""
+        yield f"[{'.'.join(map(_key, path))}]"
+    for key, value in plain.items():
+        yield f"{_key(key)} = {_value(value)}"
+    for key, value in tables.items():
+        yield from _lines(value, (*path, key))
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None)
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_value(v) for v in value)}]"
+    if isinstance(value, str):
+        # JSON's escapes are a subset of TOML's, except that TOML also wants DEL escaped.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)

@@ -1,0 +1,1 @@
+"""The recipes srbench ships, one TOML file each."""

@@ -1,0 +1,181 @@
+"""The iteration: HR crops, LR by the recipe's degradation with the generator as it is, G step, D step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from srbench.train import losses
+from srbench.train.degradations import Batch, Degradation
+from srbench.train.frequency import high_pass
+from srbench.train.perceptual import Perceptual
+from srbench.train.processes import Processes
+from srbench.train.recipe import Recipe
+from srbench.train.schedule import learning_rate
+from srbench.train.state import State
+
+COLUMNS = ("loss_g", "l1", "perceptual", "gan", "loss_d", "d_real", "d_fake")
+"""What :meth:`Trainer.step` returns: the losses before their weights, and D's mean logits."""
+
+
+class Trainer:
+    """One recipe's optimizer steps.
+
+    Args:
+        recipe: every setting.
+        state: networks and optimizers on the device of ``processes``; changed in place.
+        degradation: prepared, over ``state.generator``.
+        perceptual: the perceptual loss; over ``state.discriminator`` where it is that one's features.
+
+    Attributes:
+        stage: called with a stage's name around its work: for measuring.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        state: State,
+        degradation: Degradation,
+        perceptual: Perceptual,
+        processes: Processes,
+    ) -> None:
+        self.recipe, self.state = recipe, state
+        self._degradation, self._perceptual, self._processes = degradation, perceptual, processes
+        self._part = processes.share(recipe.data.batch, recipe.accumulate)
+        self.stage: Callable[[str], AbstractContextManager[object]] = lambda name: nullcontext()
+
+    def step(self, hr: Tensor, indices: Sequence[int]) -> Tensor:
+        """One iteration.
+
+        Args:
+            hr: this process's HR crops (N,3,P,P) in [0,1], on any device.
+            indices: their global sample indices.
+
+        Returns:
+            The :data:`COLUMNS` of this process as one tensor on the device; NaN where a loss is not used.
+
+        Raises:
+            RunFailed: the attack met NaN or infinite values.
+        """
+        state, recipe = self.state, self.recipe
+        self._set_learning_rate()
+        hr = hr.to(self._processes.device, non_blocking=True, memory_format=torch.channels_last)
+        batches = list(zip(hr.split(self._part), _split(indices, self._part), strict=True))
+        found = hr.new_full((len(COLUMNS),), float("nan"))
+        state.optimizer_g.zero_grad(set_to_none=True)
+        pairs = []
+        totals = []
+        for images, ids in batches:
+            sr, parts = self._generator_part(images, ids)
+            pairs.append((images, sr))
+            totals.append(parts)
+        self._finish(state.generator, state.optimizer_g)
+        found[:4] = torch.stack(totals).mean(0)
+        if state.discriminator is not None and state.optimizer_d is not None and recipe.losses.gan:
+            with self.stage("discriminator"):
+                state.optimizer_d.zero_grad(set_to_none=True)
+                judged = torch.stack([self._discriminator_part(*pair) for pair in pairs])
+                found[4:] = judged.mean(0)
+            self._finish(state.discriminator, state.optimizer_d)
+        state.iteration += 1
+        if recipe.ema:
+            with self.stage("optimizer"):
+                state.update_average(recipe.ema)
+        return found
+
+    def _generator_part(self, hr: Tensor, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Gradients of one part of the batch: its SR, detached, and the four losses of G."""
+        generator, weights = self.state.generator, self.recipe.losses
+        score = _Bound(self._perceptual, hr, self._autocast) if self._perceptual.objective else None
+        with self.stage("degradation"):
+            ids = tuple(str(i) for i in indices)
+            lr = self._degradation(Batch(hr, ids, score, self._perceptual.text if score else ""))
+        with self.stage("generator"):
+            with self._autocast():
+                sr = generator(lr.contiguous(memory_format=torch.channels_last))
+            sr = sr.float()
+            zero = sr.new_zeros(())
+            l1 = losses.l1(sr, hr, weights.l1_low_pass) if weights.l1 else zero
+        perceptual = gan = zero
+        if weights.perceptual and score is not None:
+            with self.stage("perceptual"):
+                perceptual = score(sr).mean()
+        if weights.gan and self.state.discriminator is not None:
+            with self.stage("discriminator"), _frozen(self.state.discriminator):
+                with torch.no_grad():
+                    real = self._judge(hr)
+                gan = losses.generator_gan(real, self._judge(sr))
+        with self.stage("backward"):
+            total = weights.l1 * l1 + weights.perceptual * perceptual + weights.gan * gan
+            (total / self.recipe.accumulate).backward()
+        nan = sr.new_full((), float("nan"))
+        used = (True, weights.l1, weights.perceptual, weights.gan)
+        shown = [v if on else nan for v, on in zip((total, l1, perceptual, gan), used, strict=True)]
+        return sr.detach(), torch.stack(shown).detach()
+
+    def _discriminator_part(self, hr: Tensor, sr: Tensor) -> Tensor:
+        real, fake = self._judge(hr), self._judge(sr)
+        loss = losses.discriminator_gan(real, fake)
+        (loss / self.recipe.accumulate).backward()
+        return torch.stack([loss, real.mean(), fake.mean()]).detach()
+
+    def _judge(self, images: Tensor) -> Tensor:
+        """Logits of the discriminator in fp32."""
+        assert self.state.discriminator is not None
+        width = self.recipe.losses.gan_high_pass
+        seen = high_pass(images, width) if width else images
+        with self._autocast():
+            logits: Tensor = self.state.discriminator(seen)
+        return logits.float()
+
+    def _finish(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        with self.stage("optimizer"):
+            self._processes.average_gradients(module)
+            optimizer.step()
+
+    def _set_learning_rate(self) -> None:
+        rate = learning_rate(self.recipe.schedule, self.recipe.optimizer.lr, self.state.iteration)
+        for optimizer in (self.state.optimizer_g, self.state.optimizer_d):
+            for group in optimizer.param_groups if optimizer else ():
+                group["lr"] = rate
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self.recipe.precision == "bf16"
+        return torch.autocast(self._processes.device.type, torch.bfloat16, enabled=enabled)
+
+
+class _Bound:
+    """The perceptual loss bound to HR at its first use, and once: attack and generator step share it."""
+
+    def __init__(
+        self, perceptual: Perceptual, hr: Tensor, autocast: Callable[[], AbstractContextManager[object]]
+    ) -> None:
+        self._perceptual, self._hr, self._autocast = perceptual, hr, autocast
+        self._score: Callable[[Tensor], Tensor] | None = None
+
+    def __call__(self, sr: Tensor) -> Tensor:
+        with self._autocast():
+            if self._score is None:
+                self._score = self._perceptual.bind(self._hr)
+                assert self._score is not None
+            return self._score(sr.float()).float()
+
+
+class _frozen(AbstractContextManager[None]):  # noqa: N801 - used as a function
+    """A network's parameters ask for no gradient inside, so that none is computed."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+
+    def __enter__(self) -> None:
+        self._module.requires_grad_(False)
+
+    def __exit__(self, *_: object) -> None:
+        self._module.requires_grad_(True)
+
+
+def _split(indices: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [indices[i : i + size] for i in range(0, len(indices), size)]

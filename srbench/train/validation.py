@@ -1,0 +1,127 @@
+"""How good the generator is on crops it never trains on: on clean input and under random noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from srbench.attacks.noise import structured_uniform
+from srbench.attacks.objectives import L1, Objective
+from srbench.attacks.perceptual import LPIPS
+from srbench.fetch import Unavailable
+from srbench.train.data.crops import Crops
+from srbench.train.data.resize import bicubic_down
+
+HELD_OUT = 2 * 10**9
+"""Index of the first validation crop: training and the degradations stay below it."""
+
+_EPS = 14 / 255
+_STRUCTURE = 1.5
+_PART = 4
+
+
+@dataclass(frozen=True)
+class Score:
+    """One validation; lower distances are better.
+
+    Attributes:
+        clean, noise: mean distance on bicubic LR, and on it plus structured random noise of 14 levels.
+        psnr: mean PSNR in dB on the clean LR.
+    """
+
+    clean: float
+    noise: float
+    psnr: float
+
+    @property
+    def mean(self) -> float:
+        """What the best checkpoint is chosen by."""
+        return (self.clean + self.noise) / 2
+
+
+class Validation:
+    """Held-out HR crops, cut and degraded once.
+
+    The degradation is the same whatever the recipe trains on, so that runs can be compared. The crops are
+    indices that training never uses: other images of a procedural source, other places of photographs.
+
+    Args:
+        crops: the training crops of the run.
+        images: how many.
+        precision: ``bf16`` runs the generator under autocast.
+
+    Attributes:
+        distance: what is measured, ``LPIPS (alex)`` where its weights are installed.
+        note: why another distance was taken, or "".
+    """
+
+    def __init__(self, crops: Crops, images: int, device: torch.device, precision: str) -> None:
+        plain = Crops(crops.source, crops.patch, crops.seed, augment=False)
+        self.hr = plain.batch(range(HELD_OUT, HELD_OUT + images)).to(device)
+        clean = bicubic_down(self.hr, quantize=True).clamp(0, 1)
+        noise = structured_uniform(
+            clean,
+            [str(i) for i in range(images)],
+            structure=_STRUCTURE,
+            seed="validation",
+            stream="validation",
+        )
+        self.lr = clean, (clean + _EPS * noise).clamp(0, 1)
+        self._bf16 = precision == "bf16"
+        self.distance, self.note, self._objective = _distance()
+
+    def __call__(self, generator: nn.Module) -> Score:
+        """Measure a generator; it is left in the mode it was in."""
+        was_training = generator.training
+        generator.eval()
+        try:
+            found = [self._measure(generator, lr) for lr in self.lr]
+        finally:
+            generator.train(was_training)
+        (clean, psnr), (noise, _) = found
+        return Score(clean, noise, psnr)
+
+    def samples(self, generator: nn.Module, count: int = 4) -> Tensor:
+        """The first crops as rows of LR (enlarged), SR and HR, clean and noisy: (3, h, w) in [0, 1]."""
+        rows = []
+        for lr in self.lr:
+            small = lr[:count]
+            large = torch.nn.functional.interpolate(small, scale_factor=4, mode="nearest")
+            sr = torch.cat([self._super_resolve(generator, part) for part in small.split(_PART)])
+            rows += [torch.cat(list(image), dim=2) for image in (large, sr)]
+        rows.append(torch.cat(list(self.hr[:count]), dim=2))
+        return torch.cat([row.cpu() for row in rows], dim=1)
+
+    def _measure(self, generator: nn.Module, lr: Tensor) -> tuple[float, float]:
+        distances, psnrs = [], []
+        for low, high in zip(lr.split(_PART), self.hr.split(_PART), strict=True):
+            sr = self._super_resolve(generator, low)
+            with torch.no_grad():
+                distances.append(self._objective.bind(high)(sr))
+                error = (sr - high).square().flatten(1).mean(1).clamp_min(1e-10)
+                psnrs.append(-10 * error.log10())
+        return float(torch.cat(distances).mean()), float(torch.cat(psnrs).mean())
+
+    def _super_resolve(self, generator: nn.Module, lr: Tensor) -> Tensor:
+        with torch.no_grad(), torch.autocast(lr.device.type, torch.bfloat16, enabled=self._bf16):
+            sr: Tensor = generator(lr.contiguous(memory_format=torch.channels_last))
+        return sr.float().clamp(0, 1).contiguous()
+
+
+def _distance() -> tuple[str, str, Objective]:
+    """The best distance that is installed: its name, a remark, and itself."""
+    try:
+        return "LPIPS", "", LPIPS("alex")
+    except Unavailable:
+        pass
+    note = "srbench metrics install lpips"
+    try:
+        return (
+            "LPIPS (squeeze)",
+            f"validation takes SqueezeNet's LPIPS for AlexNet's ({note})",
+            LPIPS("squeeze"),
+        )
+    except Unavailable:
+        return "L1", f"validation measures L1, for LPIPS is not installed ({note})", L1()

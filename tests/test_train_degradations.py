@@ -1,0 +1,282 @@
+"""Degradation sources, each against a hand-computed or library value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from helpers import blurry_upscaler
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import Tensor, nn
+
+from srbench.attacks import MSE, RandomNoise, StructuredPGD
+from srbench.datasets import degrade
+from srbench.errors import BadInput
+from srbench.train.degradations import KINDS, Batch, Context, Degradation, build, parse
+from srbench.train.degradations.dsgan_training import decay
+from srbench.train.degradations.noise_patches import Rules, collect
+from srbench.train.frequency import high_pass, low_pass
+
+PATCH = 64
+
+
+def crops(indices: Sequence[int]) -> Tensor:
+    """8-bit HR crops that follow from their index: smooth, with an edge."""
+    made = []
+    for index in indices:
+        rng = np.random.default_rng(index % 10_007)
+        small = rng.integers(0, 256, (3, 6, 6)).astype(np.float32)
+        large = F.interpolate(torch.from_numpy(small)[None], size=(PATCH, PATCH), mode="bilinear")[0]
+        made.append(large.round() / 255)
+    return torch.stack(made)
+
+
+def context(folder: Path | None = None, generator: nn.Module | None = None) -> Context:
+    lines: list[str] = []
+    return Context(generator or blurry_upscaler(), 7, folder, crops, torch.device("cpu"), lines.append)
+
+
+def batch(count: int = 3, first: int = 0, **fields: Any) -> Batch:
+    indices = range(first, first + count)
+    return Batch(crops(indices), tuple(str(i) for i in indices), **fields)
+
+
+def made(table: dict[str, Any], where: Context | None = None) -> Degradation:
+    degradation = build(parse(table), where or context())
+    degradation.prepare()
+    return degradation
+
+
+TABLES: dict[str, dict[str, Any]] = {
+    "clean": {"kind": "clean"},
+    "adversarial": {"kind": "adversarial", "loss": "l1"},
+    "random": {"kind": "adversarial", "steps": 0},
+    "noise": {
+        "kind": "noise-injection",
+        "source": "mini:ntire",
+        "patch": 16,
+        "stride": 16,
+        "max_variance": 1e4,
+        "source_images": 8,
+    },
+    "frequency": {
+        "kind": "frequency-separation",
+        "source": "mini:aim",
+        "source_images": 8,
+        "iterations": 2,
+        "batch": 2,
+        "crop": 16,
+        "perceptual_net": "none",
+        "features": 8,
+        "blocks": 1,
+        "skip": True,
+        "discriminator_features": 8,
+    },
+    "mixture": {"kind": "mixture", "parts": [{"kind": "clean"}, {"kind": "adversarial", "steps": 0}]},
+}
+
+
+def test_every_kind_is_tried_here() -> None:
+    assert {table["kind"] for table in TABLES.values()} == set(KINDS)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
+    degradation = made(TABLES[name])
+    together = degradation(batch(3))
+    assert together.shape == (3, 3, PATCH // 4, PATCH // 4)
+    assert 0 <= together.min() <= together.max() <= 1
+    assert not together.requires_grad
+    alone = torch.cat([degradation(batch(1, first=i)) for i in range(3)])
+    # Where a gradient is zero but for rounding, the sum's order may decide the sign of a step.
+    agree = (together - alone).abs() <= 1e-6
+    assert agree.double().mean() > 0.99
+    if name != "adversarial":
+        assert agree.all()
+    assert torch.equal(made(TABLES[name])(batch(3)), together)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_settings_survive_their_own_text(name: str) -> None:
+    chosen = parse(TABLES[name])
+    assert parse(chosen.model_dump(mode="json")) == chosen
+
+
+def test_clean_is_matlabs_bicubic_to_the_bit() -> None:
+    found = made(TABLES["clean"])(batch(2))
+    for lr, hr in zip(found, crops([0, 1]), strict=True):
+        pixels = (hr * 255).round().byte().permute(1, 2, 0).numpy()
+        expected = degrade.bicubic(pixels)
+        assert np.array_equal((lr * 255).round().byte().permute(1, 2, 0).numpy(), expected)
+
+
+def test_adversarial_is_the_attack_of_the_library() -> None:
+    generator = blurry_upscaler()
+    here = context(generator=generator)
+    given_batch = batch(2)
+    clean = made(TABLES["clean"])(given_batch)
+    found = made({"kind": "adversarial", "loss": "l1", "eps": "8", "steps": 3}, here)(given_batch)
+    attack = StructuredPGD(generator, eps=8 / 255, steps=3, objective="l1", seed=7)
+    assert torch.equal(found, attack(clean, given_batch.hr, given_batch.ids))
+    assert (found - clean).abs().max() <= 8 / 255 + 1e-6
+    noise = made(TABLES["random"], here)(given_batch)
+    assert torch.equal(noise, RandomNoise(generator, seed=7)(clean, given_batch.hr, given_batch.ids))
+    assert all(p.requires_grad and p.grad is None for p in generator.parameters())
+    assert generator.training
+
+
+def test_percep_is_trainings_own_loss_and_its_target_is_not_bound_again() -> None:
+    calls = []
+
+    def score(sr: Tensor) -> Tensor:
+        calls.append(sr.shape)
+        return (sr - hr).square().flatten(1).mean(1)
+
+    hr = crops([0, 1])
+    given_batch = batch(2, score=score, score_text="mine")
+    degradation = made({"kind": "adversarial", "loss": "percep", "steps": 2})
+    found = degradation(given_batch)
+    assert len(calls) == 2
+    clean = made(TABLES["clean"])(given_batch)
+    attack = StructuredPGD(blurry_upscaler(), objective=MSE(), seed=7)
+    assert torch.equal(found, attack(clean, hr, given_batch.ids))
+    assert degradation.describe()["loss_used"] == "mine"
+    with pytest.raises(BadInput, match="no perceptual loss"):
+        degradation(batch(2))
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({}, "needs a kind"),
+        ({"kind": "clear"}, "unknown degradation 'clear'"),
+        ({"kind": "adversarial", "eps": "0.05"}, "ambiguous"),
+        ({"kind": "adversarial", "ep": "14"}, "did you mean 'eps'"),
+        ({"kind": "adversarial", "steps": -1}, "'steps'"),
+        ({"kind": "adversarial", "loss": "l7"}, "l7"),
+        ({"kind": "noise-injection"}, "'source'"),
+        ({"kind": "mixture", "parts": [{"kind": "clean", "weight": 0}]}, "weight"),
+    ],
+)
+def test_bad_settings_are_named(table: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        parse(table)
+
+
+def test_injected_noise_is_a_patch_without_its_mean() -> None:
+    rng = np.random.default_rng(0)
+    patch = rng.integers(100, 108, (1, 16, 16, 3), dtype=np.uint8)
+    found = collect([patch[0]], Rules(16, 16, 20.0, 0.0, 10), source="x", seed=0)
+    noise = found.draw((16, 16), ["5"], 0)[0]
+    expected = patch[0].astype(float) / 255
+    expected = (expected - expected.mean((0, 1))).transpose(2, 0, 1)
+    assert np.allclose(noise.numpy(), expected, atol=1e-6)
+    smaller = found.draw((8, 8), ["1", "2"], 0)
+    assert smaller.mean((-2, -1)).abs().max() < 1e-6
+    assert not torch.equal(smaller[0], smaller[1])
+
+
+def test_patches_obey_the_rules(tmp_path: Path) -> None:
+    smooth = np.full((40, 40, 3), 90, dtype=np.uint8)
+    smooth[::2] += 4
+    busy = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    dark = np.full((40, 40, 3), 10, dtype=np.uint8)
+    for name, pixels in (("smooth", smooth), ("busy", busy), ("dark", dark)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    table = {"kind": "noise-injection", "source": str(tmp_path), "patch": 20, "stride": 20, "min_mean": 50}
+    assert made(table).describe()["noise_patches"] == 4
+    with pytest.raises(BadInput, match="max_variance"):
+        made(table | {"max_variance": 0.5})
+    with pytest.raises(BadInput, match="min_mean"):
+        made(table | {"min_mean": 200})
+    with pytest.raises(BadInput, match="at most 40 px"):
+        made(table | {"patch": 64})
+    with pytest.raises(BadInput, match="12 px cannot cover"):
+        made(table | {"patch": 12})(batch(1))
+
+
+def test_a_flat_kernel_is_the_mean_of_the_four_by_four(tmp_path: Path) -> None:
+    np.save(tmp_path / "mean.npy", np.full((4, 4), 1 / 16))
+    table = TABLES["noise"] | {"kernels": str(tmp_path), "quantize": False}
+    with_noise, noise = made(table), made(TABLES["noise"])
+    given_batch = batch(2)
+    # The same noise is added to both, so their difference is that of the two ways to downscale.
+    pooled = F.avg_pool2d(given_batch.hr, 4)
+    bicubic = made(TABLES["clean"])(given_batch)
+    difference = with_noise(given_batch) - noise(given_batch)
+    inside = ((with_noise(given_batch) > 0) & (with_noise(given_batch) < 1)) & (
+        (noise(given_batch) > 0) & (noise(given_batch) < 1)
+    )
+    assert inside.float().mean() > 0.8
+    assert torch.allclose(difference[inside], (pooled - bicubic)[inside], atol=2e-6)
+    (tmp_path / "text.npy").write_text("nothing")
+    with pytest.raises(BadInput, match="blur kernels"):
+        made(table)
+
+
+def test_mixture_keeps_its_proportions() -> None:
+    table = {
+        "kind": "mixture",
+        "parts": [{"kind": "clean", "weight": 3}, {"kind": "adversarial", "steps": 0}],
+    }
+    degradation: Any = made(table)
+    owners = [degradation.part_of(str(i)) for i in range(2000)]
+    assert owners.count(0) / 2000 == pytest.approx(0.75, abs=0.04)
+    given_batch = batch(6)
+    parts = [made(TABLES["clean"])(given_batch), made(TABLES["random"])(given_batch)]
+    found = degradation(given_batch)
+    for position in range(6):
+        assert torch.equal(found[position], parts[owners[position]][position])
+
+
+def test_a_dsgan_that_starts_from_the_identity_keeps_the_image_and_is_kept(tmp_path: Path) -> None:
+    untrained = TABLES["frequency"] | {"iterations": 1, "lr": 1e-12, "quantize": False}
+    given_batch = batch(2)
+    clean = made(TABLES["clean"])(given_batch)
+    assert torch.allclose(made(untrained)(given_batch), clean, atol=0.51 / 255)
+    lines: list[str] = []
+    here = context(tmp_path)
+    here = Context(here.generator, here.seed, tmp_path, crops, here.device, lines.append)
+    first = made(TABLES["frequency"], here)
+    count = len(lines)
+    again = made(TABLES["frequency"], here)
+    assert lines[count:] == ["DSGAN for mini:aim: already trained"]
+    assert torch.equal(first(given_batch), again(given_batch))
+    other = made(TABLES["frequency"] | {"iterations": 3}, here)
+    assert other.describe()["dsgan_hash"] != first.describe()["dsgan_hash"]
+
+
+def test_a_dsgan_learns_the_noise_of_its_domain() -> None:
+    table = TABLES["frequency"] | {"source": "mini:ntire", "iterations": 60, "lr": 2e-3, "texture": 0.05}
+    given_batch = batch(4)
+    clean = made(TABLES["clean"])(given_batch)
+    before = made(table | {"iterations": 1, "lr": 1e-12})(given_batch)
+    after = made(table)(given_batch)
+
+    def roughness(lr: Tensor) -> float:
+        return float((high_pass(lr, 5) - high_pass(clean, 5)).square().mean())
+
+    assert roughness(after) > 2 * roughness(before)
+    assert (low_pass(after, 5) - low_pass(clean, 5)).abs().mean() < 0.1
+
+
+@settings(max_examples=20, deadline=None)
+@given(width=st.sampled_from([1, 3, 5, 9]), side=st.integers(9, 24), seed=st.integers(0, 99))
+def test_low_and_high_pass_are_the_two_parts_of_an_image(width: int, side: int, seed: int) -> None:
+    image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(seed))
+    low = low_pass(image, width)
+    assert torch.allclose(low + 2 * (high_pass(image, width) - 0.5), image, atol=1e-6)
+    assert torch.allclose(low_pass(image, width, border=False), F.avg_pool2d(image, width, 1), atol=1e-6)
+    with pytest.raises(BadInput, match="odd"):
+        low_pass(image, width + 1)
+
+
+def test_the_learning_rate_falls_over_the_last_half() -> None:
+    assert [decay(i, 8) for i in range(9)] == [1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0]
