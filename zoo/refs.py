@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from srbench.zoo.loading import Network
     from srbench.zoo.model import SRModel
 
+RUN_CARD, RUN_WEIGHTS = "card.toml", "model.safetensors"
+"""What makes the directory of a training a model."""
+
 
 @dataclass(frozen=True)
 class ModelRef:
@@ -74,8 +77,8 @@ def resolve(specs: Sequence[str]) -> list[ModelRef]:
 
     Args:
         specs: ``all`` (every installed model), names, wildcards over names (``esrgan*``, matching
-            what is installed), paths of .pth, .pt, .ckpt or .safetensors checkpoints, and
-            ``module.path:factory``.
+            what is installed), paths of .pth, .pt, .ckpt or .safetensors checkpoints, directories of
+            trainings, and ``module.path:factory``.
 
     Raises:
         BadInput: an unknown name, a named model that is not installed (with the command that installs
@@ -99,6 +102,8 @@ def _resolve_one(spec: str) -> Iterator[ModelRef]:
         yield _named(spec, status(spec))
     elif Path(spec).suffix.lower() in SUFFIXES:
         yield _checkpoint(Path(spec).expanduser())
+    elif (Path(spec).expanduser() / RUN_CARD).is_file():
+        yield _run(Path(spec).expanduser())
     elif any(c in spec for c in "*?["):
         yield from _matching(spec, known)
     elif ":" in spec:
@@ -184,6 +189,22 @@ def _checkpoint(path: Path) -> ModelRef:
     )
     model = SRModel(network.module, name=card.name, card=card, weights_sha256=sha256, size=network.size)
     probe(str(path), model)
+    return ModelRef(card.name, card, sha256, partial(_open_checkpoint, path, sha256))
+
+
+def _run(folder: Path) -> ModelRef:
+    """The model a training left in its directory."""
+    from srbench.toml import read_toml
+    from srbench.zoo.loading import load_network
+
+    try:
+        card = Card.model_validate(read_toml(folder / RUN_CARD))
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise BadInput(f"{folder / RUN_CARD} is no model card ({reason})") from error
+    path = folder / RUN_WEIGHTS
+    load_network(path, card)
+    sha256 = sha256_file(path)
     return ModelRef(card.name, card, sha256, partial(_open_checkpoint, path, sha256))
 
 

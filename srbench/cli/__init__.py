@@ -73,6 +73,17 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-from srbench.cli import attack, datasets, doctor, evaluate, leaderboard, metrics, models  # noqa: E402 - commands register on app
+from srbench.cli import attack, datasets, doctor, evaluate, leaderboard, metrics, models, train  # noqa: E402 - commands register on app
 
-__all__ = ["app", "attack", "datasets", "doctor", "evaluate", "leaderboard", "main", "metrics", "models"]
+__all__ = [
+    "app",
+    "attack",
+    "datasets",
+    "doctor",
+    "evaluate",
+    "leaderboard",
+    "main",
+    "metrics",
+    "models",
+    "train",
+]

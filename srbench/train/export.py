@@ -13,9 +13,10 @@ from torch import Tensor
 from srbench.home import atomic_path, sha256_file, write_atomic
 from srbench.provenance import commit, versions
 from srbench.train.recipe import Recipe, to_toml
+from srbench.zoo.refs import RUN_CARD, RUN_WEIGHTS
 from srbench.zoo.schema import Card
 
-WEIGHTS, CARD, FACTS = "model.safetensors", "card.toml", "training.json"
+WEIGHTS, CARD, FACTS = RUN_WEIGHTS, RUN_CARD, "training.json"
 
 
 def export(folder: Path, recipe: Recipe, weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:

@@ -1,0 +1,300 @@
+"""One training from its recipe to its entry in the zoo: build, resume, iterate, validate, keep, export."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from srbench.errors import BadInput, RunFailed
+from srbench.home import write_atomic
+from srbench.toml import read_toml
+from srbench.train import degradations
+from srbench.train import recipe as recipes
+from srbench.train.data.crops import Crops
+from srbench.train.data.sources import open_sources
+from srbench.train.degradations import Context
+from srbench.train.discriminators import build_discriminator
+from srbench.train.export import WEIGHTS, export
+from srbench.train.generator import build_generator, load_into
+from srbench.train.logs import Log
+from srbench.train.perceptual import choose
+from srbench.train.processes import Processes
+from srbench.train.recipe import Recipe
+from srbench.train.schedule import learning_rate
+from srbench.train.state import Checkpoints, State
+from srbench.train.trainer import Trainer
+from srbench.train.validation import Validation
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+RECIPE = "recipe.toml"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to train, where.
+
+    Attributes:
+        recipe: every setting that can move a weight.
+        folder: the run's directory; it becomes an entry of the zoo.
+        resume: go on with what is there.
+        device, threads: how the machine is used.
+    """
+
+    recipe: Recipe
+    folder: Path
+    resume: bool = False
+    device: str = "cpu"
+    threads: int = 0
+
+
+def train(request: Request, console: Console | None = None) -> State:
+    """Train to the last iteration and export.
+
+    Returns:
+        The final state.
+
+    Raises:
+        BadInput: the run exists and is not to be resumed, or is to be and differs; data, initial weights or
+            settings that cannot be used.
+        RunFailed: a loss that is not finite, or a file that cannot be written; the last checkpoint is kept.
+        KeyboardInterrupt: stopped by SIGINT or SIGTERM, after saving.
+    """
+    recipe, folder = request.recipe, request.folder
+    processes = Processes(request.device, request.threads)
+    content = _content(request)
+    processes.wait()  # until all have looked, nobody writes
+    source = open_sources(recipe.data.sources, patch=recipe.data.patch, shrink=recipe.data.shrink)
+    crops = Crops(source, recipe.data.patch, recipe.seed, recipe.data.augment)
+    state = build(recipe, processes)
+    if content is not None:
+        if content["data"] != source.content_hash:
+            raise BadInput(f"the images of {folder} have changed since it began: it cannot be resumed")
+        state.restore(content)
+    if processes.main:
+        write_atomic(folder / RECIPE, recipes.to_toml(recipe.model_dump(mode="json")))
+    log = Log(
+        folder,
+        processes,
+        done=state.iteration,
+        total=recipe.schedule.iterations,
+        every=recipe.log_every,
+        console=console,
+    )
+    with closing(log):
+        trainer, told = _trainer(request, state, crops, processes, log)
+        _iterate(request, trainer, crops, processes, log)
+        if processes.main:
+            facts = {
+                "data": {"sources": source.describe(), "hash": source.content_hash},
+                "degradation": told(),
+                "minutes": round(state.seconds / 60, 2),
+                "processes": processes.count,
+                "best": {"score": state.best, "iteration": state.best_iteration},
+            }
+            try:
+                export(folder, recipe, state.exported(), facts)
+            except OSError as error:
+                raise RunFailed(
+                    f"{folder} cannot be written ({error.strerror or error}): free space, then --resume"
+                ) from error
+    return state
+
+
+def build(recipe: Recipe, processes: Processes) -> State:
+    """Networks with their initial weights, and their optimizers, on the device.
+
+    Raises:
+        BadInput: initial weights that are not there or of another architecture.
+    """
+    generator = build_generator(**recipe.generator.model_dump(), seed=recipe.seed)
+    if recipe.init != "scratch":
+        load_into(generator, initial_weights(recipe.init))
+    generator = _placed(generator, processes)
+    wanted = recipe.discriminator
+    kind = wanted.kind if recipe.losses.gan else "none"
+    made = build_discriminator(kind, recipe.data.patch, wanted.num_feat, wanted.norm, recipe.seed)
+    discriminator = None if made is None else _placed(made, processes)
+    average = generator.state_dict() if recipe.ema else {}
+    return State(
+        generator,
+        _adam(generator, recipe),
+        discriminator,
+        None if discriminator is None else _adam(discriminator, recipe),
+        {name: value.detach().clone() for name, value in average.items()},
+    )
+
+
+def initial_weights(init: str) -> Path:
+    """The file of a zoo model's name, a run's directory or a checkpoint's path.
+
+    Raises:
+        BadInput: there is none; the message says how to get it.
+    """
+    from srbench import zoo
+
+    path = Path(init).expanduser()
+    if path.is_dir():
+        path = path / WEIGHTS
+    if path.is_file():
+        return path
+    if init in zoo.names():
+        found = zoo.status(init)
+        if found.path is not None:
+            return found.path
+        raise BadInput(f"{init} has no weights here to start from: {found.how or 'choose another --init'}")
+    if init in recipes.names():
+        raise BadInput(
+            f"the training starts from {init}, which is not there: run `srbench train {init}`, then give "
+            f"--init runs/{init}"
+        )
+    raise BadInput(f"--init {init}: no such model, run directory or checkpoint file")
+
+
+def _content(request: Request) -> dict[str, Any] | None:
+    """The checkpoint to go on from; None where the run begins."""
+    folder, recipe = request.folder, request.recipe
+    if not request.resume:
+        if (folder / RECIPE).exists():
+            raise BadInput(f"{folder} holds a training: go on with --resume {folder}, or give another --name")
+        return None
+    if not (folder / RECIPE).is_file():
+        raise BadInput(f"{folder} holds no training: it has no {RECIPE}")
+    if differing := recipes.differences(recipes.parse(read_toml(folder / RECIPE)), recipe):
+        raise BadInput(f"{folder} was begun with other settings: {'; '.join(differing)}")
+    found = Checkpoints(folder / "checkpoints", recipe.validation.keep).latest()
+    return found[1] if found else None
+
+
+def _trainer(
+    request: Request, state: State, crops: Crops, processes: Processes, log: Log
+) -> tuple[Trainer, Callable[[], dict[str, Any]]]:
+    recipe = request.recipe
+    asked = "percep" in str(recipe.degradation)
+    net = recipe.losses.perceptual_net if recipe.losses.perceptual or asked else "none"
+    discriminator: Any = state.discriminator
+    perceptual = choose(net, discriminator=discriminator, high_pass_width=recipe.losses.gan_high_pass)
+    if perceptual.note:
+        log.say(perceptual.note)
+    context = Context(
+        state.generator,
+        recipe.seed,
+        request.folder / "degradation",
+        crops.batch,
+        processes.device,
+        log.say,
+    )
+    degradation = degradations.build(degradations.parse(recipe.degradation), context)
+    with processes.main_first():
+        degradation.prepare()
+    return Trainer(recipe, state, degradation, perceptual, processes), degradation.describe
+
+
+def _iterate(request: Request, trainer: Trainer, crops: Crops, processes: Processes, log: Log) -> None:
+    recipe, state = request.recipe, trainer.state
+    total = recipe.schedule.iterations
+    checkpoints = Checkpoints(request.folder / "checkpoints", recipe.validation.keep)
+    validation = (
+        Validation(crops, recipe.validation.images, processes.device, recipe.precision)
+        if processes.main
+        else None
+    )
+    if validation is not None and validation.note:
+        log.say(validation.note)
+    began, before = time.perf_counter(), state.seconds
+
+    def keep(*, validate: bool) -> None:
+        log.look()
+        state.seconds = before + time.perf_counter() - began
+        if validation is None:
+            return
+        best = False
+        if validate:
+            with _exported(state):
+                score = validation(state.generator)
+                log.validated(
+                    state.iteration, validation.distance, score, validation.samples(state.generator)
+                )
+            best = score.mean < state.best
+            if best:
+                state.best, state.best_iteration = score.mean, state.iteration
+        log.flush()
+        checkpoints.save(state.content() | {"data": crops.source.content_hash}, best=best)
+
+    def share(iteration: int) -> Any:
+        return processes.indices(iteration, recipe.data.batch)
+
+    if state.iteration == 0:
+        keep(validate=True)
+    with _stop_asked() as stop:
+        for iteration, hr in _batches(crops, state.iteration, total, share):
+            rate = learning_rate(recipe.schedule, recipe.optimizer.lr, iteration)
+            try:
+                log.add(iteration + 1, rate, trainer.step(hr, share(iteration)))
+            except RunFailed as error:
+                kept = next(iter(checkpoints.paths()), None)
+                raise RunFailed(f"{error}: lower --lr; the last good checkpoint is {kept}") from error
+            due = state.iteration % recipe.validation.every == 0 or state.iteration == total
+            stopping = processes.any(bool(stop))
+            if due or stopping:
+                keep(validate=due)
+            if stopping and state.iteration < total:
+                log.say(f"saved after iteration {state.iteration}: go on with --resume {request.folder}")
+                raise KeyboardInterrupt
+
+
+def _batches(crops: Crops, first: int, last: int, share: Callable[[int], Any]) -> Iterator[Any]:
+    yield from zip(range(first, last), crops.batches(first, last, share), strict=True)
+
+
+@contextmanager
+def _exported(state: State) -> Iterator[None]:
+    """The generator has the weights that would be exported, and its own afterwards."""
+    if not state.average:
+        yield
+        return
+    own = {name: value.detach().clone() for name, value in state.generator.state_dict().items()}
+    state.generator.load_state_dict(state.average)
+    try:
+        yield
+    finally:
+        state.generator.load_state_dict(own)
+
+
+@contextmanager
+def _stop_asked() -> Iterator[list[int]]:
+    """Signals that ask to stop, collected, so that an iteration is never torn."""
+    seen: list[int] = []
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            before[number] = signal.signal(number, lambda got, frame: seen.append(got))
+        except ValueError:  # not in the main thread: signals are somebody else's affair
+            continue
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _placed(module: nn.Module, processes: Processes) -> Any:
+    if processes.device.type == "cuda" and processes.count > 1:
+        module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+    return module.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _adam(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    wanted = recipe.optimizer
+    return torch.optim.Adam(
+        module.parameters(), lr=wanted.lr, betas=wanted.betas, weight_decay=wanted.weight_decay
+    )
