@@ -242,7 +242,9 @@ def _iterate(request: Request, trainer: Trainer, crops: Crops, processes: Proces
                 log.add(iteration + 1, rate, trainer.step(hr, share(iteration)))
             except RunFailed as error:
                 kept = next(iter(checkpoints.paths()), None)
-                raise RunFailed(f"{error}: lower --lr; the last good checkpoint is {kept}") from error
+                # On a GPU the log notices a few iterations late, and then says which it was.
+                where = "" if "iteration" in str(error) else f"iteration {iteration + 1}: "
+                raise RunFailed(f"{where}{error}: lower --lr; the last good checkpoint is {kept}") from error
             due = state.iteration % recipe.validation.every == 0 or state.iteration == total
             stopping = processes.any(bool(stop))
             if due or stopping:
