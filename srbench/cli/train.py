@@ -38,14 +38,21 @@ PaperLosses = Annotated[
 Perceptual = Annotated[
     str | None, typer.Option("--perceptual", help="auto, vgg19, lpips-alex, lpips-squeeze, features or none.")
 ]
+GanWeight = Annotated[float | None, typer.Option("--gan-weight", min=0, help="Weight of the GAN loss.")]
 Iterations = Annotated[int | None, typer.Option("--iterations", min=1, help="Optimizer steps.")]
 BatchSize = Annotated[
     int | None, typer.Option("--batch", min=1, help="Crops per step, all processes together.")
+]
+Accumulate = Annotated[
+    int | None, typer.Option("--accumulate", min=1, help="Parts a process works its share of a batch off in.")
 ]
 Patch = Annotated[int | None, typer.Option("--patch", min=32, help="Side of the HR crops in pixels.")]
 Rate = Annotated[float | None, typer.Option("--lr", help="Learning rate at the start.")]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Of weights, crops and noise.")]
 Precision = Annotated[str | None, typer.Option("--precision", help="fp32 or bf16.")]
+DomainName = Annotated[
+    str | None, typer.Option("--domain", help="What the model is trained for: clean, ntire, aim, dped, …")
+]
 Every = Annotated[
     int | None, typer.Option("--validate-every", min=1, help="Steps between validations and checkpoints.")
 ]
@@ -60,10 +67,14 @@ Resume = Annotated[
 
 @app.command("train-robust")
 def train_robust(
-    recipe: Annotated[str, typer.Option(help="A recipe's name or TOML file.")] = "rsr-mini",
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="A recipe's name or TOML file; rsr-mini, or rsr where --init is of its size."),
+    ] = None,
     data: Data = None,
     init: Init = None,
     source: Source = None,
+    domain: DomainName = None,
     eps: Eps = None,
     alpha: Alpha = None,
     steps: Steps = None,
@@ -71,8 +82,10 @@ def train_robust(
     attack_loss: AttackLoss = None,
     paper_losses: PaperLosses = False,
     perceptual: Perceptual = None,
+    gan_weight: GanWeight = None,
     iterations: Iterations = None,
     batch: BatchSize = None,
+    accumulate: Accumulate = None,
     patch: Patch = None,
     lr: Rate = None,
     seed: Seed = None,
@@ -84,40 +97,24 @@ def train_robust(
     out_dir: Out = Path("runs"),
     resume: Resume = None,
 ) -> None:
-    """Train RSR: every batch is attacked by structured-noise PGD against the generator as it is."""
-    train(
-        recipe,
-        data,
-        init,
-        source,
-        eps,
-        alpha,
-        steps,
-        structure,
-        attack_loss,
-        paper_losses,
-        perceptual,
-        iterations,
-        batch,
-        patch,
-        lr,
-        seed,
-        precision,
-        validate_every,
-        device,
-        threads,
-        name,
-        out_dir,
-        resume,
-    )
+    """Train RSR: every batch is attacked by structured-noise PGD against the generator as it is.
+
+    At the end the result is measured beside its start on ntire-mini and aim-mini.
+    """
+    given = locals()
+    given["recipe"] = recipe or (None if resume else _robust_recipe(init))
+    _train(**given)
 
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name or TOML file.")],
+    recipe: Annotated[
+        str | None, typer.Argument(help="A recipe's name or TOML file; without one they are listed.")
+    ] = None,
     data: Data = None,
     init: Init = None,
     source: Source = None,
+    domain: DomainName = None,
     eps: Eps = None,
     alpha: Alpha = None,
     steps: Steps = None,
@@ -125,8 +122,10 @@ def train(
     attack_loss: AttackLoss = None,
     paper_losses: PaperLosses = False,
     perceptual: Perceptual = None,
+    gan_weight: GanWeight = None,
     iterations: Iterations = None,
     batch: BatchSize = None,
+    accumulate: Accumulate = None,
     patch: Patch = None,
     lr: Rate = None,
     seed: Seed = None,
@@ -139,20 +138,60 @@ def train(
     resume: Resume = None,
 ) -> None:
     """Train a model by a recipe; it ends as a directory that srbench evaluate takes as a model."""
+    given = locals()
+    if recipe is None and resume is None:
+        _list()
+        return
+    _train(**given)
+
+
+def _train(
+    *,
+    recipe: str | None,
+    data: Data,
+    init: Init,
+    source: Source,
+    domain: DomainName,
+    eps: Eps,
+    alpha: Alpha,
+    steps: Steps,
+    structure: Structure,
+    attack_loss: AttackLoss,
+    paper_losses: PaperLosses,
+    perceptual: Perceptual,
+    gan_weight: GanWeight,
+    iterations: Iterations,
+    batch: BatchSize,
+    accumulate: Accumulate,
+    patch: Patch,
+    lr: Rate,
+    seed: Seed,
+    precision: Precision,
+    validate_every: Every,
+    device: Device,
+    threads: Threads,
+    name: Name,
+    out_dir: Out,
+    resume: Resume,
+) -> None:
+    from srbench.errors import BadInput
     from srbench.evaluate import pick_device
     from srbench.train import recipe as recipes
-    from srbench.train.job import RECIPE, Request
+    from srbench.train.job import RECIPE, Interrupted, Request
     from srbench.train.job import train as run
 
     changes: dict[str, Any] = {
         "name": name,
+        "domain": domain or (source.removeprefix("mini:") if source and source.startswith("mini:") else None),
         "seed": seed,
         "init": init,
         "precision": precision,
-        "data.sources": words(data) or None,
+        "accumulate": accumulate,
+        "data.sources": list(words(data)) or None,
         "data.batch": batch,
         "data.patch": patch,
         "losses.perceptual_net": perceptual,
+        "losses.gan": gan_weight,
         "optimizer.lr": lr,
         "schedule.iterations": iterations,
         "validation.every": validate_every,
@@ -163,20 +202,49 @@ def train(
         "degradation.structure": structure,
         "degradation.loss": attack_loss,
     }
-    if paper_losses:
-        changes |= {"losses.l1": 1.0, "losses.perceptual": 1.0, "losses.gan": 1.0}
-        changes["degradation.loss"] = attack_loss or "l1+percep"
-    given = {key: list(value) if isinstance(value, tuple) else value for key, value in changes.items()}
-    wanted = recipes.override(
-        recipes.load(str(resume / RECIPE) if resume else recipe),
-        {key: value for key, value in given.items() if value is not None},
+    if resume and not (resume / RECIPE).is_file():
+        raise BadInput(f"{resume} holds no training: it has no {RECIPE}")
+    wanted = recipes.load(
+        recipe or str((resume or Path()) / RECIPE),
+        {key: value for key, value in changes.items() if value is not None},
     )
+    more: dict[str, Any] = {}
+    if precision and "precision" in wanted.degradation:
+        more["degradation.precision"] = precision
+    if paper_losses:
+        more |= {"losses.l1": 1.0, "losses.perceptual": 1.0, "losses.gan": 1.0}
+        if "loss" in wanted.degradation:
+            more["degradation.loss"] = attack_loss or "l1+percep"
+    wanted = recipes.override(wanted, more)
     folder = resume or out_dir / wanted.name
-    run(Request(wanted, folder, resume is not None, pick_device(device), threads), err())
+    try:
+        run(Request(wanted, folder, resume is not None, pick_device(device), threads), err())
+    except KeyboardInterrupt:
+        # Before the first iteration, or pressed again and again.
+        raise Interrupted(f"stopped; go on with --resume {folder}") from None
     from accelerate import PartialState
 
     if PartialState().is_main_process:
         _show(wanted, folder)
+
+
+def _robust_recipe(init: str | None) -> str:
+    """The authors' recipe for a start of full size, else the mini one."""
+    if init is None or init == "scratch":
+        return "rsr-mini"
+    from srbench import zoo
+    from srbench.train.job import initial_weights
+    from srbench.zoo.loading import load_network
+
+    full_size = zoo.card("rsr").architecture["parameters"]
+    return "rsr" if load_network(initial_weights(init)).parameters == full_size else "rsr-mini"
+
+
+def _list() -> None:
+    from srbench.train import recipe as recipes
+
+    for name, summary in recipes.summaries().items():
+        typer.echo(f"{name:24}{summary}")
 
 
 def _show(recipe: Recipe, folder: Path) -> None:

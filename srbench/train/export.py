@@ -61,7 +61,7 @@ def make_card(recipe: Recipe, parameters: int) -> Card:
         citation="",
         redistributable=False,
         notes=f"trained by srbench: {recipe.schedule.iterations} iterations on '{kind}' input "
-        f"from {recipe.init}, seed {recipe.seed}",
+        f"from {Path(recipe.init).name}, seed {recipe.seed}",
     )
 
 

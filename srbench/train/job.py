@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from srbench.errors import BadInput, RunFailed
-from srbench.home import write_atomic
+from srbench.errors import BadInput, RunFailed, SrbenchError
+from srbench.home import sha256_file, write_atomic
 from srbench.toml import read_toml
 from srbench.train import degradations
 from srbench.train import recipe as recipes
@@ -37,6 +39,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 RECIPE = "recipe.toml"
+
+
+_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
+"""What the system answers where a file cannot be written."""
+
+
+class Interrupted(SrbenchError):  # noqa: N818 - the name a reader wants at the raise
+    """Stopped by Ctrl-C or SIGTERM, after saving. Exit code 130, as shells report it."""
+
+    exit_code = 130
 
 
 @dataclass(frozen=True)
@@ -67,15 +79,27 @@ def train(request: Request, console: Console | None = None) -> State:
         BadInput: the run exists and is not to be resumed, or is to be and differs; data, initial weights or
             settings that cannot be used.
         RunFailed: a loss that is not finite, or a file that cannot be written; the last checkpoint is kept.
-        KeyboardInterrupt: stopped by SIGINT or SIGTERM, after saving.
+        Interrupted: by SIGINT or SIGTERM; everything up to the iteration in work is saved.
     """
+    try:
+        return _train(request, console)
+    except OSError as error:
+        if error.errno not in _WRITING:
+            raise
+        raise RunFailed(
+            f"{request.folder} cannot be written ({error.strerror}): mend that and go on with "
+            f"--resume {request.folder}; checkpoints already there are whole"
+        ) from error
+
+
+def _train(request: Request, console: Console | None) -> State:
     recipe, folder = request.recipe, request.folder
     processes = Processes(request.device, request.threads)
     content = _content(request)
     processes.wait()  # until all have looked, nobody writes
     source = open_sources(recipe.data.sources, patch=recipe.data.patch, shrink=recipe.data.shrink)
     crops = Crops(source, recipe.data.patch, recipe.seed, recipe.data.augment)
-    state = build(recipe, processes)
+    state = build(recipe, processes, initial=content is None)
     if content is not None:
         if content["data"] != source.content_hash:
             raise BadInput(f"the images of {folder} have changed since it began: it cannot be resumed")
@@ -92,32 +116,34 @@ def train(request: Request, console: Console | None = None) -> State:
     )
     with closing(log):
         trainer, told = _trainer(request, state, crops, processes, log)
-        _iterate(request, trainer, crops, processes, log)
+        start = str(content.get("init", "")) if content is not None else _fingerprint(recipe.init)
+        extra = {"data": source.content_hash, "init": start}
+        _iterate(request, trainer, crops, processes, log, extra)
         if processes.main:
             facts = {
                 "data": {"sources": source.describe(), "hash": source.content_hash},
+                "init": {"name": Path(recipe.init).name, "sha256": start},
                 "degradation": told(),
+                "perceptual": trainer.perceptual.text,
                 "minutes": round(state.seconds / 60, 2),
                 "processes": processes.count,
                 "best": {"score": state.best, "iteration": state.best_iteration},
             }
-            try:
-                export(folder, recipe, state.exported(), facts)
-            except OSError as error:
-                raise RunFailed(
-                    f"{folder} cannot be written ({error.strerror or error}): free space, then --resume"
-                ) from error
+            export(folder, recipe, state.exported(), facts)
     return state
 
 
-def build(recipe: Recipe, processes: Processes) -> State:
+def build(recipe: Recipe, processes: Processes, *, initial: bool = True) -> State:
     """Networks with their initial weights, and their optimizers, on the device.
+
+    Args:
+        initial: whether the weights of ``recipe.init`` are put in; a run that is resumed needs them no more.
 
     Raises:
         BadInput: initial weights that are not there or of another architecture.
     """
     generator = build_generator(**recipe.generator.model_dump(), seed=recipe.seed)
-    if recipe.init != "scratch":
+    if initial and recipe.init != "scratch":
         load_into(generator, initial_weights(recipe.init))
     generator = _placed(generator, processes)
     wanted = recipe.discriminator
@@ -132,6 +158,11 @@ def build(recipe: Recipe, processes: Processes) -> State:
         None if discriminator is None else _adam(discriminator, recipe),
         {name: value.detach().clone() for name, value in average.items()},
     )
+
+
+def _fingerprint(init: str) -> str:
+    """sha256 of the file a training starts from; "" for random weights."""
+    return "" if init == "scratch" else sha256_file(initial_weights(init))
 
 
 def initial_weights(init: str) -> Path:
@@ -164,7 +195,8 @@ def _content(request: Request) -> dict[str, Any] | None:
     """The checkpoint to go on from; None where the run begins."""
     folder, recipe = request.folder, request.recipe
     if not request.resume:
-        if (folder / RECIPE).exists():
+        # One that stopped before its first checkpoint, for want of data say, is begun anew.
+        if Checkpoints(folder / "checkpoints", recipe.validation.keep).paths():
             raise BadInput(f"{folder} holds a training: go on with --resume {folder}, or give another --name")
         return None
     if not (folder / RECIPE).is_file():
@@ -199,7 +231,14 @@ def _trainer(
     return Trainer(recipe, state, degradation, perceptual, processes), degradation.describe
 
 
-def _iterate(request: Request, trainer: Trainer, crops: Crops, processes: Processes, log: Log) -> None:
+def _iterate(
+    request: Request,
+    trainer: Trainer,
+    crops: Crops,
+    processes: Processes,
+    log: Log,
+    extra: dict[str, str],
+) -> None:
     recipe, state = request.recipe, trainer.state
     total = recipe.schedule.iterations
     checkpoints = Checkpoints(request.folder / "checkpoints", recipe.validation.keep)
@@ -214,6 +253,8 @@ def _iterate(request: Request, trainer: Trainer, crops: Crops, processes: Proces
 
     def keep(*, validate: bool) -> None:
         log.look()
+        if not state.finite():
+            raise RunFailed("a weight is not finite")
         state.seconds = before + time.perf_counter() - began
         if validation is None:
             return
@@ -228,7 +269,7 @@ def _iterate(request: Request, trainer: Trainer, crops: Crops, processes: Proces
             if best:
                 state.best, state.best_iteration = score.mean, state.iteration
         log.flush()
-        checkpoints.save(state.content() | {"data": crops.source.content_hash}, best=best)
+        checkpoints.save(state.content() | extra, best=best)
 
     def share(iteration: int) -> Any:
         return processes.indices(iteration, recipe.data.batch)
@@ -240,18 +281,22 @@ def _iterate(request: Request, trainer: Trainer, crops: Crops, processes: Proces
             rate = learning_rate(recipe.schedule, recipe.optimizer.lr, iteration)
             try:
                 log.add(iteration + 1, rate, trainer.step(hr, share(iteration)))
+                due = state.iteration % recipe.validation.every == 0 or state.iteration == total
+                stopping = processes.any(bool(stop))
+                if due or stopping:
+                    keep(validate=due)
             except RunFailed as error:
+                if "cannot be written" in str(error):
+                    raise
                 kept = next(iter(checkpoints.paths()), None)
                 # On a GPU the log notices a few iterations late, and then says which it was.
                 where = "" if "iteration" in str(error) else f"iteration {iteration + 1}: "
                 raise RunFailed(f"{where}{error}: lower --lr; the last good checkpoint is {kept}") from error
-            due = state.iteration % recipe.validation.every == 0 or state.iteration == total
-            stopping = processes.any(bool(stop))
-            if due or stopping:
-                keep(validate=due)
             if stopping and state.iteration < total:
-                log.say(f"saved after iteration {state.iteration}: go on with --resume {request.folder}")
-                raise KeyboardInterrupt
+                raise Interrupted(
+                    f"stopped and saved after iteration {state.iteration} of {total}: "
+                    f"go on with --resume {request.folder}"
+                )
 
 
 def _batches(crops: Crops, first: int, last: int, share: Callable[[int], Any]) -> Iterator[Any]:
@@ -274,12 +319,19 @@ def _exported(state: State) -> Iterator[None]:
 
 @contextmanager
 def _stop_asked() -> Iterator[list[int]]:
-    """Signals that ask to stop, collected, so that an iteration is never torn."""
+    """Signals that ask to stop, collected, so that an iteration is never torn; a third one tears it."""
     seen: list[int] = []
     before = {}
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        # A terminal's Ctrl-C may come twice, from torchrun and from the terminal itself.
+        if len(seen) > 2:
+            raise KeyboardInterrupt
+
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
-            before[number] = signal.signal(number, lambda got, frame: seen.append(got))
+            before[number] = signal.signal(number, ask)
         except ValueError:  # not in the main thread: signals are somebody else's affair
             continue
     try:
@@ -298,5 +350,9 @@ def _placed(module: nn.Module, processes: Processes) -> Any:
 def _adam(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     wanted = recipe.optimizer
     return torch.optim.Adam(
-        module.parameters(), lr=wanted.lr, betas=wanted.betas, weight_decay=wanted.weight_decay
+        module.parameters(),
+        lr=wanted.lr,
+        betas=wanted.betas,
+        weight_decay=wanted.weight_decay,
+        fused=next(module.parameters()).device.type == "cuda",
     )

@@ -187,23 +187,42 @@ def names() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
-def load(spec: str) -> Recipe:
+def summaries() -> dict[str, str]:
+    """Every shipped recipe in one line: title, kind of degradation, size, length."""
+    lines = {}
+    for name in names():
+        table = read_toml(resources.files("srbench.train.recipes") / f"{name}.toml")
+        network, schedule = table["generator"], table["schedule"]
+        lines[name] = (
+            f"{table['title']}: {table['degradation']['kind']} input, {network['num_feat']} features, "
+            f"{network['num_block']} blocks, {schedule['iterations']:,} iterations from {table['init']}"
+        )
+    return lines
+
+
+def load(spec: str, changes: Mapping[str, Any] | None = None) -> Recipe:
     """A shipped recipe by name, or one from a TOML file.
 
+    Args:
+        changes: values by dotted key (``optimizer.lr``) that replace the recipe's or give what it leaves
+            open, such as the ``degradation.source`` of ``impressionism``.
+
     Raises:
-        BadInput: no such recipe or file, or a setting that is unknown or out of range.
+        BadInput: no such recipe or file, or a setting that is missing, unknown or out of range.
     """
     if spec in names():
-        return parse(read_toml(resources.files("srbench.train.recipes") / f"{spec}.toml"), spec)
+        table = read_toml(resources.files("srbench.train.recipes") / f"{spec}.toml")
+        return parse(_changed(table, changes or {}), f"recipe {spec}")
     path = Path(spec).expanduser()
     if path.suffix.lower() != ".toml":
-        raise unknown("recipe", spec, names(), "srbench train --list")
+        raise unknown("recipe", spec, names(), "srbench train")
     if not path.is_file():
         raise BadInput(f"{spec}: no such recipe file")
     try:
-        return parse(read_toml(path), spec)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{spec} is no TOML file: {error}") from error
+        table = read_toml(path)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadInput(f"{spec} is no TOML file that can be read: {error}") from error
+    return parse(_changed(table, changes or {}), spec)
 
 
 def parse(table: Mapping[str, Any], what: str = "recipe") -> Recipe:
@@ -232,17 +251,19 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     Raises:
         BadInput: no such setting in this recipe, or a value out of range.
     """
-    table = recipe.model_dump(mode="json")
+    return parse(_changed(recipe.model_dump(mode="json"), changes), f"recipe {recipe.name}")
+
+
+def _changed(table: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in changes.items():
         *parents, leaf = key.split(".")
         place = table
         for parent in parents:
-            place = place[parent]
-        if leaf not in place:
-            kind = recipe.degradation.get("kind")
-            raise BadInput(f"recipe {recipe.name} degrades by '{kind}', which has no setting '{leaf}'")
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise BadInput(f"{key}: the recipe has a value where a table [{parent}] is due")
         place[leaf] = value
-    return parse(table, f"recipe {recipe.name}")
+    return table
 
 
 def differences(old: Recipe, new: Recipe) -> list[str]:

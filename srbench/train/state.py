@@ -121,7 +121,7 @@ class Checkpoints:
             kept = next((p for p in self.paths() if p != path), None)
             last = f"the last checkpoint is {kept}" if kept else "there is none before it"
             raise RunFailed(
-                f"{path} could not be written ({_brief(error)}): free space and resume; {last}"
+                f"{path} cannot be written ({_brief(error)}): free space and resume; {last}"
             ) from error
         return path
 

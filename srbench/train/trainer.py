@@ -31,6 +31,7 @@ class Trainer:
         perceptual: the perceptual loss; over ``state.discriminator`` where it is that one's features.
 
     Attributes:
+        perceptual: as given.
         stage: called with a stage's name around its work: for measuring.
     """
 
@@ -43,7 +44,7 @@ class Trainer:
         processes: Processes,
     ) -> None:
         self.recipe, self.state = recipe, state
-        self._degradation, self._perceptual, self._processes = degradation, perceptual, processes
+        self._degradation, self.perceptual, self._processes = degradation, perceptual, processes
         self._part = processes.share(recipe.data.batch, recipe.accumulate)
         self.stage: Callable[[str], AbstractContextManager[object]] = lambda name: nullcontext()
 
@@ -89,10 +90,10 @@ class Trainer:
     def _generator_part(self, hr: Tensor, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Gradients of one part of the batch: its SR, detached, and the four losses of G."""
         generator, weights = self.state.generator, self.recipe.losses
-        score = _Bound(self._perceptual, hr, self._autocast) if self._perceptual.objective else None
+        score = _Bound(self.perceptual, hr, self._autocast) if self.perceptual.objective else None
         with self.stage("degradation"):
             ids = tuple(str(i) for i in indices)
-            lr = self._degradation(Batch(hr, ids, score, self._perceptual.text if score else ""))
+            lr = self._degradation(Batch(hr, ids, score, self.perceptual.text if score else ""))
         with self.stage("generator"):
             with self._autocast():
                 sr = generator(lr.contiguous(memory_format=torch.channels_last))
