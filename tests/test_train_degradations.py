@@ -198,8 +198,18 @@ def test_patches_obey_the_rules(tmp_path: Path) -> None:
         made(table | {"min_mean": 200})
     with pytest.raises(BadInput, match="at most 40 px"):
         made(table | {"patch": 64})
-    with pytest.raises(BadInput, match="12 px cannot cover"):
-        made(table | {"patch": 12})(batch(1))
+
+
+def test_noise_is_put_together_from_patches_smaller_than_lr() -> None:
+    columns = np.tile([0, 4, 0], (3, 1))[..., None].repeat(3, -1)
+    images = [(100 + sign * columns).astype(np.uint8) for sign in (1, -1, 2, -2)]
+    noise = collect(images, Rules(3, 3, 20.0, 0.0, 10), source="x", seed=0)
+    steps = set()
+    for sample in noise.draw((8, 8), [str(i) for i in range(20)], 0) * 255:
+        for tile in (sample[:, i : i + 3, j : j + 3] for i in (0, 3, 6) for j in (0, 3, 6)):
+            assert tile.mean((-2, -1)).abs().max() < 1e-4
+            steps.add(round((tile[0, 0, 1] - tile[0, 0, 0]).item()))
+    assert steps == {4, -4, 8, -8}
 
 
 def test_a_flat_kernel_is_the_mean_of_the_four_by_four(tmp_path: Path) -> None:

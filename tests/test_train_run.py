@@ -20,9 +20,10 @@ from safetensors.torch import load_file
 from srbench import zoo
 from srbench.errors import BadInput, RunFailed
 from srbench.train import recipe as recipes
-from srbench.train.job import Request, build, train
+from srbench.train.job import Request, train
 from srbench.train.processes import Processes
 from srbench.train.recipe import Recipe
+from srbench.train.start import build
 
 TINY: dict[str, Any] = {
     "name": "tiny",

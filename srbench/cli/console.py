@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from srbench.progress import progress_bar
+
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
     from srbench.engine import Engine, Outcome
     from srbench.plan import Cell
@@ -40,7 +41,7 @@ def words(text: str | None) -> tuple[str, ...]:
 @contextmanager
 def following(engine: Engine, plan: Sequence[Cell], task: str) -> Iterator[None]:
     """Show the engine's progress through a plan while it runs."""
-    with progress() as bar:
+    with progress_bar(err()) as bar:
         shown = bar.add_task(task, total=sum(len(cell.images) for cell in plan))
 
         def advance(cell: Cell, images: int) -> None:
@@ -58,36 +59,3 @@ def report_failures(outcome: Outcome) -> None:
         err().print(f"failed: {failure}", style="red", highlight=False, markup=False)
     if outcome.failures:
         raise typer.Exit(1)
-
-
-@contextmanager
-def progress() -> Iterator[Progress]:
-    """A progress bar with rate and time left, on a terminal; nothing in a pipe."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.1f} images/s" if task.speed else "")
-
-    console = err()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield bar

@@ -177,8 +177,9 @@ def _train(
     from srbench.errors import BadInput
     from srbench.evaluate import pick_device
     from srbench.train import recipe as recipes
-    from srbench.train.job import RECIPE, Interrupted, Request
+    from srbench.train.job import RECIPE, Request
     from srbench.train.job import train as run
+    from srbench.train.stopping import Interrupted
 
     changes: dict[str, Any] = {
         "name": name,
@@ -233,7 +234,7 @@ def _robust_recipe(init: str | None) -> str:
     if init is None or init == "scratch":
         return "rsr-mini"
     from srbench import zoo
-    from srbench.train.job import initial_weights
+    from srbench.train.start import initial_weights
     from srbench.zoo.loading import load_network
 
     full_size = zoo.card("rsr").architecture["parameters"]

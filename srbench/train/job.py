@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import errno
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-
-from srbench.errors import BadInput, RunFailed, SrbenchError
-from srbench.home import sha256_file, write_atomic
+from srbench.errors import BadInput, RunFailed
+from srbench.home import write_atomic
 from srbench.toml import read_toml
 from srbench.train import degradations
 from srbench.train import recipe as recipes
 from srbench.train.data.crops import Crops
 from srbench.train.data.sources import open_sources
 from srbench.train.degradations import Context
-from srbench.train.discriminators import build_discriminator
-from srbench.train.export import WEIGHTS, export
-from srbench.train.generator import build_generator, load_into
+from srbench.train.export import export
 from srbench.train.logs import Log
 from srbench.train.perceptual import choose
 from srbench.train.processes import Processes
 from srbench.train.recipe import Recipe
 from srbench.train.schedule import learning_rate
-from srbench.train.state import Checkpoints, State
+from srbench.train.start import build, fingerprint
+from srbench.train.state import Checkpoints, NotWritten, State
+from srbench.train.stopping import Interrupted, stop_asked
 from srbench.train.trainer import Trainer
 from srbench.train.validation import Validation
 
@@ -43,12 +38,6 @@ RECIPE = "recipe.toml"
 
 _WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 """What the system answers where a file cannot be written."""
-
-
-class Interrupted(SrbenchError):  # noqa: N818 - the name a reader wants at the raise
-    """Stopped by Ctrl-C or SIGTERM, after saving. Exit code 130, as shells report it."""
-
-    exit_code = 130
 
 
 @dataclass(frozen=True)
@@ -116,7 +105,7 @@ def _train(request: Request, console: Console | None) -> State:
     )
     with closing(log):
         trainer, told = _trainer(request, state, crops, processes, log)
-        start = str(content.get("init", "")) if content is not None else _fingerprint(recipe.init)
+        start = str(content.get("init", "")) if content is not None else fingerprint(recipe.init)
         extra = {"data": source.content_hash, "init": start}
         _iterate(request, trainer, crops, processes, log, extra)
         if processes.main:
@@ -130,65 +119,8 @@ def _train(request: Request, console: Console | None) -> State:
                 "best": {"score": state.best, "iteration": state.best_iteration},
             }
             export(folder, recipe, state.exported(), facts)
+    processes.close()
     return state
-
-
-def build(recipe: Recipe, processes: Processes, *, initial: bool = True) -> State:
-    """Networks with their initial weights, and their optimizers, on the device.
-
-    Args:
-        initial: whether the weights of ``recipe.init`` are put in; a run that is resumed needs them no more.
-
-    Raises:
-        BadInput: initial weights that are not there or of another architecture.
-    """
-    generator = build_generator(**recipe.generator.model_dump(), seed=recipe.seed)
-    if initial and recipe.init != "scratch":
-        load_into(generator, initial_weights(recipe.init))
-    generator = _placed(generator, processes)
-    wanted = recipe.discriminator
-    kind = wanted.kind if recipe.losses.gan else "none"
-    made = build_discriminator(kind, recipe.data.patch, wanted.num_feat, wanted.norm, recipe.seed)
-    discriminator = None if made is None else _placed(made, processes)
-    average = generator.state_dict() if recipe.ema else {}
-    return State(
-        generator,
-        _adam(generator, recipe),
-        discriminator,
-        None if discriminator is None else _adam(discriminator, recipe),
-        {name: value.detach().clone() for name, value in average.items()},
-    )
-
-
-def _fingerprint(init: str) -> str:
-    """sha256 of the file a training starts from; "" for random weights."""
-    return "" if init == "scratch" else sha256_file(initial_weights(init))
-
-
-def initial_weights(init: str) -> Path:
-    """The file of a zoo model's name, a run's directory or a checkpoint's path.
-
-    Raises:
-        BadInput: there is none; the message says how to get it.
-    """
-    from srbench import zoo
-
-    path = Path(init).expanduser()
-    if path.is_dir():
-        path = path / WEIGHTS
-    if path.is_file():
-        return path
-    if init in zoo.names():
-        found = zoo.status(init)
-        if found.path is not None:
-            return found.path
-        raise BadInput(f"{init} has no weights here to start from: {found.how or 'choose another --init'}")
-    if init in recipes.names():
-        raise BadInput(
-            f"the training starts from {init}, which is not there: run `srbench train {init}`, then give "
-            f"--init runs/{init}"
-        )
-    raise BadInput(f"--init {init}: no such model, run directory or checkpoint file")
 
 
 def _content(request: Request) -> dict[str, Any] | None:
@@ -276,7 +208,7 @@ def _iterate(
 
     if state.iteration == 0:
         keep(validate=True)
-    with _stop_asked() as stop:
+    with stop_asked() as stop:
         for iteration, hr in _batches(crops, state.iteration, total, share):
             rate = learning_rate(recipe.schedule, recipe.optimizer.lr, iteration)
             try:
@@ -285,9 +217,9 @@ def _iterate(
                 stopping = processes.any(bool(stop))
                 if due or stopping:
                     keep(validate=due)
+            except NotWritten:
+                raise
             except RunFailed as error:
-                if "cannot be written" in str(error):
-                    raise
                 kept = next(iter(checkpoints.paths()), None)
                 # On a GPU the log notices a few iterations late, and then says which it was.
                 where = "" if "iteration" in str(error) else f"iteration {iteration + 1}: "
@@ -315,44 +247,3 @@ def _exported(state: State) -> Iterator[None]:
         yield
     finally:
         state.generator.load_state_dict(own)
-
-
-@contextmanager
-def _stop_asked() -> Iterator[list[int]]:
-    """Signals that ask to stop, collected, so that an iteration is never torn; a third one tears it."""
-    seen: list[int] = []
-    before = {}
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        seen.append(number)
-        # A terminal's Ctrl-C may come twice, from torchrun and from the terminal itself.
-        if len(seen) > 2:
-            raise KeyboardInterrupt
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            before[number] = signal.signal(number, ask)
-        except ValueError:  # not in the main thread: signals are somebody else's affair
-            continue
-    try:
-        yield seen
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _placed(module: nn.Module, processes: Processes) -> Any:
-    if processes.device.type == "cuda" and processes.count > 1:
-        module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
-    return module.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def _adam(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    wanted = recipe.optimizer
-    return torch.optim.Adam(
-        module.parameters(),
-        lr=wanted.lr,
-        betas=wanted.betas,
-        weight_decay=wanted.weight_decay,
-        fused=next(module.parameters()).device.type == "cuda",
-    )

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from srbench.errors import RunFailed
 from srbench.home import write_atomic
+from srbench.progress import progress_bar
 from srbench.train.trainer import COLUMNS
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class Log:
 
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
         if self._console is not None and self._console.is_terminal:
-            self._bar = _bar(self._console)
+            text = "{task.fields[losses]} {task.description}"
+            self._bar = progress_bar(self._console, text, "{:.2f} it/s")
             self._task = self._bar.add_task("", total=total, completed=done, losses="")
             self._bar.start()
 
@@ -167,36 +169,6 @@ class Log:
                     closing.close()
             except OSError:
                 continue
-
-
-def _bar(console: Console) -> Any:
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:.2f} it/s" if task.speed else "")
-
-    return Progress(
-        MofNCompleteColumn(),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[losses]} {task.description}"),
-        Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
 
 
 def _duration(seconds: float) -> str:

@@ -101,6 +101,12 @@ class Processes:
         if self.count > 1:
             torch.distributed.barrier()
 
+    def close(self) -> None:
+        """End talking to each other. One that leaves while another still listens would abort that one."""
+        if self.count > 1 and torch.distributed.is_initialized():
+            self.wait()
+            torch.distributed.destroy_process_group()
+
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -19,6 +19,10 @@ _FORMAT = 1
 _BEST = "best.pt"
 
 
+class NotWritten(RunFailed):
+    """A checkpoint could not be written; those before it are untouched."""
+
+
 @dataclass
 class State:
     """The networks, their optimizers, the moving average, and the iterations done.
@@ -104,7 +108,7 @@ class Checkpoints:
         """Write a checkpoint so that it is there whole or not at all, then drop the oldest.
 
         Raises:
-            RunFailed: it cannot be written; the checkpoints before it are untouched.
+            NotWritten: it cannot be written; the checkpoints before it are untouched.
         """
         path = self.folder / f"{content['iteration']:08d}.pt"
         try:
@@ -120,7 +124,7 @@ class Checkpoints:
             # torch reports a full disk as a RuntimeError of its archive writer.
             kept = next((p for p in self.paths() if p != path), None)
             last = f"the last checkpoint is {kept}" if kept else "there is none before it"
-            raise RunFailed(
+            raise NotWritten(
                 f"{path} cannot be written ({_brief(error)}): free space and resume; {last}"
             ) from error
         return path

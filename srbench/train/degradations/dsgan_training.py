@@ -89,8 +89,8 @@ class Training:
                 group["lr"] = rate
         lr, real = self._batch(iteration)
         made = self.network(lr)
+        self._judge.requires_grad_(False)  # the generator's step asks nothing of its weights
         losses = self._generator_losses(made, lr)
-        self._judge.requires_grad_(False)
         self._optimizers[0].zero_grad(set_to_none=True)
         weights = losses.new_tensor([plan.colour, plan.texture, plan.perceptual])
         (losses * weights).sum().backward()

@@ -26,7 +26,8 @@ class Settings(Table):
     Attributes:
         source: LR images of the source domain: a folder, or ``mini:ntire``, ``mini:aim``.
         source_images: how many images the mini sources make; a folder is taken whole.
-        patch: side of a collected patch in LR pixels; at least the LR size of the training crops.
+        patch: side of a collected patch in LR pixels. The published code cuts the noise of a training crop
+            out of one patch; from patches smaller than the crop it is put together.
         stride: from one patch to the next in LR pixels.
         max_variance: gray variance a patch has to stay below, in levels of 255 squared.
         min_mean: gray mean a patch has to exceed, in levels of 255 (0 for df2k, 50 for dped).

@@ -59,20 +59,20 @@ class NoisePatches:
     def draw(self, size: tuple[int, int], ids: Sequence[str], seed: str | int) -> Tensor:
         """Noise (N,3,H,W), float32 in units of the range [0,1], on the CPU: crops less their own mean.
 
-        Seed and id decide patch and place; each channel of each sample has mean zero.
-
-        Raises:
-            BadInput: the patches are smaller than ``size``.
+        Seed and id decide patch and place; each channel of each sample has mean zero. Where patches are
+        smaller than ``size``, noise is put together from several of them, side by side.
         """
+        return torch.stack([self._noise(size, generator(seed, i, "noise-injection")) for i in ids])
+
+    def _noise(self, size: tuple[int, int], random: torch.Generator) -> Tensor:
         side = self._patches.shape[-1]
-        if max(size) > side:
-            raise BadInput(
-                f"noise patches of {side} px cannot cover LR crops of {size[1]} x {size[0]} px: "
-                "set patch of noise-injection to that or more, or train on smaller crops"
-            )
-        crops = torch.stack([self._crop(size, generator(seed, i, "noise-injection")) for i in ids])
-        noise = crops.float() / 255
-        return noise - noise.mean((-2, -1), keepdim=True)
+        noise = torch.empty(3, *size)
+        for top in range(0, size[0], side):
+            for left in range(0, size[1], side):
+                place = noise[:, top : top + side, left : left + side]
+                crop = self._crop((place.shape[1], place.shape[2]), random).float() / 255
+                place.copy_(crop - crop.mean((-2, -1), keepdim=True))
+        return noise
 
     def _crop(self, size: tuple[int, int], random: torch.Generator) -> Tensor:
         count, _, side, _ = self._patches.shape

@@ -1,0 +1,94 @@
+"""What a training starts with: networks, initial weights, optimizers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from srbench.errors import BadInput
+from srbench.home import sha256_file
+from srbench.train import recipe as recipes
+from srbench.train.discriminators import build_discriminator
+from srbench.train.export import WEIGHTS
+from srbench.train.generator import build_generator, load_into
+from srbench.train.processes import Processes
+from srbench.train.recipe import Recipe
+from srbench.train.state import State
+
+
+def build(recipe: Recipe, processes: Processes, *, initial: bool = True) -> State:
+    """Networks with their initial weights, and their optimizers, on the device.
+
+    Args:
+        initial: whether the weights of ``recipe.init`` are put in; a run that is resumed needs them no more.
+
+    Raises:
+        BadInput: initial weights that are not there or of another architecture.
+    """
+    generator = build_generator(**recipe.generator.model_dump(), seed=recipe.seed)
+    if initial and recipe.init != "scratch":
+        load_into(generator, initial_weights(recipe.init))
+    generator = _placed(generator, processes)
+    wanted = recipe.discriminator
+    kind = wanted.kind if recipe.losses.gan else "none"
+    made = build_discriminator(kind, recipe.data.patch, wanted.num_feat, wanted.norm, recipe.seed)
+    discriminator = None if made is None else _placed(made, processes)
+    average = generator.state_dict() if recipe.ema else {}
+    return State(
+        generator,
+        _adam(generator, recipe),
+        discriminator,
+        None if discriminator is None else _adam(discriminator, recipe),
+        {name: value.detach().clone() for name, value in average.items()},
+    )
+
+
+def fingerprint(init: str) -> str:
+    """sha256 of the file a training starts from; "" for random weights."""
+    return "" if init == "scratch" else sha256_file(initial_weights(init))
+
+
+def initial_weights(init: str) -> Path:
+    """The file of a zoo model's name, a run's directory or a checkpoint's path.
+
+    Raises:
+        BadInput: there is none; the message says how to get it.
+    """
+    from srbench import zoo
+
+    path = Path(init).expanduser()
+    if path.is_dir():
+        path = path / WEIGHTS
+    if path.is_file():
+        return path
+    if init in zoo.names():
+        found = zoo.status(init)
+        if found.path is not None:
+            return found.path
+        raise BadInput(f"{init} has no weights here to start from: {found.how or 'choose another --init'}")
+    if init in recipes.names():
+        raise BadInput(
+            f"the training starts from {init}, which is not there: run `srbench train {init}`, then give "
+            f"--init runs/{init}"
+        )
+    raise BadInput(f"--init {init}: no such model, run directory or checkpoint file")
+
+
+def _placed(module: nn.Module, processes: Processes) -> Any:
+    if processes.device.type == "cuda" and processes.count > 1:
+        module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
+    return module.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _adam(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    wanted = recipe.optimizer
+    return torch.optim.Adam(
+        module.parameters(),
+        lr=wanted.lr,
+        betas=wanted.betas,
+        weight_decay=wanted.weight_decay,
+        fused=next(module.parameters()).device.type == "cuda",
+    )
