@@ -143,7 +143,7 @@ def test_install_and_evaluate_a_model(shared: Path, tmp_path: Path) -> None:
     assert "CRAFT_x4.pth" in refused("models", "install", "realesrgan-general-wdn", "--from", str(wrong))
     arguments = ["--datasets", "clean-mini", "--limit", "1", "--metrics", "psnr", "--json"]
     rows = json.loads(srbench("evaluate", "--models", "all", *arguments).stdout)[0]["rows"]
-    assert {row["model"] for row in rows} == {"bicubic", "realesrgan-general"}
+    assert {row["model"] for row in rows} == {"bicubic", "esrgan-psnr-mini", "realesrgan-general"}
 
 
 def test_add_verify_and_evaluate_a_set(shared: Path, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from srbench.errors import BadInput
 from srbench.zoo import catalog
 from srbench.zoo.factories import state_sha256
 
+# The models whose weights come with srbench.
+PACKAGED = [name for name in zoo.names() if zoo.card(name).packaged]
 FACTORIES = """
 import numpy as np
 import torch
@@ -91,20 +93,22 @@ def test_order_is_kept_and_duplicates_are_dropped(shared_weights: Path) -> None:
     home.forget_weight_files()
     file = str(shared_weights / "models/CRAFT_x4.pth")
     refs = zoo.resolve(["realesrgan-general-wdn", file, "bicubic", "realesrgan*", file, "all"])
-    assert [r.name for r in refs] == ["realesrgan-general-wdn", "CRAFT_x4", "bicubic", "realesrgan-general"]
+    first = ["realesrgan-general-wdn", "CRAFT_x4", "bicubic", "realesrgan-general"]
+    assert [r.name for r in refs] == [*first, *PACKAGED]
 
 
-def test_all_on_a_fresh_machine_is_bicubic() -> None:
-    assert [r.name for r in zoo.resolve(["all"])] == ["bicubic"]
+def test_all_on_a_fresh_machine_is_what_comes_with_srbench() -> None:
+    assert [r.name for r in zoo.resolve(["all"])] == ["bicubic", *PACKAGED]
+    assert "esrgan-psnr-mini" in PACKAGED
     assert zoo.resolve([]) == []
 
 
 def test_wildcards() -> None:
     assert [r.name for r in zoo.resolve(["B?cub*"])] == ["bicubic"]
     with pytest.raises(
-        BadInput, match=r"no model that matches 'esrgan\*' is installed: srbench models install"
+        BadInput, match=r"no model that matches 'esrgan-fs-\*d' is installed: srbench models install"
     ):
-        zoo.resolve(["esrgan*"])
+        zoo.resolve(["esrgan-fs-*d"])
     with pytest.raises(BadInput, match=r"unknown model 'zzz\*'"):
         zoo.resolve(["zzz*"])
 
@@ -235,12 +239,12 @@ def test_register() -> None:
     assert zoo.card("nearest").domain == "clean" and zoo.card("nearest").licence == "MIT"
     assert zoo.status("nearest").installed
     refs = zoo.resolve(["all"])
-    assert [r.name for r in refs] == ["bicubic", "nearest"]
+    assert [r.name for r in refs] == ["bicubic", *PACKAGED, "nearest"]
     lr = torch.rand(1, 3, 6, 5)
-    assert torch.equal(refs[1].load()(lr), nn.functional.interpolate(lr, scale_factor=4))
+    assert torch.equal(refs[-1].load()(lr), nn.functional.interpolate(lr, scale_factor=4))
     zoo.register("nearest", lambda: Nearest(0.5))
     assert zoo.names().count("nearest") == 1
-    assert torch.equal(zoo.resolve(["near*"])[0].load()(lr), refs[1].load()(lr) * 0.5)
+    assert torch.equal(zoo.resolve(["near*"])[0].load()(lr), refs[-1].load()(lr) * 0.5)
 
 
 def test_a_registered_network_is_not_touched() -> None:

@@ -137,7 +137,7 @@ def _named(name: str, state: Status) -> ModelRef:
         return _from_factory(name, name, card, factory)
     if not state.installed:
         raise BadInput(f"{name} is not installed: {state.how}")
-    if not card.sources:
+    if not card.sources and not card.packaged:
         return ModelRef(name, card, "", partial(_open_builtin, name))
     assert state.path is not None and state.sha256 is not None
     if not state.verified:

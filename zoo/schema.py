@@ -94,6 +94,7 @@ class Card(BaseModel):
         citation: the paper.
         homepage: the project.
         sources: published weight files, any of which will do.
+        packaged: the sha256 of weights that come with srbench, as ``zoo/mini/NAME.safetensors``.
         redistributable: whether the licence lets weights be passed on.
         notes: what a reader of a leaderboard should know.
     """
@@ -110,6 +111,7 @@ class Card(BaseModel):
     citation: str
     homepage: HttpUrl = None
     sources: tuple[Source, ...] = ()
+    packaged: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     redistributable: bool
     notes: str = ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from srbench.home import sha256_file, weight_files
@@ -45,6 +46,8 @@ def status(name: str) -> Status:
         BadInput: no model has this name, or ``SRBENCH_WEIGHTS`` names something that is no directory.
     """
     card = catalog.find(name)
+    if card.packaged:
+        return Status(True, packaged_path(card), card.packaged, verified=True)
     if not card.sources:
         return Status(True, verified=True)
     record = read_record(name)
@@ -64,6 +67,11 @@ def status(name: str) -> Status:
                 return Status(True, path, digest, verified=source.sha256 is not None)
             refused.append(f"{path} was ignored: its sha256 is {digest[:16]}…, not {source.sha256[:16]}…")
     return Status(False, how=_how(card, refused))
+
+
+def packaged_path(card: Card) -> Path:
+    """Where the weights are that come with srbench."""
+    return Path(str(resources.files("srbench.zoo"))) / "mini" / f"{card.name}.safetensors"
 
 
 def missing() -> list[tuple[Card, Status]]:

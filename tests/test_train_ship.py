@@ -1,0 +1,41 @@
+"""Shipping a finished run: fp16 weights and a card that vouches for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from srbench.errors import BadInput
+from srbench.home import sha256_file
+from srbench.toml import read_toml
+from srbench.train.export import export
+from srbench.train.generator import build_generator
+from srbench.train.recipe import load
+from srbench.train.ship import main, ship
+from srbench.zoo.schema import Card
+
+
+def test_a_run_becomes_weights_and_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = load("rsr-mini")
+    weights = build_generator(**recipe.generator.model_dump(), seed=3).state_dict()
+    (tmp_path / "zoo" / "cards").mkdir(parents=True)
+    (tmp_path / "run").mkdir()
+    export(tmp_path / "run", recipe, weights, {})
+    main([str(tmp_path / "run"), "--zoo", str(tmp_path / "zoo")])
+    file = tmp_path / "zoo" / "mini" / "rsr-mini.safetensors"
+    assert capsys.readouterr().out.strip() == str(file)
+    card = Card.model_validate(read_toml(tmp_path / "zoo" / "cards" / "rsr-mini.toml"))
+    assert card.packaged == sha256_file(file) and card.domain == "adversarial" and card.redistributable
+    shipped = load_file(file)
+    assert set(shipped) == set(weights)
+    for name, value in shipped.items():
+        assert value.dtype == torch.float16
+        assert torch.allclose(value.float(), weights[name], rtol=2**-10, atol=2**-24)
+
+
+def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"holds no finished training: it has no card\.toml"):
+        ship(tmp_path, tmp_path)
