@@ -12,7 +12,7 @@ from helpers import srbench, write_pairs
 from PIL import Image
 
 from srbench import attack_run as job
-from srbench import robustness
+from srbench import robustness, zoo
 from srbench.attack_checks import checks
 
 
@@ -77,7 +77,7 @@ def test_transferred_noise_is_the_source_models_own(tmp_path: Path) -> None:
         assert torch.equal(transferred, seen[source, "rsr"])
         assert not torch.equal(transferred, seen[target, "rsr"])
     matrix = {(c.source, c.target): c.metrics["psnr"] for c in robustness.transfer_matrix(prepared)}
-    models = ("bicubic", other)
+    models = ("bicubic", *(name for name in zoo.names() if zoo.card(name).packaged), other)
     assert set(matrix) == {(s, t) for s in ("random", *models) for t in models}
     names = {verdict.name for verdict in checks(prepared)}
     assert f"rsr: white box wins over {other} (psnr)" in names
