@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGE := build/typed
 
-.PHONY: install demo test lint types wheel-check clean
+.PHONY: install demo test lint types wheel-check mini-zoo ablation clean
 
 install: $(VENV)/.installed
 
@@ -38,6 +38,20 @@ wheel-check: install
 	cd build/elsewhere && ../empty/bin/srbench --version
 	cd build/elsewhere && SRBENCH_OFFLINE=1 SRBENCH_HOME=home ../empty/bin/srbench evaluate \
 		--models bicubic --datasets clean-mini --limit 1 --metrics psnr,ssim
+
+# Train all models of zoo/mini again, from seeds: make mini-zoo DATA=dead-leaves,KODAK24_DIRECTORY.
+DATA ?= dead-leaves
+RUNS ?= runs
+JOBS ?= 2
+
+mini-zoo: install
+	$(BIN)/python -m srbench.train.suite mini-zoo --data $(DATA) --out $(RUNS)/mini-zoo --jobs $(JOBS) --zoo zoo
+
+# Train the twelve rows of the paper's Table 1 at mini scale, and measure them.
+ablation: install
+	$(BIN)/python -m srbench.train.suite ablation-mini --data $(DATA) --out $(RUNS)/ablation-mini --jobs $(JOBS)
+	$(BIN)/srbench evaluate --models '$(RUNS)/ablation-mini/*' --datasets ntire,aim --metrics psnr,ssim,lpips \
+		--out leaderboards/ablation-mini
 
 clean:
 	rm -rf build dist $(VENV) *.egg-info

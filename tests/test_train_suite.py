@@ -1,0 +1,121 @@
+"""Suites: their recipes agree, later runs start from earlier ones, finished ones are kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from srbench.errors import BadInput
+from srbench.home import sha256_file
+from srbench.train import recipe as recipes
+from srbench.train import suite
+from srbench.train.job import Request
+from srbench.train.job import train as run
+from srbench.train.suite import Suite, main
+
+PAPER = json.loads((Path(__file__).parents[1] / "leaderboards" / "paper.json").read_text(encoding="utf-8"))
+TINY = """
+seed = 4
+[generator]
+num_feat = 4
+num_block = 1
+[data]
+patch = 32
+batch = 2
+[schedule]
+iterations = 2
+[losses]
+l1 = 1.0
+perceptual = 0.0
+gan = 0.0
+[validation]
+images = 1
+"""
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Suite:
+    """A run and another that starts from it, listed before it."""
+    (tmp_path / "first.toml").write_text('name = "first"\n' + TINY)
+    (tmp_path / "second.toml").write_text('name = "second"\ninit = "first"\n' + TINY)
+    runs = [{"recipe": str(tmp_path / f"{name}.toml")} for name in ("second", "first")]
+    return Suite.model_validate({"defaults": {"settings": {"data": {"batch": 1}}}, "runs": runs})
+
+
+def test_the_mini_zoo_differs_in_nothing_but_what_the_paper_compares() -> None:
+    start, *trained = suite.load("mini-zoo").recipes()
+    assert start.name == "esrgan-psnr-mini" and start.init == "scratch"
+    assert sorted(recipe.name for recipe in trained) == [
+        "esrgan-fs-aim-mini",
+        "esrgan-fs-ntire-mini",
+        "esrgan-mini",
+        "impressionism-aim-mini",
+        "impressionism-ntire-mini",
+        "random-structured-mini",
+        "rsr-mini",
+    ]
+    assert {recipe.init for recipe in trained} == {start.name}
+    for part in ("generator", "data", "optimizer", "schedule", "discriminator", "seed", "precision"):
+        assert len({repr(getattr(recipe, part)) for recipe in trained}) == 1, part
+    for recipe in trained:
+        assert recipe.degradation.get("source", f"mini:{recipe.domain}") == f"mini:{recipe.domain}"
+
+
+def test_the_ablation_is_the_papers_twelve_rows() -> None:
+    found = [
+        (r.degradation["eps"], r.degradation["steps"], r.degradation["structure"], r.degradation["loss"])
+        for r in suite.load("ablation-mini").recipes()
+    ]
+    assert found == [
+        (f"{row['eps']}/255", row["steps"], row["structure"], row["loss"].replace("l1+", "0.01*l1+"))
+        for row in PAPER["table_1"]["rows"]
+    ]
+
+
+def test_a_run_waits_for_the_one_it_starts_from_and_equals_one_trained_alone(
+    tmp_path: Path, two: Suite
+) -> None:
+    wanted = two.recipes({"schedule.iterations": 3})
+    finished = [folder.name for folder, _ in suite.train(wanted, tmp_path / "runs", jobs=2)]
+    assert finished == ["first", "second"]
+    alone = recipes.override(wanted[0], {"init": str(tmp_path / "runs" / "first")})
+    run(Request(alone, tmp_path / "alone", threads=1))
+    weights, others = (load_file(tmp_path / f / "model.safetensors") for f in ("runs/second", "alone"))
+    assert all(torch.equal(weights[name], others[name]) for name in others)
+    again = list(suite.train(wanted, tmp_path / "runs", jobs=2))
+    assert [seconds for _, seconds in again] == [0.0, 0.0]
+    with pytest.raises(BadInput, match=r"first was begun with other settings: seed: 4 in the run, 5 now"):
+        list(suite.train(two.recipes({"schedule.iterations": 3, "seed": 5}), tmp_path / "runs", jobs=1))
+
+
+def test_finished_runs_are_packed(tmp_path: Path, two: Suite) -> None:
+    (tmp_path / "zoo" / "cards").mkdir(parents=True)
+    first = two.recipes()[1:]
+    list(suite.train(first, tmp_path / "runs", jobs=1, zoo=tmp_path / "zoo"))
+    packed = tmp_path / "zoo" / "mini" / "first.safetensors"
+    assert sha256_file(packed) in (tmp_path / "zoo" / "cards" / "first.toml").read_text()
+
+
+def test_two_runs_of_one_name_and_unknown_suites_are_refused(two: Suite) -> None:
+    with pytest.raises(BadInput, match="two runs are called same"):
+        two.recipes({"name": "same"})
+    with pytest.raises(BadInput, match="no suite 'zoo': choose ablation-mini or mini-zoo"):
+        suite.load("zoo")
+
+
+def test_a_run_that_starts_from_itself_is_refused(tmp_path: Path, two: Suite) -> None:
+    with pytest.raises(BadInput, match="second starts from itself"):
+        list(suite.train(two.recipes({"init": "second"})[:1], tmp_path / "runs", jobs=1))
+
+
+def test_what_a_run_refuses_ends_the_suite_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "photographs"
+    where = ["--data", str(missing), "--out", str(tmp_path / "runs"), "--jobs", "1"]
+    assert main(["ablation-mini", *where]) == 2
+    assert str(missing) in capsys.readouterr().err
