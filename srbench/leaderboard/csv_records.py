@@ -1,0 +1,80 @@
+"""``records.csv`` back to records, so that committed results give a page as a store does."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from srbench.errors import BadInput
+from srbench.metrics import registry
+from srbench.records import Record
+
+_EFFECTS = ("lr_psnr", "sr_psnr", "lr_max")
+_AS_8BIT = "_as_8bit"
+_VERSION = "version_"
+
+
+def read_csv(file: Path) -> list[Record]:
+    """The records of a file that :func:`srbench.leaderboard.files.write_all` wrote.
+
+    Raises:
+        BadInput: no such file, or not one of those.
+    """
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"{file} cannot be read as records.csv ({error}): name one that --out wrote"
+        ) from error
+    found = []
+    for number, row in enumerate(table.to_dict("records"), start=2):
+        try:
+            found.append(_record({str(key): str(value) for key, value in row.items()}))
+        except (ValidationError, ValueError, KeyError) as error:
+            raise BadInput(f"{file} line {number} is not a record: name a file that --out wrote") from error
+    return found
+
+
+def _record(row: dict[str, str]) -> Record:
+    notes = _pairs(row.pop("notes"))
+    flags = _pairs(row.pop("flags", ""))
+    settings = row.pop("attack_settings", "")
+    fields: dict[str, Any] = {
+        "metrics": {
+            name: float(row[name]) if row[name] else None
+            for name in registry()
+            if row.get(name) or name in notes
+        },
+        "saved": {
+            key.removesuffix(_AS_8BIT): float(value)
+            for key, value in row.items()
+            if key.endswith(_AS_8BIT) and value
+        },
+        "effect": {name: float(row[name]) for name in _EFFECTS if row.get(name)},
+        "versions": {k.removeprefix(_VERSION): v for k, v in row.items() if k.startswith(_VERSION) and v},
+        "lr_size": (int(row.pop("lr_height")), int(row.pop("lr_width"))),
+        "sr_size": (int(row.pop("sr_height")), int(row.pop("sr_width"))),
+        "notes": notes,
+        "flags": flags,
+        "attack_settings": json.loads(settings) if settings else None,
+        "tile": int(float(row.pop("tile"))) if row["tile"] else None,
+        "commit": row.pop("commit") or None,
+    }
+    taken = {*registry(), *_EFFECTS, "tile"}
+    rest = {
+        key: value
+        for key, value in row.items()
+        if key not in taken and not key.endswith(_AS_8BIT) and not key.startswith(_VERSION)
+    }
+    return Record.model_validate(rest | fields)
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """``name: why; name: why``; a name has no colon, and a reason may hold semicolons."""
+    parts = re.split(r"; (?=[^;:]+: )", text) if text else []
+    return dict(part.split(": ", 1) for part in parts)

@@ -1,0 +1,104 @@
+"""leaderboards/mini.md and ablation-mini.md: ``python -m srbench.leaderboard.reports``.
+
+A report NAME is made of what is committed: NAME/records.csv, NAME/training.csv
+(:mod:`srbench.train.account`), NAME/about.toml with the commands and what they took, and paper.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from srbench.home import write_atomic
+from srbench.leaderboard.csv_records import read_csv
+from srbench.leaderboard.paper_tables import Paper, read_paper, table_1, table_2
+from srbench.records import Record
+from srbench.toml import read_toml
+
+
+class About(BaseModel):
+    """What the records cannot say.
+
+    Attributes:
+        title: of the page.
+        machine: where the minutes were measured.
+        commands: in their order, each with its minutes.
+        text: paragraphs before the table.
+        limits: paragraphs after it: what the numbers do not show.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    machine: str
+    commands: dict[str, float]
+    text: str
+    limits: str = ""
+
+
+def report(folder: Path, paper: Paper) -> str:
+    """The page of one experiment, as Markdown.
+
+    Raises:
+        BadInput: records that cannot be read.
+    """
+    about = About.model_validate(read_toml(folder / "about.toml"))
+    table = REPORTS[folder.name](read_csv(folder / "records.csv"), paper)
+    steps = "\n".join(f"| `{command}` | {minutes:g} |" for command, minutes in about.commands.items())
+    parts = [
+        f"# {about.title}",
+        about.text.strip(),
+        table.strip(),
+        "## How it was made",
+        f"| command | minutes |\n|---|---:|\n{steps}",
+        about.machine.strip(),
+        _training(folder / "training.csv"),
+    ]
+    parts += ["## Limits", about.limits.strip()] if about.limits else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _mini(records: Sequence[Record], paper: Paper) -> str:
+    return table_2(records, paper, robust="rsr-mini")
+
+
+def _ablation(records: Sequence[Record], paper: Paper) -> str:
+    from srbench.train import suite
+
+    return table_1(records, paper, {r.name: r.degradation for r in suite.load("ablation-mini").recipes()})
+
+
+REPORTS: dict[str, Callable[[Sequence[Record], Paper], str]] = {"mini": _mini, "ablation-mini": _ablation}
+
+
+def _training(file: Path) -> str:
+    with file.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    columns = ("model", "start", "degradation", "iterations", "minutes", "validation")
+    lines = [[row[column] for column in columns] for row in rows]
+    head = ["model", "from", "degradation", "iterations", "minutes", "validation LPIPS"]
+    rule = ["---"] * 3 + ["---:"] * 3
+    table = "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *lines))
+    nets = " and ".join(sorted({row["perceptual"] for row in rows}))
+    images = "; ".join(sorted({row["images"] for row in rows}))
+    return f"{table}\n\nPerceptual loss: {nets}. Training images: {images}."
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the pages whose records are there."""
+    parser = argparse.ArgumentParser(prog="python -m srbench.leaderboard.reports", description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("leaderboards"))
+    folder = parser.parse_args(arguments).folder
+    paper = read_paper(folder / "paper.json")
+    for name in REPORTS:
+        if (folder / name / "records.csv").is_file():
+            write_atomic(folder / f"{name}.md", report(folder / name, paper))
+            print(folder / f"{name}.md")
+
+
+if __name__ == "__main__":
+    main()
