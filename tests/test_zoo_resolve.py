@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from srbench import home, zoo
 from srbench.errors import BadInput
+from srbench.train import suite
 from srbench.zoo import catalog
 from srbench.zoo.factories import state_sha256
 
@@ -99,7 +100,8 @@ def test_order_is_kept_and_duplicates_are_dropped(shared_weights: Path) -> None:
 
 def test_all_on_a_fresh_machine_is_what_comes_with_srbench() -> None:
     assert [r.name for r in zoo.resolve(["all"])] == ["bicubic", *PACKAGED]
-    assert "esrgan-psnr-mini" in PACKAGED
+    suites = [recipe.name for recipe in suite.load("mini-zoo").recipes()]
+    assert sorted(PACKAGED) == sorted(suites)
     assert zoo.resolve([]) == []
 
 

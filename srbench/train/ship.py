@@ -40,6 +40,7 @@ def ship(run: Path, zoo: Path) -> Path:
     target.parent.mkdir(exist_ok=True)
     with atomic_path(target) as temporary:
         save_file(half(load_file(run / WEIGHTS)), temporary, metadata={"format": "pt"})
+    target.chmod(0o644)  # it goes into a package that other users read
     told = card.model_copy(
         update={
             "licence": LICENCE,

@@ -1,0 +1,1 @@
+"""lpips-lite: a perceptual distance that comes with srbench, distilled from LPIPS."""
