@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from srbench import provenance
+from srbench import kept, provenance
 from srbench.attacked import attack_image, build, super_resolve
 from srbench.errors import RunFailed, SrbenchError
 from srbench.memory import Memory
@@ -44,12 +44,15 @@ class Settings:
         workers: images in work at once; 0 means one per core, at most eight.
         threads: torch threads per worker. A worker's thread count can move a metric in its last digits,
             so it does not depend on the number of workers.
+        keep_images: keep the SR, and the LR where it was attacked, as 8-bit PNG beside the records; an
+            image whose picture is missing is measured again.
     """
 
     device: str = "cpu"
     rerun: Rerun = "only-missing"
     workers: int = 0
     threads: int = 1
+    keep_images: bool = False
 
     @property
     def worker_count(self) -> int:
@@ -157,11 +160,16 @@ class Engine:
         for image in cell.images:
             old = known[image].metrics if image in known else {}
             lacking = [name for name in wanted if name not in old]
-            again = self._settings.rerun == "always" or self._again(cell, image)
+            again = self._settings.rerun == "always" or self._again(cell, image) or self._unkept(cell, image)
             if lacking or image not in known or again:
-                kept = [name for name in old if name not in wanted and self._instruments.ensure(name)]
-                todo[image] = wanted + kept
+                earlier = [name for name in old if name not in wanted and self._instruments.ensure(name)]
+                todo[image] = wanted + earlier
         return todo
+
+    def _unkept(self, cell: Cell, image: str) -> bool:
+        if not self._settings.keep_images:
+            return False
+        return not kept.complete(self._store.root, cell.path, image, attacked=bool(cell.attack.hash))
 
     def _run_cell(self, cell: Cell, model: SRModel, todo: dict[str, list[str]]) -> int:
         done = 0
@@ -240,6 +248,8 @@ class Engine:
             if attacked.saved is not None:
                 as_file = super_resolve(model, attacked.saved, cell.tile)
                 saved, _ = self._instruments.measure(names, as_file, hr)
+            if self._settings.keep_images:
+                kept.save(self._store.root, cell.path, image, sr, lr if cell.attack.hash else None)
         card = cell.model.card
         record = Record(
             model=cell.model.name,

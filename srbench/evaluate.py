@@ -38,6 +38,7 @@ class Request:
     rerun: Rerun = "only-missing"
     workers: int = 0
     threads: int = 1
+    keep_images: bool = False
     store: Path | None = None
 
 
@@ -111,7 +112,13 @@ def prepare(request: Request) -> Prepared:
     )
     instruments = Instruments(protocol, request.metrics, device)
     store = Store(request.store or default_store())
-    settings = Settings(device=device, rerun=request.rerun, workers=request.workers, threads=request.threads)
+    settings = Settings(
+        device=device,
+        rerun=request.rerun,
+        workers=request.workers,
+        threads=request.threads,
+        keep_images=request.keep_images,
+    )
     shown = [*(request.metrics or protocol.default), *instruments.names(paired=True)]
     return Prepared(
         plan=plan,

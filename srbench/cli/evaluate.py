@@ -63,6 +63,10 @@ def evaluate(
     ] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Torch threads per worker.")] = 1,
     rerun: Annotated[Rerun, typer.Option(help="What to measure again.")] = Rerun.only_missing,
+    keep_images: Annotated[
+        bool,
+        typer.Option("--keep-images", help="Keep SR and attacked LR images, for the page's explorer."),
+    ] = False,
     store: Annotated[Path | None, typer.Option(help="Directory of records.")] = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write leaderboard.md/.csv/.json and records.csv here.")
@@ -93,6 +97,7 @@ def evaluate(
         rerun=rerun.value,
         workers=workers,
         threads=threads,
+        keep_images=keep_images,
         store=store,
     )
     console = err()

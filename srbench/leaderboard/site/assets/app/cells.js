@@ -1,0 +1,87 @@
+// What the cells of the ranking table look like.
+"use strict";
+srbench.cells = (() => {
+  const { el, board, heading, number, interval, address, MARKS, MARK_WORDS, DASH } = srbench;
+
+  /** A number that opens its record, with its interval beneath and its mark, which needs no colour. */
+  function cell(name, row, column, top) {
+    const b = board();
+    const mean = b.means[name][row][column];
+    if (!mean) return el("span", { class: "none", text: DASH });
+    const mark = b.rows[row].marks[column];
+    const flagged = b.flagged.find(([r, c]) => r === row && c === column);
+    const words = [
+      `${heading(name)} ${number(name, mean[0])}`,
+      `95 % ${interval(name, mean)}`,
+      `${mean[3]} images`,
+      MARK_WORDS[mark],
+      flagged ? `${flagged[2]} images fail a strength check` : "",
+    ];
+    return el(
+      "a",
+      {
+        class: `num ${mark}`,
+        href: address(row, column, name),
+        title: words.filter(Boolean).join("; "),
+      },
+      el("span", { class: mean[0] === top ? "value best" : "value", text: number(name, mean[0]) }),
+      el("span", { class: "mark", "aria-label": MARK_WORDS[mark], text: MARKS[mark] }),
+      flagged ? el("span", { class: "flag", "aria-label": "fails a strength check", text: "⚑" }) : null,
+      el("span", { class: "interval", text: interval(name, mean).replace(" to ", " – ") }),
+    );
+  }
+
+  /** The mean with its interval as a whisker, on a scale all rows share. */
+  function average(name, found, shown, low, high) {
+    if (!found.mean) return el("span", { class: "none", title: found.row.partial, text: DASH });
+    const [value, from, to] = found.mean;
+    const at = (x) => `${(100 * (x - low)) / (high - low || 1)}%`;
+    const tag = shown.length === 1 ? { href: address(found.index, shown[0].index, name) } : {};
+    return el(
+      tag.href ? "a" : "div",
+      { class: "average", ...tag, title: `95 % ${interval(name, found.mean)}` },
+      el("span", { class: "value strong", text: number(name, value) }),
+      el(
+        "span",
+        { class: "whisker", "aria-hidden": true },
+        el("i", { class: "bar", style: { left: at(from), right: `${100 - parseFloat(at(to))}%` } }),
+        el("i", { class: "dot", style: { left: at(value) } }),
+      ),
+      el("span", { class: "interval", text: interval(name, found.mean).replace(" to ", " – ") }),
+    );
+  }
+
+  function rank(found) {
+    if (!found.rank)
+      return el("span", {
+        class: "none",
+        title: found.row.partial ? `not ranked: ${found.row.partial}` : "",
+        text: DASH,
+      });
+    const [place, low, high] = found.rank;
+    const range = low === undefined || low === high ? "" : `${low}–${high}`;
+    const words = range ? `rank ${place}; from ${low} to ${high} within the uncertainty` : `rank ${place}`;
+    return el(
+      "span",
+      { class: "rank", title: words },
+      el("b", { text: place }),
+      el("span", { class: "interval", text: range }),
+    );
+  }
+
+  function model(found) {
+    const { row } = found;
+    return el(
+      "span",
+      { class: "model" },
+      el("b", { text: row.title }),
+      el("code", { text: row.label }),
+      row.partial ? el("span", { class: "tag", title: row.partial, text: "partial" }) : null,
+    );
+  }
+
+  const count = (n) =>
+    n >= 1e6 ? `${(n / 1e6).toFixed(n < 1e7 ? 2 : 1)} M` : n >= 1e3 ? `${(n / 1e3).toFixed(1)} k` : `${n}`;
+  const seconds = (s) => (s < 0.1 ? `${(1000 * s).toPrecision(2)} ms` : `${s.toPrecision(2)} s`);
+  return { cell, average, rank, model, count, seconds };
+})();

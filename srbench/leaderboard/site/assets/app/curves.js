@@ -1,0 +1,349 @@
+// Robustness curves: the metric over the radius of an attack, and over the severity of a corruption.
+"use strict";
+srbench.curves = (() => {
+  const { el, select, board, state, heading, number, address, colour, DASH } = srbench;
+  const { wanted, columns, points, measured, lines, acceptance, excellence } = srbench.curveData;
+  const SHAPES = ["circle", "rect", "triangle", "rectRot", "star", "cross"];
+  const MOST = 6;
+  const choice = { set: null, models: null, board: null };
+  let charts = [];
+
+  function datasets(name, line, set) {
+    const palette = [1, 2, 3, 4, 5, 6].map((i) => colour(`--line-${i}`));
+    const faint = colour("--muted");
+    const made = [];
+    const best = excellence(name, line, set);
+    const base = acceptance();
+    const bicubic = base < 0 ? [] : points(name, base, line, set);
+    const add = (label, data, style) => {
+      if (data.length > 1) made.push({ label, data, borderWidth: 2, pointRadius: 3, clip: 8, ...style });
+    };
+    choice.models.forEach((row) => {
+      const place = choice.models.indexOf(row) % palette.length;
+      const style = {
+        borderColor: palette[place],
+        backgroundColor: palette[place],
+        pointStyle: SHAPES[place],
+        pointRadius: 4,
+      };
+      if (row !== base) add(board().rows[row].label, points(name, row, line, set), style);
+      if (line.group === "attack") {
+        const noise = lines(set, ["random"]).find((l) => l.norm === line.norm);
+        if (noise && row !== base)
+          add(`random noise, ${board().rows[row].label}`, points(name, row, noise, set), {
+            ...style,
+            borderDash: [2, 3],
+            borderWidth: 1.5,
+            pointRadius: 0,
+          });
+      }
+    });
+    add("acceptance: bicubic", bicubic, {
+      borderColor: faint,
+      backgroundColor: faint,
+      borderDash: [7, 4],
+      pointRadius: 0,
+    });
+    if (best)
+      add(`excellence: ${board().rows[best[0].row].label}`, best, {
+        borderColor: colour("--halo"),
+        backgroundColor: colour("--halo"),
+        borderWidth: 11,
+        borderCapStyle: "round",
+        pointRadius: 0,
+        order: 5,
+      });
+    return made;
+  }
+
+  function chart(canvas, name, line, set) {
+    const ink = colour("--ink"),
+      grid = colour("--rule");
+    return new Chart(canvas, {
+      type: "line",
+      data: { datasets: datasets(name, line, set) },
+      options: {
+        responsive: true,
+        maintainAspectRatio: false,
+        animation: false,
+        parsing: false,
+        normalized: true,
+        interaction: { mode: "nearest", intersect: false },
+        onClick: (_, hits, made) => {
+          if (!hits.length) return;
+          const point = made.data.datasets[hits[0].datasetIndex].data[hits[0].index];
+          location.hash = address(point.row, point.column, name);
+        },
+        plugins: {
+          legend: { display: false },
+          tooltip: {
+            callbacks: {
+              title: (items) =>
+                line.group === "corruption"
+                  ? `severity ${items[0].parsed.x}`
+                  : `eps ${items[0].parsed.x} of 255`,
+              label: (item) => `${item.dataset.label}: ${number(name, item.parsed.y)}`,
+            },
+          },
+        },
+        scales: {
+          x: {
+            type: "linear",
+            min: 0,
+            title: {
+              display: true,
+              text:
+                line.group === "corruption"
+                  ? "severity"
+                  : `eps, of 255${line.norm === "linf" ? "" : ` (${line.norm})`}`,
+              color: ink,
+            },
+            ticks: { color: ink, stepSize: line.group === "corruption" ? 1 : undefined },
+            grid: { color: grid },
+          },
+          y: {
+            title: { display: true, text: heading(name), color: ink },
+            ticks: { color: ink },
+            grid: { color: grid },
+          },
+        },
+      },
+    });
+  }
+
+  /** One panel: a chart, drawn when it comes into view, and its numbers as a table with links. */
+  function panel(name, line, set, observer) {
+    const canvas = el("canvas", {
+      role: "img",
+      "aria-label": `${heading(name)} under ${line.line}; the numbers are in the table below`,
+    });
+    canvas.draw = () => charts.push(chart(canvas, name, line, set));
+    observer.observe(canvas);
+    return el(
+      "figure",
+      { class: "chart" },
+      el("figcaption", { text: `${line.line}: ${heading(name)}` }),
+      el("div", { class: "canvas" }, canvas),
+    );
+  }
+
+  function numbers(line, set) {
+    const names = wanted();
+    const at = [
+      ...new Set(board().rows.flatMap((_, row) => points(names[0], row, line, set).map((p) => p.x))),
+    ].sort((a, b) => a - b);
+    const rows = board()
+      .rows.flatMap((row, index) =>
+        names.map((name) => {
+          const curve = points(name, index, line, set);
+          return curve.length < 2
+            ? null
+            : el(
+                "tr",
+                {},
+                el("th", { scope: "row", text: row.label }),
+                el("td", { text: heading(name) }),
+                at.map((x) => {
+                  const point = curve.find((p) => p.x === x);
+                  return el(
+                    "td",
+                    {},
+                    point
+                      ? el("a", { href: address(index, point.column, name), text: number(name, point.y) })
+                      : DASH,
+                  );
+                }),
+              );
+        }),
+      )
+      .filter(Boolean);
+    const what = line.group === "corruption" ? "severity" : "eps";
+    const lost = board().rows.reduce(
+      (sum, _, row) =>
+        sum + measured(names[0], row, line, set).length - points(names[0], row, line, set).length,
+      0,
+    );
+    return el(
+      "details",
+      {},
+      el("summary", {
+        text: `Numbers: ${line.line}${lost ? ` (${lost} points left out: on fewer images than the clean input, or with two settings)` : ""}`,
+      }),
+      el(
+        "div",
+        { class: "scroll" },
+        el(
+          "table",
+          { class: "plain" },
+          el(
+            "thead",
+            {},
+            el(
+              "tr",
+              {},
+              el("th", { scope: "col", text: "Model" }),
+              el("th", { scope: "col", text: "Metric" }),
+              at.map((x) => el("th", { scope: "col", text: x === 0 ? "clean" : `${what} ${x}` })),
+            ),
+          ),
+          el("tbody", {}, rows),
+        ),
+      ),
+    );
+  }
+
+  function key() {
+    const entry = (text, style, shape) =>
+      el(
+        "span",
+        { class: "key" },
+        el("i", { style: { "border-top": style }, "aria-hidden": true }),
+        shape ? `${shape} ${text}` : text,
+      );
+    const shapes = ["●", "■", "▲", "◆", "✶", "✚"];
+    const made = choice.models
+      .filter((row) => row !== acceptance())
+      .map((row) => {
+        const place = choice.models.indexOf(row) % SHAPES.length;
+        return entry(board().rows[row].label, `2px solid ${colour(`--line-${place + 1}`)}`, shapes[place]);
+      });
+    return el(
+      "div",
+      { class: "legend" },
+      made,
+      entry("random noise of the same radius, in the model's colour", "2px dotted currentColor"),
+      entry("acceptance line: bicubic", `2px dashed ${colour("--muted")}`),
+      entry("excellence line: the best model", `9px solid ${colour("--halo")}`),
+    );
+  }
+
+  function models(set, drawn) {
+    const able = board()
+      .rows.map((row, index) => ({ row, index }))
+      .filter(({ index }) =>
+        drawn.some((line) => wanted().some((name) => points(name, index, line, set).length > 1)),
+      );
+    const box = ({ row, index }) =>
+      el(
+        "label",
+        { class: "check" },
+        el("input", {
+          type: "checkbox",
+          value: index,
+          checked: choice.models.includes(index),
+          onchange: (event) => {
+            choice.models = event.target.checked
+              ? [...choice.models, index].slice(-MOST)
+              : choice.models.filter((m) => m !== index);
+            draw();
+            document.querySelector(`#curve-models input[value="${index}"]`)?.focus();
+          },
+        }),
+        row.label,
+      );
+    return el(
+      "fieldset",
+      { id: "curve-models" },
+      el("legend", { text: `Models (at most ${MOST} at once)` }),
+      able.filter(({ row }) => row.model !== "bicubic").map(box),
+    );
+  }
+
+  function draw() {
+    if (choice.board !== state.board) Object.assign(choice, { set: null, models: null, board: state.board });
+    charts.forEach((made) => made.destroy());
+    charts = [];
+    const body = document.getElementById("robustness-body");
+    const sets = board()
+      .datasets.map((_, i) => i)
+      .filter((i) => lines(i, ["attack", "transfer", "random", "corruption"]).length);
+    if (!sets.length) {
+      body.replaceChildren(
+        el(
+          "p",
+          {},
+          "No attacked or corrupted input was measured. To add curves: ",
+          el("code", {
+            text: "srbench attack MODEL --preset rsr,strong --eps 2,4,8,14 --dataset SET --corruptions",
+          }),
+        ),
+      );
+      return;
+    }
+    // First the set with the most to show.
+    const most = sets.reduce((a, i) => (columns(i).length > columns(a).length ? i : a), sets[0]);
+    if (!sets.includes(choice.set)) choice.set = most;
+    const set = choice.set;
+    const able = (line) => board().rows.some((_, row) => points(wanted()[0], row, line, set).length > 1);
+    const every = lines(set, ["attack", "transfer"]);
+    const attacks = (every.length ? every : lines(set, ["random"])).filter(able);
+    const corruptions = lines(set, ["corruption"]).filter(able);
+    const drawn = [...attacks, ...corruptions];
+    const left = lines(set, ["attack", "transfer", "corruption"]).filter(
+      (line) => !drawn.some((d) => d.line === line.line && d.norm === line.norm),
+    );
+    if (!choice.models) {
+      choice.models = board()
+        .rows.map((_, i) => i)
+        .filter(
+          (i) => i !== acceptance() && drawn.some((line) => points(wanted()[0], i, line, set).length > 1),
+        )
+        .slice(0, 3);
+    }
+    const observer = new IntersectionObserver(
+      (seen) =>
+        seen
+          .filter((e) => e.isIntersecting)
+          .forEach((e) => {
+            observer.unobserve(e.target);
+            e.target.draw();
+          }),
+      { rootMargin: "200px" },
+    );
+    const group = (title, chosen) =>
+      chosen.length
+        ? [
+            el("h3", { text: title }),
+            ...chosen.map((line) =>
+              el(
+                "div",
+                {},
+                el(
+                  "div",
+                  { class: "charts" },
+                  wanted().map((name) => panel(name, line, set, observer)),
+                ),
+                numbers(line, set),
+              ),
+            ),
+          ]
+        : [];
+    body.replaceChildren(
+      el(
+        "div",
+        { class: "controls" },
+        select(
+          "Data set",
+          "curve-set",
+          sets.map((i) => [i, board().datasets[i].title]),
+          set,
+          (v) => {
+            choice.set = Number(v);
+            draw();
+          },
+        ),
+      ),
+      models(set, drawn),
+      key(),
+      ...group("Under attack, over the radius", attacks),
+      ...group("Natural corruptions, by severity", corruptions),
+      left.length
+        ? el("p", {
+            class: "small",
+            text: `Not drawn, since measured on fewer images than the clean input or at one point only: ${left.map((line) => line.line).join(", ")}.`,
+          })
+        : "",
+    );
+  }
+  return { draw };
+})();

@@ -1,0 +1,232 @@
+// The image explorer: the same crop of every model, worst images first.
+"use strict";
+srbench.explorer = (() => {
+  const { data, el, select, board, state, metric, heading, load, DASH, MARKS } = srbench;
+  const { view, picture, buttons, slider, mount } = srbench.panes;
+  const choice = { board: null, set: null, image: 0, attack: 0, input: false, left: null, right: null };
+  const entries = () => data.explorer.filter((e) => e.board === state.board && e.dataset === choice.set);
+  let turn = 0;
+
+  /** The pictures of an image under the chosen input, in the order they are shown. */
+  function pictures(entry) {
+    const attack = entry.inputs[choice.attack];
+    const clean = board().attacks[choice.attack].group === "clean";
+    const found = [];
+    if (entry.lr)
+      found.push({ id: "lr", name: clean ? "LR" : "LR before the attack", file: entry.lr, small: true });
+    const rows = Object.keys(attack.sr).map(Number);
+    const measured = rows.find((row) => board().rows[row].model === "bicubic");
+    if (measured === undefined && clean && entry.bicubic)
+      found.push({ id: "bicubic", name: "Bicubic", file: entry.bicubic });
+    for (const row of rows.sort((a, b) => (b === measured) - (a === measured) || a - b)) {
+      const input = choice.input && attack.lr[row];
+      found.push({
+        id: `${row}`,
+        row,
+        name: board().rows[row].title,
+        file: input || attack.sr[row],
+        small: Boolean(input),
+      });
+    }
+    if (entry.hr) found.push({ id: "hr", name: "HR", file: entry.hr });
+    return found;
+  }
+
+  /** What was measured of this image, by row; null where the chunk cannot be had. */
+  async function numbers(entry) {
+    const place = board().columns.findIndex((c) => c.dataset === entry.dataset && c.attack === choice.attack);
+    const chunk = await load(board().columns[place].chunk);
+    const index = chunk.images.indexOf(entry.image);
+    return (row, name) => chunk.rows[row]?.values[name]?.[index] ?? null;
+  }
+
+  function caption(row, of) {
+    const names = [
+      ...new Set([
+        board().rank_by,
+        ...["psnr", "lpips", "ssim"].filter((n) => board().metrics.includes(n)),
+        ...board().metrics,
+      ]),
+    ].slice(0, 3);
+    return el(
+      "span",
+      { class: "metrics" },
+      names.map((name) => {
+        const whole = of(row, name);
+        return el("span", {
+          text: `${metric(name).title} ${whole === null ? DASH : srbench.record.scaled(name, whole)}`,
+        });
+      }),
+    );
+  }
+
+  function panes(entry, shape, of) {
+    return pictures(entry).map((p) => {
+      const place =
+        p.row === undefined
+          ? ""
+          : board().rows[p.row].marks[
+              board().columns.findIndex((c) => c.dataset === entry.dataset && c.attack === choice.attack)
+            ];
+      return el(
+        "figure",
+        { class: `pane ${place}` },
+        view(p.name, shape, picture(p.file, `${p.name}, ${entry.image}`, p.small ? "small" : "")),
+        el(
+          "figcaption",
+          {},
+          el("b", {}, p.name, place ? el("span", { class: "mark", text: ` ${MARKS[place]}` }) : null),
+          p.row !== undefined ? caption(p.row, of) : null,
+        ),
+      );
+    });
+  }
+
+  function pairOf(entry) {
+    const shown = pictures(entry);
+    const has = (id) => shown.some((p) => p.id === id);
+    if (!has(choice.left)) choice.left = shown[0].id;
+    // Rows are in the order of the ranking: the first that is not bicubic is the best model.
+    const best = shown.find((p) => p.row !== undefined && board().rows[p.row].model !== "bicubic");
+    if (!has(choice.right)) choice.right = (best ?? shown.at(-1)).id;
+    const options = shown.map((p) => [p.id, p.name]);
+    const find = (id) => shown.find((p) => p.id === id);
+    return { options, left: find(choice.left), right: find(choice.right) };
+  }
+
+  async function show() {
+    const mine = ++turn;
+    const entry = entries()[choice.image];
+    if (!entry.inputs[choice.attack]) choice.attack = Number(Object.keys(entry.inputs)[0]);
+    const of = await numbers(entry).catch(() => () => null);
+    if (mine !== turn) return; // another image was chosen while the numbers were on their way
+    const shape = `${entry.box[2]} / ${entry.box[3]}`;
+    const attacks = Object.keys(entry.inputs).map((i) => [
+      i,
+      board().attacks[i].group === "clean" ? "clean" : board().attacks[i].name,
+    ]);
+    const again = (name) => (value) => {
+      choice[name] = name === "attack" ? Number(value) : value;
+      show();
+    };
+    const pair = pairOf(entry);
+    const hasInputs = Object.keys(entry.inputs[choice.attack].lr).length > 0;
+    const [x, y, w, h] = entry.box;
+    const stage = el(
+      "div",
+      { class: "stage" },
+      el(
+        "div",
+        { class: "controls" },
+        select("Input", "explorer-attack", attacks, choice.attack, again("attack")),
+        hasInputs
+          ? el(
+              "label",
+              { class: "check" },
+              el("input", {
+                type: "checkbox",
+                id: "show-input",
+                checked: choice.input,
+                onchange: (e) => again("input")(e.target.checked),
+              }),
+              "show each model’s attacked LR",
+            )
+          : null,
+        buttons(),
+      ),
+      el("p", {
+        class: "small",
+        text: `${entry.image}: ${w} × ${h} pixels at ${x}, ${y} of ${entry.size.join(" × ")}${w * h < entry.size[0] * entry.size[1] ? ", where the error is largest" : ""}. All pictures zoom and move together.`,
+      }),
+      el("div", { class: "panes" }, panes(entry, shape, of)),
+      el("h3", { text: "Before and after" }),
+      el(
+        "div",
+        { class: "controls" },
+        select("Left", "slider-left", pair.options, pair.left.id, again("left")),
+        select("Right", "slider-right", pair.options, pair.right.id, again("right")),
+      ),
+      slider(shape, pair.left, pair.right),
+    );
+    document.getElementById("explorer-stage").replaceChildren(stage);
+    mount(stage);
+    document
+      .querySelectorAll("#explorer-strip button")
+      .forEach((button, i) => button.setAttribute("aria-pressed", String(i === choice.image)));
+  }
+
+  function strip() {
+    return el(
+      "div",
+      { class: "strip", id: "explorer-strip", role: "group", "aria-label": "Images, worst first" },
+      entries().map((entry, i) => {
+        const first = entry.inputs[Object.keys(entry.inputs)[0]].sr;
+        const file = entry.hr || first[Object.keys(first)[0]];
+        return el(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": "false",
+            title: entry.image,
+            onclick: () => {
+              choice.image = i;
+              show();
+            },
+          },
+          el("img", { src: `images/${file}`, alt: "", loading: "lazy" }),
+          el("span", { text: `${i + 1}. ${entry.image}` }),
+        );
+      }),
+    );
+  }
+
+  function draw() {
+    const body = document.getElementById("explorer-body");
+    const sets = [...new Set(data.explorer.filter((e) => e.board === state.board).map((e) => e.dataset))];
+    if (!sets.length) {
+      body.replaceChildren(
+        el(
+          "p",
+          {},
+          "No pictures were kept. To have them here: ",
+          el("code", { text: "srbench evaluate … --keep-images" }),
+          ", then build the page again.",
+        ),
+      );
+      return;
+    }
+    if (choice.board !== state.board)
+      Object.assign(choice, {
+        board: state.board,
+        set: sets[0],
+        image: 0,
+        attack: 0,
+        left: null,
+        right: null,
+      });
+    body.replaceChildren(
+      el(
+        "div",
+        { class: "controls" },
+        select(
+          "Data set",
+          "explorer-set",
+          sets.map((i) => [i, board().datasets[i].title]),
+          choice.set,
+          (v) => {
+            Object.assign(choice, { set: Number(v), image: 0 });
+            draw();
+          },
+        ),
+      ),
+      el("p", {
+        class: "small",
+        text: `Worst images first, by ${heading(board().rank_by)} over all models and inputs.`,
+      }),
+      strip(),
+      el("div", { id: "explorer-stage" }),
+    );
+    show();
+  }
+  return { draw };
+})();

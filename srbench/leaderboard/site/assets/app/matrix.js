@@ -1,0 +1,175 @@
+// Training domain by test domain, as a heat map that is a table: every cell has its number and its records.
+"use strict";
+srbench.matrix = (() => {
+  const { el, select, board, metric, heading, number, better, address, DASH, MARKS } = srbench;
+  const choice = { attack: 0, metric: "", by: "domain" };
+  const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+
+  /** Every measured mean of the chosen attack: model's row, column, value. */
+  function measured() {
+    const b = board();
+    return b.columns
+      .flatMap((column, place) =>
+        column.attack !== choice.attack
+          ? []
+          : b.rows.map((row, index) => ({
+              row,
+              index,
+              place,
+              column,
+              value: b.means[choice.metric][index][place]?.[0],
+              domain: b.datasets[column.dataset].domain,
+            })),
+      )
+      .filter((found) => found.value !== undefined);
+  }
+
+  function cells() {
+    const all = measured();
+    const side = choice.by === "domain" ? (f) => f.row.trained : (f) => f.index;
+    const top = choice.by === "domain" ? (f) => f.domain : (f) => f.place;
+    const title =
+      choice.by === "domain"
+        ? (f) => ({ none: "nothing learned" })[f.row.trained] ?? f.row.trained
+        : (f) => f.row.title;
+    const head = choice.by === "domain" ? (f) => f.domain : (f) => f.column.title;
+    const order = (of, name) => [...new Map(all.map((f) => [of(f), name(f)]))];
+    const rows = order(side, title).map(([key, text]) => {
+      const mine = all.filter((f) => side(f) === key);
+      return { key, text, models: new Set(mine.map((f) => f.index)).size, mine };
+    });
+    const columns = order(top, head).map(([key, text]) => ({
+      key,
+      text,
+      sets: new Set(all.filter((f) => top(f) === key).map((f) => f.place)).size,
+    }));
+    return { rows, columns, at: (row, key) => row.mine.filter((f) => top(f) === key) };
+  }
+
+  /** The records behind a mean over several, as a list of links in the cell itself. */
+  function contents(found, value) {
+    const text = number(choice.metric, value);
+    const mark = board().rows[found[0].index].marks[found[0].place];
+    const shown = [el("span", { class: "value", text }), el("span", { class: "mark", text: MARKS[mark] })];
+    if (found.length === 1)
+      return el(
+        "a",
+        {
+          href: address(found[0].index, found[0].place, choice.metric),
+          title: `${found[0].row.title} on ${found[0].column.title}`,
+        },
+        shown,
+      );
+    const links = found.map((f) =>
+      el(
+        "li",
+        {},
+        el(
+          "a",
+          { href: address(f.index, f.place, choice.metric) },
+          `${f.row.title}, ${f.column.title}: ${number(choice.metric, f.value)}`,
+        ),
+      ),
+    );
+    return el(
+      "details",
+      { class: "several" },
+      el("summary", { title: `mean of ${found.length}` }, shown),
+      el("ul", {}, links),
+    );
+  }
+
+  function fill() {
+    const { rows, columns, at } = cells();
+    const values = rows.flatMap((row) =>
+      columns
+        .map((c) => at(row, c.key))
+        .filter((f) => f.length)
+        .map((f) => mean(f.map((x) => x.value))),
+    );
+    const low = Math.min(...values),
+      high = Math.max(...values);
+    const heat = (value) => {
+      const share = high > low ? (value - low) / (high - low) : 0.5;
+      return Math.round(100 * (metric(choice.metric).higher ? share : 1 - share));
+    };
+    const several = (n, word) => (n > 1 ? ` (${n} ${word})` : "");
+    const body = rows.map((row) =>
+      el(
+        "tr",
+        {},
+        el("th", { scope: "row", text: row.text + several(row.models, "models") }),
+        columns.map((c) => {
+          const found = at(row, c.key);
+          if (!found.length) return el("td", { class: "none", text: DASH });
+          const value = mean(found.map((f) => f.value));
+          const mark = board().rows[found[0].index].marks[found[0].place];
+          return el(
+            "td",
+            { class: `heat ${mark}`, style: { "--heat": `${heat(value)}%` } },
+            contents(found, value),
+          );
+        }),
+      ),
+    );
+    const corner = choice.by === "domain" ? "trained for ↓ tested on →" : "model ↓ data set →";
+    document.getElementById("matrix-note").textContent =
+      `${heading(choice.metric)}, ${board().attacks[choice.attack].name === "none" ? "clean input" : board().attacks[choice.attack].name}. Deeper colour is better; outlined: the training domain itself.`;
+    document.getElementById("matrix-table").replaceChildren(
+      el(
+        "table",
+        { class: "matrix" },
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            el("th", { scope: "col", class: "corner", text: corner }),
+            columns.map((c) => el("th", { scope: "col", text: c.text + several(c.sets, "sets") })),
+          ),
+        ),
+        el("tbody", {}, body),
+      ),
+    );
+  }
+
+  function draw() {
+    const b = board();
+    Object.assign(choice, { attack: 0, metric: b.rank_by });
+    const set = (name) => (value) => {
+      choice[name] = name === "attack" ? Number(value) : value;
+      fill();
+    };
+    document.getElementById("matrix-lead").textContent =
+      "What a model was trained for, against what it is tested on. Where several models or sets share a cell it is their mean, and opens to show each.";
+    document.getElementById("matrix-controls").replaceChildren(
+      select(
+        "Rows and columns",
+        "matrix-by",
+        [
+          ["domain", "training and test domain"],
+          ["model", "model and data set"],
+        ],
+        choice.by,
+        set("by"),
+      ),
+      select(
+        "Attack",
+        "matrix-attack",
+        b.attacks.map((a, i) => [i, a.group === "clean" ? "none (clean)" : a.name]),
+        0,
+        set("attack"),
+      ),
+      select(
+        "Metric",
+        "matrix-metric",
+        b.metrics.map((m) => [m, heading(m)]),
+        choice.metric,
+        set("metric"),
+      ),
+    );
+    fill();
+  }
+  return { draw };
+})();

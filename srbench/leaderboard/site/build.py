@@ -1,0 +1,169 @@
+"""Write the page: a folder that any browser opens, from a disk or from a server."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from srbench.errors import BadInput, RunFailed
+from srbench.leaderboard.compute import Table
+from srbench.leaderboard.site import explorer
+from srbench.leaderboard.site.data import column_of, row_key, site
+from srbench.leaderboard.site.explorer import Kept
+from srbench.records import Record
+from srbench.store import Store
+
+MARKER = "srbench-page.json"
+"""A folder with this file is a page and may be replaced."""
+
+
+def read(root: Path, wanted: Callable[[Record], bool] = lambda record: True) -> tuple[list[Record], Kept]:
+    """The records of a store that are wanted, and where its pictures are.
+
+    Raises:
+        BadInput: a damaged record.
+    """
+    store = Store(root)
+    records: list[Record] = []
+    cells = {}
+    for cell in store.cells():
+        found = [record for record in store.read(cell) if wanted(record)]
+        records += found
+        cells.update(dict.fromkeys(((row_key(r), column_of(r)) for r in found), cell))
+    return records, Kept(root, cells)
+
+
+def read_any(
+    csv: Path | None, root: Path, wanted: Callable[[Record], bool] = lambda record: True
+) -> tuple[list[Record], Kept | None]:
+    """The wanted records of a ``records.csv`` if one is named, of the store otherwise.
+
+    Raises:
+        BadInput: a damaged file, or no such records.
+    """
+    if csv is not None:
+        from srbench.leaderboard.csv_records import read_csv
+
+        found, kept = [record for record in read_csv(csv) if wanted(record)], None
+    else:
+        found, kept = read(root, wanted)
+    if not found:
+        raise BadInput(
+            f"{csv or root} has no such records: run `srbench evaluate` first, or name another --store"
+        )
+    return found, kept
+
+
+def build(
+    folder: Path,
+    records: Sequence[Record],
+    *,
+    kept: Kept | None = None,
+    data: Sequence[str] = (),
+    images: int = 6,
+    dataset_order: Sequence[str] = (),
+    reported: Path | None = None,
+) -> None:
+    """Write the page into ``folder``, whole or not at all; an earlier page there is replaced.
+
+    Args:
+        kept: where kept pictures are; without it the explorer says how to get them.
+        data: data sets whose LR and HR are shown, beyond the named ones that are here, as specs.
+        images: at most so many images of a data set in the explorer.
+        dataset_order: data sets in the order of the columns.
+        reported: published numbers; None for those beside a checkout's ``leaderboards/``, if it is one.
+
+    Raises:
+        BadInput: the folder is there and is no page, a reported file that cannot be read, or no records.
+        RunFailed: the folder cannot be written.
+    """
+    if not records:
+        raise BadInput("there are no records to make a page of: run `srbench evaluate` first")
+    if folder.exists() and not _replaceable(folder):
+        raise BadInput(f"{folder} is not empty and is no page of srbench: name a new folder")
+    made = site(records, dataset_order=dataset_order, reported=_published(reported))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        pages = scratch / "page"
+        _copy(resources.files("srbench.leaderboard.site") / "assets", pages)
+        entries = _explorer(pages / "images", made.tables, records, kept, data, images)
+        _write_data(pages, made.page | {"explorer": entries}, made.chunks)
+        (pages / MARKER).write_text(json.dumps({"format": made.page["format"]}) + "\n", encoding="utf-8")
+        if folder.exists():
+            folder.replace(scratch / "before")
+        pages.replace(folder)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _explorer(
+    folder: Path,
+    tables: Sequence[Table],
+    records: Sequence[Record],
+    kept: Kept | None,
+    data: Sequence[str],
+    images: int,
+) -> list[dict[str, Any]]:
+    if kept is None or not any(kept.root.rglob("*.images")):
+        return []
+    names = {record.dataset_hash: record.dataset for record in records}
+    found = Kept(kept.root, kept.cells, explorer.open_datasets(names, data))
+    return explorer.cut(folder, tables, records, found, images)
+
+
+def _replaceable(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / MARKER).is_file() or not any(folder.iterdir()))
+
+
+def _unwritable(folder: Path, error: OSError) -> RunFailed:
+    return RunFailed(f"{folder} cannot be written ({error.strerror or error}): name another folder")
+
+
+def _published(file: Path | None) -> Mapping[str, Any] | None:
+    chosen = file or Path(__file__).resolve().parents[3] / "leaderboards" / "paper.json"
+    if file is None and not chosen.is_file():
+        return None
+    try:
+        found = json.loads(chosen.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("no JSON object")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{chosen} is not a file of reported numbers ({error}): see paper.json") from error
+    return found
+
+
+def _copy(source: Traversable, target: Path) -> None:
+    target.mkdir(parents=True)
+    for item in source.iterdir():
+        if item.is_dir():
+            _copy(item, target / item.name)
+        else:
+            (target / item.name).write_bytes(item.read_bytes())
+
+
+def _write_data(folder: Path, page: Mapping[str, Any], chunks: Mapping[str, Any]) -> None:
+    """As scripts, since a page opened from a disk may load scripts and nothing else."""
+    (folder / "data").mkdir()
+    _script(folder / "data" / "site.js", f"window.srbenchData={_json(page)};\n")
+    for name, chunk in chunks.items():
+        _script(folder / "data" / f"{name}.js", f"srbench.chunk({_json(name)},{_json(chunk)});\n")
+
+
+def _script(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,111 @@
+"""What is behind a mean: every image's numbers, and where they come from. One chunk per column of a table."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from srbench.leaderboard.compute import Table
+from srbench.leaderboard.site.reproduce import command
+from srbench.metrics import metric
+from srbench.records import Record
+
+
+def chunk_name(table: int, column: int) -> str:
+    """The name of a column's chunk, which is the name of its file too."""
+    return f"b{table}-c{column}"
+
+
+def chunks(number: int, table: Table, records: Sequence[Record]) -> dict[str, dict[str, Any]]:
+    """By name, the single images of every column of a table.
+
+    Each holds ``images`` (ids in order), ``sizes`` (LR height and width), ``attack`` (settings and hash),
+    and ``rows``: for every row of the table ``values`` by metric, one whole number per image that has the
+    metric's decimals left out (null where undefined or not measured), and its provenance.
+    """
+    rows = {_key(row): index for index, row in enumerate(table.rows)}
+    cells: dict[tuple[str, str, str, str], dict[int, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        column = (record.attack, record.attack_hash, record.dataset, record.dataset_hash)
+        cells[column][rows[_key(record)]].append(record)
+    found = {}
+    for index, place in enumerate(table.columns):
+        column = (place.attack, place.attack_hash, place.dataset, place.dataset_hash)
+        found[chunk_name(number, index)] = _chunk(table, cells[column])
+    return found
+
+
+def _key(thing: Any) -> tuple[Any, ...]:
+    return thing.model, thing.weights_sha256, thing.precision, thing.tile
+
+
+def _chunk(table: Table, cells: Mapping[int, Sequence[Record]]) -> dict[str, Any]:
+    sizes = {record.image: record.lr_size for records in cells.values() for record in records}
+    images = sorted(sizes)
+    first = next(record for records in cells.values() for record in records)
+    software: list[dict[str, Any]] = []
+    rows = {str(index): _cell(table, images, cells[index], software) for index in sorted(cells)}
+    return {
+        "images": images,
+        "sizes": [sizes[image] for image in images],
+        "attack_hash": first.attack_hash,
+        "software": software,
+        "rows": rows,
+    }
+
+
+def _cell(
+    table: Table, images: Sequence[str], records: Sequence[Record], software: list[dict[str, Any]]
+) -> dict[str, Any]:
+    by_image = {record.image: record for record in records}
+    ordered = [by_image.get(image) for image in images]
+    first = records[0]
+    made = command(records)
+    used = []
+    for record in records:
+        tools = {"versions": record.versions, "commit": record.commit, "device": record.device}
+        if tools not in software:
+            software.append(tools)
+        if (place := software.index(tools)) not in used:
+            used.append(place)
+    flags: dict[str, list[str]] = defaultdict(list)
+    for record in records:
+        for check, finding in record.flags.items():
+            flags[check].append(f"{record.image}: {finding}")
+    notes = {f"{name}: {why}" for record in records for name, why in record.notes.items()}
+    effects = [record.effect for record in records]
+    measured = [name for name in table.metrics if any(name in record.metrics for record in records)]
+    return {
+        "n": len(records),
+        "values": {
+            name: [_whole(name, None if r is None else r.metrics.get(name)) for r in ordered]
+            for name in measured
+        },
+        "saved": _saved(table, records),
+        "effect": {n: round(fmean(e[n] for e in effects), 3) for n in effects[0]} if all(effects) else {},
+        "seconds": round(fmean(record.seconds for record in records), 5),
+        "settings": first.attack_settings,
+        "created": [min(r.created for r in records), max(r.created for r in records)],
+        "software": used,
+        "flags": dict(sorted(flags.items())),
+        "notes": sorted(notes),
+        "command": made.text,
+        "remarks": made.remarks,
+    }
+
+
+def _saved(table: Table, records: Sequence[Record]) -> dict[str, float]:
+    """Means after saving the attacked LR as an 8-bit file, where every image has one."""
+    found = {}
+    for name in table.metrics:
+        values = [record.saved.get(name) for record in records]
+        defined = [value for value in values if value is not None]
+        if defined and len(defined) == len(values):
+            found[name] = round(fmean(defined), metric(name).decimals + 2)
+    return found
+
+
+def _whole(name: str, value: float | None) -> int | None:
+    return None if value is None else round(value * 10 ** metric(name).decimals)

@@ -1,0 +1,231 @@
+"""From records to what the page shows: one structure for all of it, and one per column for single images."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from srbench.leaderboard import text
+from srbench.leaderboard.compute import Column, Row, Table, tables
+from srbench.leaderboard.site import cells, facts
+from srbench.leaderboard.stats import Mean
+from srbench.metrics import metric
+from srbench.records import Record
+
+FORMAT = 1
+Key = tuple[str, str, str, int | None]
+"""What makes records one row: model, weights, precision, tile."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything on the page but pictures, as JSON types.
+
+    Attributes:
+        page: what is loaded at once: tables, models, metrics, reported numbers.
+        chunks: by name, what is loaded when someone looks closer: single images and provenance of a column.
+        tables: the leaderboards it was made from, in the order of the page's boards.
+    """
+
+    page: dict[str, Any]
+    chunks: dict[str, dict[str, Any]]
+    tables: list[Table]
+
+
+def site(
+    records: Iterable[Record],
+    *,
+    dataset_order: Sequence[str] = (),
+    reported: Mapping[str, Any] | None = None,
+) -> Site:
+    """The page's data.
+
+    Args:
+        dataset_order: data sets in the order of the columns; others follow by name.
+        reported: published numbers, as in ``leaderboards/paper.json``.
+    """
+    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.protocol, record.protocol_hash, record.dataset_kind].append(record)
+    everything = [record for group in groups.values() for record in group]
+    found = tables(everything, dataset_order=dataset_order)
+    boards: list[dict[str, Any]] = []
+    chunks: dict[str, dict[str, Any]] = {}
+    for number, table in enumerate(found):
+        group = groups[table.protocol, table.protocol_hash, table.kind]
+        boards.append(_board(number, table, group, dataset_order))
+        chunks |= cells.chunks(number, table, group)
+    page = {
+        "format": FORMAT,
+        "records": len(everything),
+        "created": [f(record.created for record in everything) for f in (min, max)] if everything else [],
+        "versions": sorted({record.versions.get("srbench", "?") for record in everything}),
+        "legend": text.LEGEND,
+        "metrics": {name: facts.metric_facts(name) for table in found for name in table.metrics},
+        "models": {row.model: facts.model_facts(row.model) for table in found for row in table.rows},
+        "boards": boards,
+        "reported": facts.compare(found, reported) if reported else None,
+    }
+    return Site(page, chunks, found)
+
+
+def row_key(thing: Row | Record) -> Key:
+    """Which row a record belongs to."""
+    return thing.model, thing.weights_sha256, thing.precision, thing.tile
+
+
+def column_of(record: Record) -> Column:
+    """Which column a record belongs to."""
+    return Column(record.attack, record.attack_hash, record.dataset, record.dataset_hash)
+
+
+def _board(
+    number: int, table: Table, records: Sequence[Record], dataset_order: Sequence[str]
+) -> dict[str, Any]:
+    datasets = list(dict.fromkeys((c.dataset, c.dataset_hash) for c in table.columns))
+    sample = {column_of(record): record for record in records}
+    costs = _costs(records)
+    return {
+        "protocol": table.protocol,
+        "protocol_hash": table.protocol_hash,
+        "kind": table.kind,
+        "metrics": table.metrics,
+        "rank_by": table.rank_by,
+        "rank_choice": table.rank_choice,
+        "notes": text.notes(table),
+        "flags": table.flags,
+        "attacks": [facts.attack_facts(sample[table.columns_of(name)[0]]) for name in table.attacks],
+        "datasets": [
+            {
+                "name": name,
+                "title": table.column_title(next(c for c in table.columns if c.dataset_hash == digest)),
+                "hash": digest,
+                "domain": next(s.dataset_domain for c, s in sample.items() if c.dataset_hash == digest),
+            }
+            for name, digest in datasets
+        ],
+        "columns": [
+            {
+                "attack": table.attacks.index(column.attack),
+                "dataset": datasets.index((column.dataset, column.dataset_hash)),
+                "title": _title(table, column),
+                "images": table.images[column],
+                "of": table.complete[column],
+                "chunk": cells.chunk_name(number, index),
+            }
+            for index, column in enumerate(table.columns)
+        ],
+        "rows": [_row(table, row, costs.get(row_key(row), {})) for row in table.rows],
+        "flagged": _flagged(table, records),
+        "means": {
+            name: [[_mean(name, row.means.get((name, c))) for c in table.columns] for row in table.rows]
+            for name in table.metrics
+        },
+        "average": {
+            name: [[_mean(name, row.average.get((name, a))) for a in table.attacks] for row in table.rows]
+            for name in table.metrics
+        },
+        "gap": {
+            name: [[_number(name, _gap(table, row, name, a)) for a in table.attacks] for row in table.rows]
+            for name in table.metrics
+        },
+        "ranks": _ranks(table, records, dataset_order),
+    }
+
+
+def _title(table: Table, column: Column) -> str:
+    """The data set, with the attack's hash where one attack's name stands for two settings."""
+    alike = [c for c in table.columns_of(column.attack) if c.dataset_hash == column.dataset_hash]
+    title = table.column_title(column)
+    return title if len(alike) == 1 else f"{title} #{column.attack_hash[:6]}"
+
+
+def _row(table: Table, row: Row, cost: dict[str, float]) -> dict[str, Any]:
+    return {
+        "model": row.model,
+        "label": row.label,
+        "title": row.title,
+        "trained": row.training_domain,
+        "trained_for": text.trained_for(row),
+        "weights": row.weights_sha256,
+        "partial": row.partial,
+        "marks": [row.marks[column] for column in table.columns],
+        "cost": cost,
+    }
+
+
+def _costs(records: Sequence[Record]) -> dict[Key, dict[str, float]]:
+    """By row: mean seconds per clean image, and what the records say of parameters, MAC and memory."""
+    seconds: dict[Key, list[float]] = defaultdict(list)
+    known: dict[Key, dict[str, float]] = defaultdict(dict)
+    for record in records:
+        key = row_key(record)
+        if not record.attack_hash:
+            seconds[key].append(record.seconds)
+        for name, value in (getattr(record, "cost", None) or {}).items():
+            known[key][name] = max(value, known[key].get(name, 0.0))
+    found: dict[Key, dict[str, float]] = {key: {"seconds": fmean(values)} for key, values in seconds.items()}
+    for key, values in known.items():
+        found[key] = found.get(key, {}) | values
+    for key in {row_key(record) for record in records}:
+        if "parameters" not in found.get(key, {}) and (count := facts.parameters(key[0])) is not None:
+            found[key] = found.get(key, {}) | {"parameters": count}
+    return found
+
+
+def _gap(table: Table, row: Row, name: str, attack: str) -> float:
+    """Mean over the out-of-domain sets minus mean over the in-domain sets; NaN where either is missing."""
+    sides: dict[str, list[float]] = {"in-domain": [], "out-of-domain": []}
+    for column in table.columns_of(attack):
+        if (mean := row.means.get((name, column))) and row.marks[column] in sides:
+            sides[row.marks[column]].append(mean.value)
+    return fmean(sides["out-of-domain"]) - fmean(sides["in-domain"]) if all(sides.values()) else math.nan
+
+
+def _flagged(table: Table, records: Sequence[Record]) -> list[list[int]]:
+    """Row, column and number of images with a failed check."""
+    rows = {row_key(row): index for index, row in enumerate(table.rows)}
+    columns = {column: index for index, column in enumerate(table.columns)}
+    counts = Counter((rows[row_key(r)], columns[column_of(r)]) for r in records if r.flags)
+    return sorted([row, column, count] for (row, column), count in counts.items())
+
+
+def _ranks(table: Table, records: Sequence[Record], dataset_order: Sequence[str]) -> dict[str, Any]:
+    """Rank, and the interval of ranks where the table has one, of every row: by metric, then by view.
+
+    A view is an attack over all its data sets (``"0"``, the attack's index) or over one of them
+    (``"0/2"``, the attack's and the data set's index). Each is ranked as a leaderboard of its own.
+    """
+    rows = {row_key(row): index for index, row in enumerate(table.rows)}
+    datasets = list(dict.fromkeys((c.dataset, c.dataset_hash) for c in table.columns))
+    views: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        attack = table.attacks.index(record.attack)
+        views[f"{attack}"].append(record)
+        views[f"{attack}/{datasets.index((record.dataset, record.dataset_hash))}"].append(record)
+    ranks: dict[str, Any] = {}
+    for name in table.metrics:
+        ranks[name] = {}
+        for view, members in views.items():
+            placed: list[list[int] | None] = [None] * len(rows)
+            for row in tables(members, dataset_order=dataset_order, metrics=[name])[0].rows:
+                if row.rank is not None:
+                    interval = [getattr(row, "rank_low", None), getattr(row, "rank_high", None)]
+                    placed[rows[row_key(row)]] = [row.rank, *(end for end in interval if end is not None)]
+            ranks[name][view] = placed
+    return ranks
+
+
+def _mean(name: str, mean: Mean | None) -> list[float | int | None] | None:
+    if mean is None or mean.n == 0:
+        return None
+    return [_number(name, mean.value), _number(name, mean.low), _number(name, mean.high), mean.n]
+
+
+def _number(name: str, value: float) -> float | None:
+    """Two digits more than are shown, which sorting and differences need."""
+    return round(value, metric(name).decimals + 2) if math.isfinite(value) else None

@@ -1,0 +1,211 @@
+"""Crops for the image explorer, from pictures that evaluations kept. No model runs here."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from srbench import kept
+from srbench.errors import SrbenchError
+from srbench.home import atomic_path
+from srbench.leaderboard.compute import Column, Table
+from srbench.leaderboard.site.data import Key, row_key
+from srbench.metrics import metric
+from srbench.records import Record
+
+if TYPE_CHECKING:
+    from srbench.datasets.base import DataSet, LoadedImage
+
+SIDE = 256
+"""Side of a crop in HR pixels, at most."""
+SCALE = 4
+Pixels = npt.NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+
+
+@dataclass
+class Kept:
+    """Where the pictures of a store are.
+
+    Attributes:
+        root: the store.
+        cells: by row and column of a table, the cell.
+        datasets: by content hash, the sets whose LR and HR can be shown.
+    """
+
+    root: Path
+    cells: Mapping[tuple[Key, Column], PurePosixPath]
+    datasets: Mapping[str, DataSet] = field(default_factory=dict)
+
+    def sr(self, key: Key, column: Column, image: str) -> Path | None:
+        """The SR picture of an image, if it was kept."""
+        return self._existing(kept.sr_file, key, column, image)
+
+    def lr(self, key: Key, column: Column, image: str) -> Path | None:
+        """The attacked LR picture of an image, if it was kept."""
+        return self._existing(kept.lr_file, key, column, image)
+
+    def _existing(self, place: Any, key: Key, column: Column, image: str) -> Path | None:
+        cell = self.cells.get((key, column))
+        file: Path | None = None if cell is None else place(self.root, cell, image)
+        return file if file is not None and file.is_file() else None
+
+
+def open_datasets(wanted: Mapping[str, str], specs: Sequence[str] = ()) -> dict[str, DataSet]:
+    """The data sets whose content is what was measured, by content hash; others are left out.
+
+    Args:
+        wanted: names of data sets by the content hash in the records.
+        specs: further sets as ``--datasets`` takes them, such as ``pairs:LR_DIR:HR_DIR``.
+
+    Raises:
+        BadInput: one of ``specs`` cannot be opened.
+    """
+    from srbench import datasets
+
+    found = {data.content_hash: data for data in datasets.resolve(specs)[0]} if specs else {}
+    for digest, name in wanted.items():
+        if digest not in found and name in datasets.names():
+            try:
+                data = datasets.resolve([name])[0][0]
+            except SrbenchError:  # not registered here: the page does without its LR and HR
+                continue
+            found[data.content_hash] = data
+    return {digest: found[digest] for digest in wanted if digest in found}
+
+
+def cut(
+    folder: Path, tables: Sequence[Table], records: Sequence[Record], pictures: Kept, images: int
+) -> list[dict[str, Any]]:
+    """Write the crops and say what they are: per data set the worst images first.
+
+    Args:
+        folder: crops are written here, named by their content.
+        images: at most so many images of a data set.
+
+    Returns:
+        One entry per image: board, dataset, image, box (x, y, width, height in HR pixels), size of the
+        whole SR image, ``hr``, ``lr`` and ``bicubic`` (file names or null), and ``inputs``: by attack's
+        index ``sr`` and ``lr``, file names by row's index.
+    """
+    entries = []
+    for board, table in enumerate(tables):
+        mine = [r for r in records if (r.protocol_hash, r.dataset_kind) == (table.protocol_hash, table.kind)]
+        datasets = list(dict.fromkeys((c.dataset, c.dataset_hash) for c in table.columns))
+        for place, (_, digest) in enumerate(datasets):
+            columns = [column for column in table.columns if column.dataset_hash == digest]
+            shown = 0
+            for image in _worst_first(table, [r for r in mine if r.dataset_hash == digest]):
+                if shown == images:
+                    break
+                found = _find(table, columns, pictures, image)
+                if found:
+                    loaded = pictures.datasets[digest].load(image) if digest in pictures.datasets else None
+                    head = {"board": board, "dataset": place, "image": image}
+                    entries.append(head | _entry(folder, found, loaded))
+                    shown += 1
+    return entries
+
+
+def _worst_first(table: Table, records: Sequence[Record]) -> list[str]:
+    """Images by their mean ranking metric over everything measured of them, worst first."""
+    values: dict[str, list[float]] = {}
+    for record in records:
+        if (value := record.metrics.get(table.rank_by)) is not None:
+            values.setdefault(record.image, []).append(value)
+    sign = 1.0 if metric(table.rank_by).higher_is_better else -1.0
+    return sorted(values, key=lambda image: (sign * fmean(values[image]), image))
+
+
+Found = dict[int, dict[str, dict[int, Path]]]
+
+
+def _find(table: Table, columns: Sequence[Column], pictures: Kept, image: str) -> Found:
+    """By attack, ``sr`` and ``lr``: the kept pictures by row."""
+    found: Found = {}
+    for column in columns:
+        for index, row in enumerate(table.rows):
+            if sr := pictures.sr(row_key(row), column, image):
+                entry = found.setdefault(table.attacks.index(column.attack), {"sr": {}, "lr": {}})
+                entry["sr"][index] = sr
+                if lr := pictures.lr(row_key(row), column, image):
+                    entry["lr"][index] = lr
+    return found
+
+
+def _entry(folder: Path, found: Found, loaded: LoadedImage | None) -> dict[str, Any]:
+    first = min(found)
+    outputs = [_read(file) for file in found[first]["sr"].values()]
+    box = _hardest(outputs, None if loaded is None else loaded.hr)
+    x, y, width, height = box
+    small = (x // SCALE, y // SCALE, width // SCALE, height // SCALE)
+    bicubic = None
+    if loaded is not None:
+        from PIL import Image
+
+        enlarged = Image.fromarray(loaded.lr).resize(outputs[0].shape[1::-1], Image.Resampling.BICUBIC)
+        bicubic = _crop(folder, np.asarray(enlarged), box)
+    return {
+        "box": list(box),
+        "size": list(outputs[0].shape[1::-1]),
+        "lr": None if loaded is None else _crop(folder, loaded.lr, small),
+        "hr": None if loaded is None or loaded.hr is None else _crop(folder, loaded.hr, box),
+        "bicubic": bicubic,
+        "inputs": {
+            str(attack): {
+                "sr": {str(row): _crop(folder, _read(file), box) for row, file in files["sr"].items()},
+                "lr": {str(row): _crop(folder, _read(file), small) for row, file in files["lr"].items()},
+            }
+            for attack, files in found.items()
+        },
+    }
+
+
+def _hardest(outputs: Sequence[Pixels], hr: Pixels | None) -> Box:
+    """The window with the largest squared error against HR; without HR, where the models differ most.
+
+    It starts at a multiple of the scale, so that the LR crop shows exactly the same.
+    """
+    height, width = outputs[0].shape[:2]
+    stack = np.stack([image.astype(np.float32) for image in outputs])
+    against = stack.mean(axis=0) if hr is None else hr[:height, :width].astype(np.float32)
+    error = np.square(stack - against).mean(axis=(0, 3))
+    # On the LR grid: one cell per LR pixel, then sums over windows from the table of cumulated sums.
+    cells = error.reshape(height // SCALE, SCALE, width // SCALE, SCALE).sum(axis=(1, 3), dtype=np.float64)
+    tall, wide = min(SIDE // SCALE, cells.shape[0]), min(SIDE // SCALE, cells.shape[1])
+    sums = np.pad(cells.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    windows = sums[tall:, wide:] - sums[:-tall, wide:] - sums[tall:, :-wide] + sums[:-tall, :-wide]
+    y, x = np.unravel_index(int(windows.argmax()), windows.shape)
+    return int(x) * SCALE, int(y) * SCALE, wide * SCALE, tall * SCALE
+
+
+def _read(file: Path) -> Pixels:
+    from PIL import Image
+
+    with Image.open(file) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _crop(folder: Path, pixels: Pixels, box: Box) -> str:
+    """Write a crop, without loss, under a name made of its content; equal crops are one file."""
+    from PIL import Image, features
+
+    # A quarter smaller than PNG and quicker to write; Pillow can be built without it.
+    chosen = {"format": "webp", "lossless": True, "quality": 50, "method": 2}
+    options: dict[str, Any] = chosen if features.check("webp") else {"format": "png"}
+    x, y, width, height = box
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels[y : y + height, x : x + width])).save(buffer, **options)
+    name = f"{hashlib.sha256(buffer.getvalue()).hexdigest()[:16]}.{options['format']}"
+    if not (folder / name).is_file():
+        with atomic_path(folder / name) as temporary:
+            temporary.write_bytes(buffer.getvalue())
+    return name

@@ -1,0 +1,50 @@
+"""Serve the page to this machine's browsers."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from srbench.errors import BadInput
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: a request a line is no news on one's own machine."""
+
+
+@contextlib.contextmanager
+def serving(folder: Path, port: int = 0) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Serve a folder on localhost while the context lasts.
+
+    Args:
+        port: 0 for any free one.
+
+    Yields:
+        The address, and a function that returns at Ctrl-C.
+
+    Raises:
+        BadInput: the port is taken.
+    """
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, directory=str(folder)))
+    except OSError as error:
+        reason = error.strerror or error
+        raise BadInput(f"port {port} cannot be used ({reason}): name another --port") from error
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+
+    def wait() -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            thread.join()
+
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/", wait
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,365 @@
+"""The page in a real browser: Debian's Chromium, driven by playwright, on files and with no network."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from site_pages import store_with_pictures, synthetic, write_store
+
+from srbench.leaderboard.site.build import build, read
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of three models on two sets, attacked and corrupted, with pictures of one set."""
+    folder = tmp_path_factory.mktemp("small")
+    store, spec = store_with_pictures(folder)
+    records, pictures = read(store)
+    build(folder / "page", records, kept=pictures, data=[spec])
+    return folder / "page"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Open]:
+    """Opens a page; at the end no error may have been on the console and no request may have left it."""
+    contexts, errors, outside = [], [], []
+
+    def watch(request: Any) -> None:
+        if not request.url.startswith(("file:", "data:")):
+            outside.append(request.url)
+
+    def open_page(folder: Path, fragment: str = "", **options: Any) -> Any:
+        context = browser.new_context(**({"viewport": {"width": 1360, "height": 900}} | options))
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", watch)
+        page.goto((folder / "index.html").as_uri() + fragment)
+        page.wait_for_selector(".tabulator-row")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert outside == []
+
+
+def models(page: Any) -> list[str]:
+    return [name for name in page.locator(".tabulator-row .model code").all_text_contents() if name]
+
+
+def test_sorting_by_a_click(small: Path, visit: Open) -> None:
+    page = visit(small)
+    assert models(page) == ["blind-net", "clean-net", "bicubic"]
+    heading = page.locator(".tabulator-col", has_text="Model").locator("button.sort")
+    heading.click()
+    assert models(page) == ["bicubic", "blind-net", "clean-net"]
+    heading.click()
+    assert models(page) == ["clean-net", "blind-net", "bicubic"]
+    assert page.locator('.tabulator-col[aria-sort="descending"]').inner_text().strip() == "Model"
+
+
+def test_filters_and_views(small: Path, visit: Open) -> None:
+    page = visit(small)
+    page.select_option("#trained", "blind")
+    assert models(page) == ["blind-net"]
+    assert "1 of 3 models" in page.inner_text("#ranking-status")
+    page.select_option("#trained", "")
+    page.fill("#search", "CLEAN")
+    assert models(page) == ["clean-net"]
+    page.fill("#search", "nobody")
+    assert models(page) == []
+    assert "No model fits" in page.inner_text("#ranking-table")
+    page.fill("#search", "")
+    page.select_option("#licence", "unknown")
+    assert models(page) == ["blind-net", "clean-net"]
+    page.select_option("#licence", "")
+    page.select_option("#size", "1e6")
+    assert models(page) == ["bicubic"]
+    page.select_option("#size", "")
+    clean = page.locator(".average .value").first.inner_text()
+    page.select_option("#attack", label="rsr")
+    assert float(page.locator(".average .value").first.inner_text()) > float(clean)
+    assert page.locator("a.num .flag").count() == 3  # the flagged row: two sets and the worst
+    page.select_option("#metric", "psnr")
+    assert "PSNR" in page.inner_text("#ranking-status")
+    page.select_option("#set", label="other")
+    assert page.locator("a.average").count() == 3
+
+
+def test_marks_need_no_colour(small: Path, visit: Open) -> None:
+    page = visit(small)
+    row = page.locator(".tabulator-row", has_text="clean-net")
+    assert row.locator("a.num.in-domain .mark").all_text_contents() == ["●"]
+    assert set(row.locator("a.num.out-of-domain .mark").all_text_contents()) == {"○"}
+    generalist = page.locator(".tabulator-row", has_text="blind-net").locator("a.num .mark")
+    assert set(generalist.all_text_contents()) == {"◆"}
+
+
+def test_every_number_opens_its_record(small: Path, visit: Open) -> None:
+    page = visit(small)
+    page.select_option("#attack", label="rsr")
+    page.locator(".tabulator-row", has_text="clean-net").locator("a.num").first.click()
+    dialog = page.locator("dialog#record")
+    dialog.wait_for()
+    text = dialog.inner_text()
+    for expected in (
+        "1".zfill(64),
+        "p" * 64,
+        "rsr-hash",
+        "srbench 0",
+        "--attacks rsr",
+        "Failed strength checks",
+    ):
+        assert expected in text, expected
+    assert page.url.endswith("lpips")
+    dialog.locator("summary", has_text="images, worst").click()
+    column = dialog.locator("details[open] tbody tr td:nth-child(4)").all_text_contents()
+    assert column == sorted(column, reverse=True)
+    assert len(column) == 3
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    page.wait_for_function("!location.hash.includes('record')")
+    shared = visit(small, "#record/0/0/0/psnr")
+    shared.locator("dialog#record dl").wait_for()
+    links = shared.locator("#matrix-table a, .tabulator-row a").evaluate_all(
+        "found => found.map(a => a.hash)"
+    )
+    assert len(links) > 10
+    assert all(re.fullmatch(r"#record/\d+/\d+/\d+/\w+", link) for link in links)
+
+
+def test_matrix_has_every_pair_of_domains(small: Path, visit: Open) -> None:
+    page = visit(small)
+    cells = page.locator("#matrix-table td").all_text_contents()
+    assert len(cells) == 3 * 2
+    assert sum("●" in cell for cell in cells) == 1
+    page.select_option("#matrix-by", "model")
+    assert page.locator("#matrix-table tbody th").all_text_contents() == ["Blind Net", "Clean Net", "Bicubic"]
+
+
+def test_curves_have_acceptance_excellence_and_noise(small: Path, visit: Open) -> None:
+    page = visit(small)
+    page.locator("#robustness").scroll_into_view_if_needed()
+    page.wait_for_function("Object.keys(Chart.instances).length >= 2")
+    first = page.evaluate(
+        """() => Object.values(Chart.instances).find((c) => c.options.scales.y.title.text.startsWith("LPIPS"))
+        .data.datasets.map((d) => [d.label, d.data.map((p) => p.x)])"""
+    )
+    labels = dict(first)
+    assert labels["clean-net"] == [0, 4, 14]
+    assert labels["random noise, clean-net"] == [0, 4, 14]
+    assert labels["acceptance: bicubic"] == [0, 4, 14]
+    assert labels["excellence: blind-net"] == [0, 4, 14]
+    headings = page.locator("#robustness figcaption").all_text_contents()
+    assert headings == ["rsr: LPIPS ↓", "rsr: PSNR ↑", "jpeg: LPIPS ↓", "jpeg: PSNR ↑"]
+    page.uncheck('#curve-models input[value="1"]')
+    page.wait_for_function(
+        "Object.values(Chart.instances).every((c) => c.data.datasets.every((d) => d.label !== 'clean-net'))"
+    )
+    page.locator("#robustness summary", has_text="Numbers: jpeg").click()
+    assert page.locator("#robustness details[open] thead th").all_text_contents()[2:] == [
+        "clean",
+        "severity 1",
+        "severity 2",
+    ]
+
+
+def test_explorer_shows_the_same_crop_of_everything(small: Path, visit: Open) -> None:
+    page = visit(small)
+    page.locator(".panes").wait_for()
+    names = page.locator(".pane figcaption > b").all_inner_texts()
+    assert names == ["LR", "Bicubic", "Blind Net ◆", "Clean Net ●", "HR"]
+    assert page.locator("#explorer-strip button").count() == 3
+    assert "LPIPS" in page.locator(".pane .metrics").first.inner_text()
+    page.locator(".panes").scroll_into_view_if_needed()
+    page.wait_for_function(
+        "[...document.querySelectorAll('.pane img')].every((i) => i.complete && i.naturalWidth)"
+    )
+    where = "[...document.querySelectorAll('.pane img')].map((i) => getComputedStyle(i).transform)"
+    before = page.evaluate(where)
+    page.click('button[aria-label="Zoom in"]')
+    page.click('button[aria-label="Zoom in"]')
+    assert page.inner_text("#zoom-level") == "2×"
+    zoomed = page.evaluate(where)
+    assert len(set(zoomed)) == 1
+    assert zoomed != before
+    page.locator(".pane .view").nth(2).focus()
+    page.keyboard.press("ArrowRight")
+    moved = page.evaluate(where)
+    assert len(set(moved)) == 1
+    assert moved != zoomed
+    page.keyboard.press("0")
+    assert page.evaluate(where) == before
+    page.select_option("#explorer-attack", label="rsr")
+    page.locator("#show-input").check()
+    page.wait_for_function("document.querySelectorAll('.pane img.small').length === 4")
+    second = page.locator("#explorer-strip button").nth(1)
+    second.click()
+    page.wait_for_function(
+        "document.querySelectorAll('#explorer-strip button')[1].getAttribute('aria-pressed') === 'true'"
+    )
+
+
+def test_slider_uncovers_the_left_picture(small: Path, visit: Open) -> None:
+    page = visit(small)
+    page.locator("#split").focus()
+    clip = "getComputedStyle(document.querySelector('.slider .top-layer')).clipPath"
+    assert "50%" in page.evaluate(clip)
+    page.keyboard.press("Home")
+    assert "100%" in page.evaluate(clip)
+    page.keyboard.press("End")
+    assert "100%" not in page.evaluate(clip)
+    page.select_option("#slider-right", label="HR")
+    page.wait_for_function("document.querySelector('.slider figcaption').textContent.endsWith('HR')")
+
+
+def test_dark_by_preference_and_by_the_button(small: Path, visit: Open) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    light, dark = visit(small, color_scheme="light"), visit(small, color_scheme="dark")
+    assert light.evaluate(background) == "rgb(255, 255, 255)"
+    night = dark.evaluate(background)
+    assert night != "rgb(255, 255, 255)"
+    light.click("#theme")
+    assert light.evaluate(background) == night
+    assert light.get_attribute("#theme", "aria-pressed") == "true"
+    light.reload()
+    light.wait_for_selector(".tabulator-row")
+    assert light.evaluate(background) == night
+    for selector in (".tabulator-row .tabulator-frozen", ".tabulator-col", "dialog"):
+        shade = dark.evaluate(f"getComputedStyle(document.querySelector('{selector}')).backgroundColor")
+        assert max(int(part) for part in re.findall(r"\d+", shade)[:3]) < 80, selector
+
+
+def test_the_keyboard_alone(small: Path, visit: Open) -> None:
+    page = visit(small)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    focused = ""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        focused = page.evaluate("document.activeElement.textContent")
+        if focused == "Model":
+            break
+    assert focused == "Model"
+    page.keyboard.press("Enter")
+    assert models(page) == ["bicubic", "blind-net", "clean-net"]
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('a.num')"):
+            break
+    page.keyboard.press("Enter")
+    page.locator("dialog#record[open] dl").wait_for()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.matches('a.num')")
+
+
+def test_a_phone(small: Path, visit: Open) -> None:
+    page = visit(small, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.locator(".panes").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    first = page.locator(".tabulator-row").first
+    assert first.locator(".average .value").bounding_box()["x"] < 330
+    assert page.evaluate(
+        "[...document.querySelectorAll('.controls select, .controls button, #theme')]"
+        ".every((e) => e.getBoundingClientRect().height >= 30)"
+    )
+    page.locator("a.num").first.evaluate("link => link.click()")
+    page.locator("dialog#record[open] dl").wait_for()
+    box = page.locator("dialog#record").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert page.evaluate("(d => d.scrollWidth <= d.clientWidth)(document.querySelector('dialog'))")
+
+
+def test_a_page_without_pictures_or_attacks_says_how_to_get_them(tmp_path: Path, visit: Open) -> None:
+    records = list(synthetic([("one", "clean", "a" * 64)], ["i0", "i1"], clean=True))
+    build(tmp_path / "page", records)
+    page = visit(tmp_path / "page")
+    assert "--keep-images" in page.inner_text("#images")
+    assert "srbench attack" in page.inner_text("#robustness")
+
+
+def test_boards_of_several_protocols(tmp_path: Path, visit: Open) -> None:
+    records = list(synthetic([("one", "clean", "a" * 64)], ["i0", "i1"]))
+    other = [r.model_copy(update={"protocol_hash": "q" * 64}) for r in records if r.model != "bicubic"]
+    build(tmp_path / "page", [*records, *other])
+    page = visit(tmp_path / "page")
+    assert page.locator("#board option").count() == 2
+    page.select_option("#board", "1")
+    assert models(page) == ["blind-net", "clean-net"]
+    assert page.locator(".tabulator-row a").first.get_attribute("href").startswith("#record/1/")
+
+
+def test_hostile_names_are_only_text(tmp_path: Path, visit: Open) -> None:
+    bad = "<img src=x onerror=document.title='taken'>"
+    records = [
+        r.model_copy(update={"model": bad, "model_title": bad, "image": f"{bad}{r.image}", "dataset": bad})
+        for r in synthetic([("one", "clean", "a" * 64)], ["i0", "i1"], models=1)
+    ]
+    build(tmp_path / "page", records)
+    page = visit(tmp_path / "page", "#record/0/0/0/lpips")
+    page.locator("dialog#record dl").wait_for()
+    assert page.locator("img[src=x]").count() == 0
+    assert page.title() == "srbench leaderboard"
+    assert bad in page.inner_text("dialog#record")
+
+
+@pytest.mark.slow
+def test_fifty_models_on_ten_sets(tmp_path: Path, visit: Open) -> None:
+    sets = [(f"set-{i}", ("clean", "ntire", "aim")[i % 3], f"{i:064x}") for i in range(10)]
+    images = [f"img-{i:03}" for i in range(100)]
+    clean = list(synthetic(sets, images, models=50, clean=True))
+    assert len(clean) == 50_000
+    write_store(tmp_path / "store", clean)
+    records, _ = read(tmp_path / "store")
+    build(tmp_path / "page", records)
+    files = [f for f in (tmp_path / "page").rglob("*") if f.is_file()]
+    assert sum(f.stat().st_size for f in files) < 5_000_000
+    assert max(f.stat().st_size for f in files) < 1_500_000
+    page = visit(tmp_path / "page")
+    assert page.locator(".tabulator-row").count() == 50
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    assert paint < 1000
+    took = page.evaluate(
+        """async () => {
+          const start = performance.now();
+          document.querySelectorAll("button.sort")[2].click();
+          await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+          return performance.now() - start;
+        }"""
+    )
+    assert took < 300
+    assert page.locator('.tabulator-col[aria-sort="ascending"]').count() == 1
