@@ -14,8 +14,8 @@ from site_pages import store_with_pictures
 
 from srbench import evaluate, kept, zoo
 from srbench.errors import RunFailed
+from srbench.leaderboard.compute import column_of, row_key
 from srbench.leaderboard.site.build import build, read
-from srbench.leaderboard.site.data import column_of, row_key
 
 
 def test_the_explorer_shows_the_worst_images_at_their_worst_place(tmp_path: Path) -> None:

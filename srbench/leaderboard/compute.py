@@ -101,6 +101,28 @@ class Table:
         return column.dataset + (f"@{column.dataset_hash[:8]}" if len(same) > 1 else "")
 
 
+RowKey = tuple[str, str, str, int | None]
+"""What makes records one row: model, weights, precision, tile."""
+
+
+def row_key(thing: Row | Record) -> RowKey:
+    """Which row a record belongs to."""
+    return thing.model, thing.weights_sha256, thing.precision, thing.tile
+
+
+def column_of(record: Record) -> Column:
+    """Which column a record belongs to."""
+    return Column(record.attack, record.attack_hash, record.dataset, record.dataset_hash)
+
+
+def boards(records: Iterable[Record]) -> dict[tuple[str, str, str], list[Record]]:
+    """The records of each table, by protocol, its hash and kind of set; paired sets first."""
+    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.protocol, record.protocol_hash, record.dataset_kind].append(record)
+    return dict(sorted(groups.items(), key=lambda item: (item[0][0], item[0][1], item[0][2] != "paired")))
+
+
 def tables(
     records: Iterable[Record], *, dataset_order: Sequence[str] = (), metrics: Sequence[str] = ()
 ) -> list[Table]:
@@ -110,11 +132,7 @@ def tables(
         dataset_order: data sets in the order of the columns; others follow by name.
         metrics: the metrics that get a column, even where no record has them; every recorded one if empty.
     """
-    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
-    for record in records:
-        groups[record.protocol, record.protocol_hash, record.dataset_kind].append(record)
-    ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1], item[0][2] != "paired"))
-    return [_table(key, group, dataset_order, metrics) for key, group in ordered]
+    return [_table(key, group, dataset_order, metrics) for key, group in boards(records).items()]
 
 
 def _table(
@@ -123,7 +141,7 @@ def _table(
     protocol, protocol_hash, kind = key
     place = {name: i for i, name in enumerate(dataset_order)}
     columns = sorted(
-        {_column(record) for record in records},
+        {column_of(record) for record in records},
         key=lambda c: (_attack_place(c), place.get(c.dataset, len(place)), c.dataset),
     )
     shown = set(wanted) or {name for record in records for name in record.metrics}
@@ -149,13 +167,6 @@ def _table(
     return table
 
 
-RowKey = tuple[str, str, str, int | None]
-
-
-def _column(record: Record) -> Column:
-    return Column(record.attack, record.attack_hash, record.dataset, record.dataset_hash)
-
-
 def _attack_place(column: Column) -> tuple[bool, bool, str]:
     """Clean first, then random noise, which every attack is read against, then the others by name."""
     return bool(column.attack_hash), not column.attack.startswith("random"), column.attack
@@ -174,8 +185,8 @@ class _Data:
         self.remarks: set[tuple[str, str]] = set()
         self.flagged: dict[tuple[RowKey, Column, str], list[str]] = defaultdict(list)
         for record in records:
-            key = (record.model, record.weights_sha256, record.precision, record.tile)
-            column = _column(record)
+            key = row_key(record)
+            column = column_of(record)
             self.rows.setdefault(key, record)
             self.cells[key, column][record.image] = record.metrics
             images[column].add(record.image)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from srbench.errors import BadInput, RunFailed
-from srbench.leaderboard.compute import Table
+from srbench.leaderboard.compute import Table, column_of, row_key
 from srbench.leaderboard.site import explorer
-from srbench.leaderboard.site.data import column_of, row_key, site
+from srbench.leaderboard.site.data import site
 from srbench.leaderboard.site.explorer import Kept
 from srbench.records import Record
 from srbench.store import Store

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from srbench.leaderboard.compute import Table
+from srbench.leaderboard.compute import Column, Table, column_of, row_key
 from srbench.leaderboard.site.reproduce import command
 from srbench.metrics import metric
 from srbench.records import Record
@@ -25,20 +25,13 @@ def chunks(number: int, table: Table, records: Sequence[Record]) -> dict[str, di
     and ``rows``: for every row of the table ``values`` by metric, one whole number per image that has the
     metric's decimals left out (null where undefined or not measured), and its provenance.
     """
-    rows = {_key(row): index for index, row in enumerate(table.rows)}
-    cells: dict[tuple[str, str, str, str], dict[int, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    rows = {row_key(row): index for index, row in enumerate(table.rows)}
+    cells: dict[Column, dict[int, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
-        column = (record.attack, record.attack_hash, record.dataset, record.dataset_hash)
-        cells[column][rows[_key(record)]].append(record)
-    found = {}
-    for index, place in enumerate(table.columns):
-        column = (place.attack, place.attack_hash, place.dataset, place.dataset_hash)
-        found[chunk_name(number, index)] = _chunk(table, cells[column])
-    return found
-
-
-def _key(thing: Any) -> tuple[Any, ...]:
-    return thing.model, thing.weights_sha256, thing.precision, thing.tile
+        cells[column_of(record)][rows[row_key(record)]].append(record)
+    return {
+        chunk_name(number, index): _chunk(table, cells[column]) for index, column in enumerate(table.columns)
+    }
 
 
 def _chunk(table: Table, cells: Mapping[int, Sequence[Record]]) -> dict[str, Any]:

@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from srbench.leaderboard import text
-from srbench.leaderboard.compute import Column, Row, Table, tables
+from srbench.leaderboard import compute, text
+from srbench.leaderboard.compute import Column, Row, RowKey, Table, column_of, row_key, tables
 from srbench.leaderboard.site import cells, facts
 from srbench.leaderboard.stats import Mean
 from srbench.metrics import metric
 from srbench.records import Record
 
 FORMAT = 1
-Key = tuple[str, str, str, int | None]
-"""What makes records one row: model, weights, precision, tile."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +46,7 @@ def site(
         dataset_order: data sets in the order of the columns; others follow by name.
         reported: published numbers, as in ``leaderboards/paper.json``.
     """
-    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
-    for record in records:
-        groups[record.protocol, record.protocol_hash, record.dataset_kind].append(record)
+    groups = compute.boards(records)
     everything = [record for group in groups.values() for record in group]
     found = tables(everything, dataset_order=dataset_order)
     boards: list[dict[str, Any]] = []
@@ -71,16 +67,6 @@ def site(
         "reported": facts.compare(found, reported) if reported else None,
     }
     return Site(page, chunks, found)
-
-
-def row_key(thing: Row | Record) -> Key:
-    """Which row a record belongs to."""
-    return thing.model, thing.weights_sha256, thing.precision, thing.tile
-
-
-def column_of(record: Record) -> Column:
-    """Which column a record belongs to."""
-    return Column(record.attack, record.attack_hash, record.dataset, record.dataset_hash)
 
 
 def _board(
@@ -158,22 +144,18 @@ def _row(table: Table, row: Row, cost: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def _costs(records: Sequence[Record]) -> dict[Key, dict[str, float]]:
-    """By row: mean seconds per clean image, and what the records say of parameters, MAC and memory."""
-    seconds: dict[Key, list[float]] = defaultdict(list)
-    known: dict[Key, dict[str, float]] = defaultdict(dict)
+def _costs(records: Sequence[Record]) -> dict[RowKey, dict[str, float]]:
+    """By row: mean seconds per clean image, and the parameters on the model's card."""
+    seconds: dict[RowKey, list[float]] = defaultdict(list)
     for record in records:
-        key = row_key(record)
+        spent = seconds[row_key(record)]
         if not record.attack_hash:
-            seconds[key].append(record.seconds)
-        for name, value in (getattr(record, "cost", None) or {}).items():
-            known[key][name] = max(value, known[key].get(name, 0.0))
-    found: dict[Key, dict[str, float]] = {key: {"seconds": fmean(values)} for key, values in seconds.items()}
-    for key, values in known.items():
-        found[key] = found.get(key, {}) | values
-    for key in {row_key(record) for record in records}:
-        if "parameters" not in found.get(key, {}) and (count := facts.parameters(key[0])) is not None:
-            found[key] = found.get(key, {}) | {"parameters": count}
+            spent.append(record.seconds)
+    found: dict[RowKey, dict[str, float]] = {}
+    for key, values in seconds.items():
+        count = facts.parameters(key[0])
+        found[key] = {"seconds": fmean(values)} if values else {}
+        found[key] |= {} if count is None else {"parameters": count}
     return found
 
 
@@ -195,7 +177,7 @@ def _flagged(table: Table, records: Sequence[Record]) -> list[list[int]]:
 
 
 def _ranks(table: Table, records: Sequence[Record], dataset_order: Sequence[str]) -> dict[str, Any]:
-    """Rank, and the interval of ranks where the table has one, of every row: by metric, then by view.
+    """Rank of every row: by metric, then by view.
 
     A view is an attack over all its data sets (``"0"``, the attack's index) or over one of them
     (``"0/2"``, the attack's and the data set's index). Each is ranked as a leaderboard of its own.
@@ -214,8 +196,7 @@ def _ranks(table: Table, records: Sequence[Record], dataset_order: Sequence[str]
             placed: list[list[int] | None] = [None] * len(rows)
             for row in tables(members, dataset_order=dataset_order, metrics=[name])[0].rows:
                 if row.rank is not None:
-                    interval = [getattr(row, "rank_low", None), getattr(row, "rank_high", None)]
-                    placed[rows[row_key(row)]] = [row.rank, *(end for end in interval if end is not None)]
+                    placed[rows[row_key(row)]] = [row.rank]
             ranks[name][view] = placed
     return ranks
 

@@ -16,8 +16,7 @@ import numpy.typing as npt
 from srbench import kept
 from srbench.errors import SrbenchError
 from srbench.home import atomic_path
-from srbench.leaderboard.compute import Column, Table
-from srbench.leaderboard.site.data import Key, row_key
+from srbench.leaderboard.compute import Column, RowKey, Table, row_key
 from srbench.metrics import metric
 from srbench.records import Record
 
@@ -42,18 +41,18 @@ class Kept:
     """
 
     root: Path
-    cells: Mapping[tuple[Key, Column], PurePosixPath]
+    cells: Mapping[tuple[RowKey, Column], PurePosixPath]
     datasets: Mapping[str, DataSet] = field(default_factory=dict)
 
-    def sr(self, key: Key, column: Column, image: str) -> Path | None:
+    def sr(self, key: RowKey, column: Column, image: str) -> Path | None:
         """The SR picture of an image, if it was kept."""
         return self._existing(kept.sr_file, key, column, image)
 
-    def lr(self, key: Key, column: Column, image: str) -> Path | None:
+    def lr(self, key: RowKey, column: Column, image: str) -> Path | None:
         """The attacked LR picture of an image, if it was kept."""
         return self._existing(kept.lr_file, key, column, image)
 
-    def _existing(self, place: Any, key: Key, column: Column, image: str) -> Path | None:
+    def _existing(self, place: Any, key: RowKey, column: Column, image: str) -> Path | None:
         cell = self.cells.get((key, column))
         file: Path | None = None if cell is None else place(self.root, cell, image)
         return file if file is not None and file.is_file() else None
