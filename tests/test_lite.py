@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from srbench import zoo
 from srbench.errors import BadInput
 from srbench.lite.distill import distill, teacher_maps
-from srbench.lite.network import LPIPSLite, load
+from srbench.lite.network import LPIPSLite, load, total
 from srbench.lite.pairs import Pairs
 from srbench.metrics.lpips_net import BACKBONES, load_lpips
 from srbench.train.data.crops import Crops
@@ -71,8 +71,7 @@ def test_its_maps_have_the_sizes_of_alexnets(network: LPIPSLite, shared_weights:
         theirs = teacher_maps(teacher, first, second)
         mine = network.maps(network.features(first), network.features(second))
         assert [layer.shape for layer in mine] == [layer.shape for layer in theirs]
-        total = sum(layer.flatten(1).mean(1) for layer in theirs)
-        assert torch.allclose(total, teacher(first, second, normalize=True).flatten(), atol=1e-6)
+        assert torch.allclose(total(theirs), teacher(first, second, normalize=True).flatten(), atol=1e-6)
 
 
 def test_pairs_follow_from_seed_and_index(pairs: Pairs) -> None:
@@ -108,7 +107,7 @@ def test_learning_brings_the_student_to_the_teacher(pairs: Pairs, network: LPIPS
         assert torch.equal(value, again.state_dict()[name]), name
     hr, other = pairs(1000, [squared])
     with torch.no_grad():
-        wanted = torch.stack([layer.flatten(1).mean(1) for layer in teacher_maps(teacher, other, hr)]).sum(0)
+        wanted = total(teacher_maps(teacher, other, hr))
         untrained = initialised(LPIPSLite, 0, "lpips-lite")
         before, after = ((student(other, hr) - wanted).abs().mean() for student in (untrained, learnt))
     assert after < 0.75 * before

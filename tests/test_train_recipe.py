@@ -144,7 +144,7 @@ def test_differences_name_every_key() -> None:
     new = recipes.override(old, {"optimizer.lr": 1e-3, "degradation.eps": "8"})
     assert sorted(recipes.differences(old, new)) == [
         "degradation.eps: 14/255 in the run, 8/255 now",
-        "optimizer.lr: 0.0001 in the run, 0.001 now",
+        "optimizer.lr: 0.0002 in the run, 0.001 now",
     ]
 
 

@@ -16,6 +16,7 @@ from srbench.home import write_atomic
 from srbench.leaderboard import text
 from srbench.leaderboard.compute import Table
 from srbench.leaderboard.frame import frame
+from srbench.leaderboard.markdown import markdown_table
 from srbench.leaderboard.stats import Mean
 from srbench.metrics import metric
 from srbench.records import Record
@@ -52,8 +53,7 @@ def markdown(tables: Sequence[Table], extra: Sequence[str] = ()) -> str:
         for attack in table.attacks:
             parts.append(f"### {text.title(table, attack)}\n\n" + _markdown_table(table, attack))
         if summary := text.robustness(table):
-            lines = [summary[0], ["---:", "---", "---"] + ["---:"] * (len(summary[0]) - 3), *summary[1]]
-            rows = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+            rows = markdown_table(*summary, left=text.WORDS)
             parts.append(f"### Under attack, averaged over the data sets\n\n{rows}")
         parts.append("\n".join(f"- {line}" for line in text.notes(table)))
     if extra:
@@ -70,7 +70,7 @@ def _markdown_table(table: Table, attack: str) -> str:
         header += [f"{text.heading(name)} Avg"] if several else []
     title = metric(table.rank_by).title
     header += [f"{title} 95 %"] + ([f"{title} worst"] if several else [])
-    lines = [header, ["---:", "---", "---"] + ["---:"] * (len(header) - 3)]
+    lines = []
     for row in table.rows:
         cells = [str(row.rank or text.DASH), row.label, text.trained_for(row)]
         for name in table.metrics:
@@ -83,7 +83,7 @@ def _markdown_table(table: Table, attack: str) -> str:
         cells.append(text.interval(table.rank_by, row.average.get((table.rank_by, attack))))
         cells += [text.worst(table, row, attack)] if several else []
         lines.append(cells)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return markdown_table(header, lines, left=text.WORDS)
 
 
 def _bold(table: Table, name: str, column: Any, mean: Mean | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from srbench.leaderboard import text
 from srbench.leaderboard.compute import Row, Table, tables
+from srbench.leaderboard.markdown import markdown_table
 from srbench.leaderboard.paired import Difference, difference
 from srbench.metrics import metric
 from srbench.records import Record
@@ -43,9 +44,9 @@ def table_2(records: Sequence[Record], paper: Paper, robust: str) -> str:
         lines.append(
             [str(row.rank or text.DASH), row.label, text.trained_for(row), *_cells(table, row), *numbers]
         )
-    parts = [_markdown(header, lines, left=3), text.LEGEND + ".", _claim(table, records, robust)]
+    parts = [markdown_table(header, lines, text.WORDS), text.LEGEND + ".", _claim(table, records, robust)]
     if summary := text.robustness(table):
-        parts += ["## Under attack, averaged over the data sets", _markdown(*summary, left=3)]
+        parts += ["## Under attack, averaged over the data sets", markdown_table(*summary, text.WORDS)]
     parts.append("\n".join(f"- {line}" for line in text.notes(table) if line != text.LEGEND + "."))
     return "\n\n".join(parts) + "\n"
 
@@ -78,7 +79,7 @@ def table_1(records: Sequence[Record], paper: Paper, attacks: Mapping[str, Mappi
                 str(order.index(theirs["lpips"][2]) + 1),
             ]
         )
-    return _markdown(header, lines, left=0) + "\n"
+    return markdown_table(header, lines, [3]) + "\n"
 
 
 def _one(records: Iterable[Record]) -> Table:
@@ -122,7 +123,7 @@ def _claim(table: Table, records: Sequence[Record], robust: str) -> str:
         found = difference(records, robust, row.model, "lpips")
         lines.append([row.label, *_difference(found), f"{_gap(table, own) - _gap(table, row):+.4f}"])
     header = ["Model", "Difference", "95 %", "Images won", "Certain", "Difference of gaps"]
-    return "\n\n".join([*said, _markdown(header, lines, left=1)])
+    return "\n\n".join([*said, markdown_table(header, lines, [0])])
 
 
 def _difference(found: Difference) -> list[str]:
@@ -147,8 +148,3 @@ def _same_attack(settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]])
     wanted = key(settings, 255 * Fraction(str(settings["eps"])))
     (same,) = (row for row in rows if key(row, Fraction(row["eps"])) == wanted)
     return same
-
-
-def _markdown(header: Sequence[str], lines: Iterable[Sequence[str]], left: int) -> str:
-    rule = ["---"] * left + ["---:"] * (len(header) - left)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines))

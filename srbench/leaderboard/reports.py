@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from srbench.home import write_atomic
 from srbench.leaderboard.csv_records import read_csv
+from srbench.leaderboard.markdown import markdown_table
 from srbench.leaderboard.paper_tables import Paper, read_paper, table_1, table_2
 from srbench.records import Record
 from srbench.toml import read_toml
@@ -48,13 +49,13 @@ def report(folder: Path, paper: Paper) -> str:
     """
     about = About.model_validate(read_toml(folder / "about.toml"))
     table = REPORTS[folder.name](read_csv(folder / "records.csv"), paper)
-    steps = "\n".join(f"| `{command}` | {minutes:g} |" for command, minutes in about.commands.items())
+    steps = [[f"`{command}`", f"{minutes:g}"] for command, minutes in about.commands.items()]
     parts = [
         f"# {about.title}",
         about.text.strip(),
         table.strip(),
         "## How it was made",
-        f"| command | minutes |\n|---|---:|\n{steps}",
+        markdown_table(["command", "minutes"], steps, left=(0,)),
         about.machine.strip(),
         _training(folder / "training.csv"),
     ]
@@ -81,8 +82,7 @@ def _training(file: Path) -> str:
     columns = ("model", "start", "degradation", "iterations", "minutes", "validation")
     lines = [[row[column] for column in columns] for row in rows]
     head = ["model", "from", "degradation", "iterations", "minutes", "validation LPIPS"]
-    rule = ["---"] * 3 + ["---:"] * 3
-    table = "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *lines))
+    table = markdown_table(head, lines, left=(0, 1, 2))
     nets = " and ".join(sorted({row["perceptual"] for row in rows}))
     images = "; ".join(sorted({row["images"] for row in rows}))
     return f"{table}\n\nPerceptual loss: {nets}. Training images: {images}."

@@ -7,6 +7,8 @@ from srbench.leaderboard.stats import Mean
 from srbench.metrics import metric
 
 DASH = "–"
+WORDS = (1, 2)
+"""The columns of a leaderboard that hold words: model, trained for."""
 MARKS = {"in-domain": "●", "out-of-domain": "○", "generalist": "◆", "": ""}
 LEGEND = (
     "● trained for this degradation, ○ trained for another, ◆ trained for none in particular "

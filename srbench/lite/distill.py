@@ -15,7 +15,7 @@ from torch import Tensor
 
 from srbench import zoo
 from srbench.home import atomic_path
-from srbench.lite.network import WEIGHTS, LPIPSLite
+from srbench.lite.network import WEIGHTS, LPIPSLite, total
 from srbench.lite.pairs import Pairs
 from srbench.metrics.lpips_net import BACKBONES, load_lpips
 from srbench.train.data.crops import Crops
@@ -63,7 +63,7 @@ def distill(
         with torch.no_grad():
             wanted = teacher_maps(teacher, other, hr)
         found = student.maps(student.features(other), student.features(hr))
-        loss = _apart(_total(found), _total(wanted)) * 4
+        loss = _apart(total(found), total(wanted)) * 4
         for mine, theirs in zip(found, wanted, strict=True):
             loss = loss + _apart(mine, theirs)
         optimizer.zero_grad(set_to_none=True)
@@ -87,10 +87,6 @@ def teacher_maps(teacher: Any, first: Tensor, second: Tensor) -> list[Tensor]:
         head((normalize_tensor(a) - normalize_tensor(b)) ** 2).squeeze(1)
         for a, b, head in zip(*features, teacher.lins, strict=True)
     ]
-
-
-def _total(maps: Sequence[Tensor]) -> Tensor:
-    return torch.stack([layer.flatten(1).mean(1) for layer in maps]).sum(0)
 
 
 def _apart(mine: Tensor, theirs: Tensor) -> Tensor:

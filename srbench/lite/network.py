@@ -67,8 +67,12 @@ class LPIPSLite(nn.Module):
         return F.softplus(weights - 2)
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
-        found = self.maps(self.features(sr), self.features(hr))
-        return torch.stack([layer.flatten(1).mean(1) for layer in found]).sum(0)
+        return total(self.maps(self.features(sr), self.features(hr)))
+
+
+def total(maps: Sequence[Tensor]) -> Tensor:
+    """The distance of images (N,) from its maps (N,h,w), one for each layer."""
+    return torch.stack([layer.flatten(1).mean(1) for layer in maps]).sum(0)
 
 
 def load(file: Path = WEIGHTS) -> LPIPSLite:

@@ -52,7 +52,7 @@ class Suite(BaseModel):
         """
         found = []
         for run in self.runs:
-            settings = _dotted(self.defaults.settings) | _dotted(run.settings) | dict(changes or {})
+            settings = recipes.flat(self.defaults.settings) | recipes.flat(run.settings) | dict(changes or {})
             found.append(recipes.load(run.recipe or self.defaults.recipe, settings))
         names = [recipe.name for recipe in found]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
@@ -146,13 +146,6 @@ def _train(recipe: Recipe, folder: Path, threads: int) -> float:
     with Path(os.devnull).open("w", encoding="utf-8") as quiet:
         run(Request(recipe, folder, resume=begun, threads=threads), Console(file=quiet))
     return time.monotonic() - start
-
-
-def _dotted(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        flat |= _dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return flat
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -47,6 +47,16 @@ const srbench = (() => {
     return el("label", { class: "field" }, el("span", { text: label }), box);
   }
 
+  /** A table of rows (tr) under headings, which are texts. */
+  function plainTable(heads, rows) {
+    const head = el(
+      "tr",
+      {},
+      heads.map((text) => el("th", { scope: "col", text })),
+    );
+    return el("table", { class: "plain" }, el("thead", {}, head), el("tbody", {}, rows));
+  }
+
   const waiting = new Map();
   const loaded = new Map();
   /** The numbers of single images and the provenance of a column, loaded once, by a script tag: a page
@@ -95,6 +105,7 @@ const srbench = (() => {
     better,
     el,
     select,
+    plainTable,
     load,
     chunk,
     address,

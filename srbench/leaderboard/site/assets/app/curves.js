@@ -1,7 +1,7 @@
 // Robustness curves: the metric over the radius of an attack, and over the severity of a corruption.
 "use strict";
 srbench.curves = (() => {
-  const { el, select, board, state, heading, number, address, colour, DASH } = srbench;
+  const { el, plainTable, select, board, state, heading, number, address, colour, DASH } = srbench;
   const { wanted, columns, points, measured, lines, acceptance, excellence } = srbench.curveData;
   const SHAPES = ["circle", "rect", "triangle", "rectRot", "star", "cross"];
   const MOST = 6;
@@ -172,22 +172,7 @@ srbench.curves = (() => {
       el(
         "div",
         { class: "scroll" },
-        el(
-          "table",
-          { class: "plain" },
-          el(
-            "thead",
-            {},
-            el(
-              "tr",
-              {},
-              el("th", { scope: "col", text: "Model" }),
-              el("th", { scope: "col", text: "Metric" }),
-              at.map((x) => el("th", { scope: "col", text: x === 0 ? "clean" : `${what} ${x}` })),
-            ),
-          ),
-          el("tbody", {}, rows),
-        ),
+        plainTable(["Model", "Metric", ...at.map((x) => (x === 0 ? "clean" : `${what} ${x}`))], rows),
       ),
     );
   }

@@ -1,7 +1,7 @@
 // Reported against measured, notes, and the page's last lines.
 "use strict";
 srbench.notes = (() => {
-  const { data, el, metric, number, address } = srbench;
+  const { data, el, plainTable, metric, number, address } = srbench;
 
   function reported() {
     const found = data.reported;
@@ -55,24 +55,7 @@ srbench.notes = (() => {
     });
     const heads = ["Model", "Data set", "Metric", "Reported", "Measured here", "Difference"];
     body.replaceChildren(
-      el(
-        "div",
-        { class: "scroll" },
-        el(
-          "table",
-          { class: "plain" },
-          el(
-            "thead",
-            {},
-            el(
-              "tr",
-              {},
-              heads.map((text) => el("th", { scope: "col", text })),
-            ),
-          ),
-          el("tbody", {}, rows),
-        ),
-      ),
+      el("div", { class: "scroll" }, plainTable(heads, rows)),
       source,
     );
   }

@@ -1,7 +1,7 @@
 // Where a number comes from: the record behind it, as a dialog with an address of its own.
 "use strict";
 srbench.record = (() => {
-  const { data, el, load, number, heading, interval, metric, DASH, MARK_WORDS } = srbench;
+  const { data, el, plainTable, load, number, heading, interval, metric, DASH, MARK_WORDS } = srbench;
   const dialog = document.getElementById("record");
   let back = "#ranking";
 
@@ -48,24 +48,7 @@ srbench.record = (() => {
       });
     const heads = ["Metric", "Mean", "95 % interval", "Images"];
     if (Object.keys(cell.saved).length) heads.push("As 8-bit file");
-    return el(
-      "div",
-      { class: "scroll" },
-      el(
-        "table",
-        { class: "plain" },
-        el(
-          "thead",
-          {},
-          el(
-            "tr",
-            {},
-            heads.map((text) => el("th", { scope: "col", text })),
-          ),
-        ),
-        el("tbody", {}, rows),
-      ),
-    );
+    return el("div", { class: "scroll" }, plainTable(heads, rows));
   }
 
   /** Every image of the cell, worst by the metric first. */
@@ -74,29 +57,14 @@ srbench.record = (() => {
     const by = names.includes(name) ? name : names[0];
     const order = chunk.images.map((_, index) => index).filter((index) => cell.values[by][index] !== null);
     order.sort((a, b) => (cell.values[by][a] - cell.values[by][b]) * (metric(by).higher ? 1 : -1));
-    const table = el(
-      "table",
-      { class: "plain" },
-      el(
-        "thead",
-        {},
+    const table = plainTable(
+      ["Image", ...names.map(heading)],
+      order.map((index) =>
         el(
           "tr",
           {},
-          el("th", { scope: "col", text: "Image" }),
-          names.map((n) => el("th", { scope: "col", text: heading(n) })),
-        ),
-      ),
-      el(
-        "tbody",
-        {},
-        order.map((index) =>
-          el(
-            "tr",
-            {},
-            el("th", { scope: "row", text: chunk.images[index] }),
-            names.map((n) => el("td", { text: scaled(n, cell.values[n][index]) })),
-          ),
+          el("th", { scope: "row", text: chunk.images[index] }),
+          names.map((n) => el("td", { text: scaled(n, cell.values[n][index]) })),
         ),
       ),
     );
