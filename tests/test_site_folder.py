@@ -137,14 +137,23 @@ def test_serving_a_folder(tmp_path: Path) -> None:
 
 def test_serve_ends_cleanly_on_interrupt(tmp_path: Path) -> None:
     file = ROOT / "leaderboards" / "cross-dataset-mini" / "records.csv"
-    # The command registers itself when its module is imported, whatever the command line imports.
-    code = "import srbench.cli.serve; from srbench.cli import main; main()"
+    # What is started in the background of a shell inherits an ignored SIGINT.
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code = listening + "from srbench.cli import main; main()"
     arguments = [sys.executable, "-c", code, "serve", "--records", str(file), "--no-open"]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        assert server.stderr is not None
-        address = server.stdout.readline().split()[0]
-        assert b"srbench" in urllib.request.urlopen(address, timeout=10).read()
-        server.send_signal(signal.SIGINT)
-        assert server.wait(20) == 0
-        assert "Traceback" not in server.stderr.read()
+    with subprocess.Popen(
+        arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stderr is not None
+            address = server.stdout.readline().split()[0]
+            assert b"srbench" in urllib.request.urlopen(address, timeout=10).read()
+            server.send_signal(signal.SIGINT)
+            assert server.wait(20) == 0
+            assert "Traceback" not in server.stderr.read()
+        finally:
+            server.kill()

@@ -47,8 +47,10 @@ def test_packaged_weights_are_those_of_the_card(name: str) -> None:
     lr = torch.stack([ramp, ramp.flip(1), ramp * 0.5])[None]
     sr = model(lr)
     assert sr.shape == (1, 3, 96, 68) and sr.dtype == torch.float32
-    # SR of a smooth image has the means of its LR; random weights would not give that.
-    assert float((sr.reshape(1, 3, 24, 4, 17, 4).mean((3, 5)) - lr).abs().mean()) < 0.05
+    # SR of a smooth image has the means of its LR; random weights would not give that. Near the border the
+    # network sees the zeros it pads with.
+    apart = (sr.reshape(1, 3, 24, 4, 17, 4).mean((3, 5)) - lr)[..., 4:-4, 4:-4].abs()
+    assert float(apart.mean()) < 0.05
 
 
 def test_every_weight_file_has_a_card() -> None:

@@ -73,7 +73,7 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-from srbench.cli import attack, datasets, doctor, evaluate, leaderboard, metrics, models, train  # noqa: E402 - commands register on app
+from srbench.cli import attack, datasets, doctor, evaluate, leaderboard, metrics, models, serve, train  # noqa: E402 - commands register on app
 
 __all__ = [
     "app",
@@ -85,5 +85,6 @@ __all__ = [
     "main",
     "metrics",
     "models",
+    "serve",
     "train",
 ]
