@@ -68,6 +68,8 @@ def distill(
             loss = loss + _apart(mine, theirs)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        # Pairs perturbed along the student's own gradient can make one batch outweigh a hundred.
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         tell(iteration, float(loss.detach()))

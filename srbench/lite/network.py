@@ -1,4 +1,4 @@
-"""The network of lpips-lite: AlexNet's first five layers at a third of their width, and a head for each."""
+"""The network of lpips-lite: AlexNet's first five layers narrowed, and a head for each."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ WEIGHTS = Path(__file__).with_name("lpips-lite.safetensors")
 LEAST_SIDE = 31
 """Smallest height and width in pixels."""
 
-_WIDTHS = (32, 64, 96, 64, 64)
+_WIDTHS = (48, 96, 128, 96, 96)
+_FLOOR = 0.01
 
 
 class LPIPSLite(nn.Module):
     """A distance of images, (N,3,H,W) twice in [0,1] to (N,); 0 for equal images.
 
-    Built as LPIPS is (Zhang et al. 2018, eq. 1): features of five layers, each made a unit vector at every
-    place, their squared differences weighted by channel with weights of no sign, averaged over places and
-    summed over layers. The layers have the strides of AlexNet's, so that every layer's map of distances has
-    the size of that of LPIPS-Alex, from which it is learnt (:mod:`srbench.lite.distill`); no weight is
+    Built as LPIPS is (Zhang et al. 2018, eq. 1): features of five layers, each made nearly a unit vector at
+    every place, their squared differences weighted by channel with weights of no sign, averaged over places
+    and summed over layers. The layers have the strides of AlexNet's, so that every layer's map of distances
+    has the size of that of LPIPS-Alex, from which it is learnt (:mod:`srbench.lite.distill`); no weight is
     taken from there. It is differentiable in both images.
     """
 
@@ -44,12 +45,13 @@ class LPIPSLite(nn.Module):
         self.heads = nn.ModuleList([nn.Conv2d(width, 1, 1, bias=False) for width in _WIDTHS])
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Unit vectors of the five layers, (N,C,h,w) each, from images (N,3,H,W) in [0,1]."""
+        """Vectors of the five layers, shorter than one, (N,C,h,w) each, from images (N,3,H,W) in [0,1]."""
         x = (images - 0.45) / 0.25
         found = []
         for layer in self.layers:
             x = layer(x)
-            found.append(F.normalize(x, dim=1, eps=1e-6))
+            # Not quite a unit vector: where features vanish, its gradient would have no bound.
+            found.append(x * torch.rsqrt(x.square().sum(1, keepdim=True) + _FLOOR))
         return found
 
     def maps(self, first: Sequence[Tensor], second: Sequence[Tensor]) -> list[Tensor]:
