@@ -27,7 +27,7 @@ import spandrel  # noqa: E402
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from srbench import evaluate  # noqa: E402
+from srbench import evaluation  # noqa: E402
 from srbench.datasets.files import check_pairs  # noqa: E402
 from srbench.metrics.brisque import MODEL, RANGES  # noqa: E402
 from srbench.metrics.lpips_net import BACKBONES, load_lpips  # noqa: E402
@@ -88,14 +88,14 @@ def ours(checkpoint: Path, pairs: list[str], metrics: list[str], limit: int | No
 
     def run() -> None:
         with tempfile.TemporaryDirectory() as store:
-            request = evaluate.Request(
+            request = evaluation.Request(
                 models=(str(checkpoint),),
                 datasets=tuple(f"pairs:{pair}" for pair in pairs),
                 metrics=tuple(metrics),
                 limit=limit,
                 store=Path(store),
             )
-            result = evaluate.run(evaluate.prepare(request))
+            result = evaluation.run(evaluation.prepare(request))
             assert not result.outcome.failures
 
     return run

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.engine import Engine, Settings
 from srbench.errors import BadInput
-from srbench.evaluate import default_store, pick_device
+from srbench.evaluation import default_store, pick_device
 
 if TYPE_CHECKING:
     from srbench.attacks import AttackSpec

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from srbench.boards.compute import tables
+from srbench.boards.csv_records import read_csv
+from srbench.boards.files import markdown
+from srbench.boards.frame import frame
+from srbench.boards.text import heading
 from srbench.errors import BadInput
-from srbench.leaderboard.compute import tables
-from srbench.leaderboard.csv_records import read_csv
-from srbench.leaderboard.files import markdown
-from srbench.leaderboard.frame import frame
-from srbench.leaderboard.text import heading
 from srbench.metrics import registry
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"

@@ -16,7 +16,7 @@ import torch
 from helpers import srbench, write_pairs
 from torch import nn
 
-from srbench import evaluate as job
+from srbench import evaluation as job
 from srbench import zoo
 from srbench.errors import RunFailed
 from srbench.records import Record
@@ -258,7 +258,7 @@ def test_bfloat16_and_tiles_are_rows_of_their_own(tmp_path: Path, wiggle: str) -
     evaluate(request(lr, hr, models=(wiggle,)))
     evaluate(request(lr, hr, models=(wiggle,), precision="bf16"))
     evaluate(request(lr, hr, models=(wiggle,), tile=16))
-    from srbench.leaderboard.compute import tables
+    from srbench.boards.compute import tables
 
     (table,) = tables(Store(job.default_store()))
     assert {row.label for row in table.rows} == {"wiggle", "wiggle (bf16)", "wiggle (tile 16)"}
@@ -386,7 +386,7 @@ def test_attacked_columns(tmp_path: Path, wiggle: str) -> None:
 def test_an_attack_no_stronger_than_noise_is_flagged() -> None:
     from helpers import record
 
-    from srbench.leaderboard.compute import tables
+    from srbench.boards.compute import tables
 
     def under(attack: str, lpips: float) -> Record:
         settings = {"eps": 0.05} if attack != "none" else None

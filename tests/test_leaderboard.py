@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from srbench.leaderboard import files, terminal, text
-from srbench.leaderboard.compute import Table, tables
-from srbench.leaderboard.stats import resample_counts, resampled_means
+from srbench.boards import files, terminal, text
+from srbench.boards.compute import Table, tables
+from srbench.boards.stats import resample_counts, resampled_means
 from srbench.records import Record
 
 

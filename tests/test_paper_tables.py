@@ -11,11 +11,11 @@ import pytest
 from helpers import record
 from scipy import stats
 
+from srbench.boards import reports
+from srbench.boards.files import write_all
+from srbench.boards.paired import difference
+from srbench.boards.paper_tables import read_paper, table_1, table_2
 from srbench.errors import BadInput
-from srbench.leaderboard import reports
-from srbench.leaderboard.files import write_all
-from srbench.leaderboard.paired import difference
-from srbench.leaderboard.paper_tables import read_paper, table_1, table_2
 from srbench.records import Record
 from srbench.train import suite
 

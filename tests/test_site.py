@@ -11,12 +11,12 @@ import pytest
 from helpers import record, srbench
 from site_pages import attacks, synthetic
 
-from srbench import evaluate
-from srbench.leaderboard.compute import tables
-from srbench.leaderboard.site import facts
-from srbench.leaderboard.site.build import read
-from srbench.leaderboard.site.data import site
-from srbench.leaderboard.site.reproduce import command
+from srbench import evaluation
+from srbench.boards.compute import tables
+from srbench.boards.site import facts
+from srbench.boards.site.build import read
+from srbench.boards.site.data import site
+from srbench.boards.site.reproduce import command
 from srbench.metrics import metric
 from srbench.records import Record
 
@@ -167,10 +167,10 @@ def test_the_command_that_measures_it_again(changes: dict[str, object], expected
 
 
 def test_the_command_gives_the_same_numbers(tmp_path: Path) -> None:
-    request = evaluate.Request(
+    request = evaluation.Request(
         models=("bicubic",), datasets=("clean-mini",), attacks=("random@4",), metrics=("psnr",), limit=2
     )
-    records = evaluate.run(evaluate.prepare(replace(request, store=tmp_path / "a"))).records
+    records = evaluation.run(evaluation.prepare(replace(request, store=tmp_path / "a"))).records
     again = command(records).text
     assert again.startswith("srbench evaluate --models bicubic --datasets clean-mini --attacks random@4")
     second = srbench(*shlex.split(again)[1:], "--store", str(tmp_path / "b"))

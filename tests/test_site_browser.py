@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from site_pages import store_with_pictures, synthetic, write_store
 
-from srbench.leaderboard.site.build import build, read
+from srbench.boards.site.build import build, read
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")

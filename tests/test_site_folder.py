@@ -15,11 +15,11 @@ import pytest
 from helpers import record, srbench
 from site_pages import synthetic
 
+from srbench.boards.csv_records import read_csv
+from srbench.boards.frame import frame
+from srbench.boards.site import serve
+from srbench.boards.site.build import build, read_any
 from srbench.errors import BadInput
-from srbench.leaderboard.csv_records import read_csv
-from srbench.leaderboard.frame import frame
-from srbench.leaderboard.site import serve
-from srbench.leaderboard.site.build import build, read_any
 from srbench.records import Record
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from site_pages import store_with_pictures
 
-from srbench import evaluate, kept, zoo
+from srbench import evaluation, kept, zoo
+from srbench.boards.compute import column_of, row_key
+from srbench.boards.site.build import build, read
 from srbench.errors import RunFailed
-from srbench.leaderboard.compute import column_of, row_key
-from srbench.leaderboard.site.build import build, read
 
 
 def test_the_explorer_shows_the_worst_images_at_their_worst_place(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_explorer_shows_the_worst_images_at_their_worst_place(tmp_path: Path
 
 
 def test_evaluate_keeps_images_and_makes_a_missing_one_again(tmp_path: Path) -> None:
-    plain = evaluate.Request(
+    plain = evaluation.Request(
         models=("bicubic",),
         datasets=("clean-mini",),
         attacks=("none", "random"),
@@ -67,8 +67,8 @@ def test_evaluate_keeps_images_and_makes_a_missing_one_again(tmp_path: Path) -> 
         store=tmp_path,
     )
 
-    def measured(request: evaluate.Request) -> tuple[int, int]:
-        outcome = evaluate.run(evaluate.prepare(request)).outcome
+    def measured(request: evaluation.Request) -> tuple[int, int]:
+        outcome = evaluation.run(evaluation.prepare(request)).outcome
         return outcome.measured, outcome.kept
 
     keeping = replace(plain, keep_images=True)

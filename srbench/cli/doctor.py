@@ -15,7 +15,7 @@ def doctor() -> None:
     from rich.table import Table
 
     from srbench import attacks, datasets, protocols, zoo
-    from srbench.evaluate import default_store
+    from srbench.evaluation import default_store
     from srbench.home import home, offline, weight_dirs
     from srbench.metrics import registry
     from srbench.provenance import commit, versions

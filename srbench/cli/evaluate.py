@@ -12,7 +12,7 @@ from srbench.cli import app
 from srbench.cli.console import err, following, out, report_failures, words
 
 if TYPE_CHECKING:
-    from srbench.evaluate import Prepared, Request
+    from srbench.evaluation import Prepared, Request
 
 
 class Track(StrEnum):
@@ -77,9 +77,9 @@ def evaluate(
 
     Every image is one record in the store; an interrupted run resumes with the same command.
     """
-    from srbench import evaluate as job
+    from srbench import evaluation as job
+    from srbench.boards import files, terminal
     from srbench.errors import BadInput
-    from srbench.leaderboard import files, terminal
 
     if device not in ("auto", "cpu") and not device.startswith("cuda"):
         raise BadInput(f"--device {device}: use auto, cpu or cuda")

@@ -46,10 +46,10 @@ def leaderboard(
     """Rebuild the leaderboards from stored records, without running any model."""
     from fnmatch import fnmatchcase
 
-    from srbench.evaluate import default_store
-    from srbench.leaderboard import files, terminal
-    from srbench.leaderboard.compute import tables
-    from srbench.leaderboard.site.build import build, read_any
+    from srbench.boards import files, terminal
+    from srbench.boards.compute import tables
+    from srbench.boards.site.build import build, read_any
+    from srbench.evaluation import default_store
 
     root = store or default_store()
 

@@ -29,9 +29,9 @@ def serve(
     """Show the leaderboards of a store in the browser, on this machine only, until Ctrl-C."""
     import tempfile
 
-    from srbench.evaluate import default_store
-    from srbench.leaderboard.site import serve as server
-    from srbench.leaderboard.site.build import build, read_any
+    from srbench.boards.site import serve as server
+    from srbench.boards.site.build import build, read_any
+    from srbench.evaluation import default_store
 
     with tempfile.TemporaryDirectory(prefix="srbench-page-") as scratch:
         folder = Path(scratch) / "page"

@@ -175,7 +175,7 @@ def _train(
     resume: Resume,
 ) -> None:
     from srbench.errors import BadInput
-    from srbench.evaluate import pick_device
+    from srbench.evaluation import pick_device
     from srbench.train import recipe as recipes
     from srbench.train.job import RECIPE, Request
     from srbench.train.job import train as run
@@ -250,8 +250,8 @@ def _list() -> None:
 
 def _show(recipe: Recipe, folder: Path) -> None:
     """The start and the result on the mini sets."""
-    from srbench import evaluate as job
-    from srbench.leaderboard import terminal
+    from srbench import evaluation as job
+    from srbench.boards import terminal
 
     start = () if recipe.init == "scratch" else (recipe.init,)
     request = job.Request(models=(*start, str(folder)), track="mini")

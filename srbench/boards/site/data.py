@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from srbench.leaderboard import compute, text
-from srbench.leaderboard.compute import Column, Row, RowKey, Table, column_of, row_key, tables
-from srbench.leaderboard.site import cells, facts
-from srbench.leaderboard.stats import Mean
+from srbench.boards import compute, text
+from srbench.boards.compute import Column, Row, RowKey, Table, column_of, row_key, tables
+from srbench.boards.site import cells, facts
+from srbench.boards.stats import Mean
 from srbench.metrics import metric
 from srbench.records import Record
 

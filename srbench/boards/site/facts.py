@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from srbench.leaderboard.compute import Table
+from srbench.boards.compute import Table
 from srbench.metrics import metric
 from srbench.records import Record
 

@@ -1,4 +1,4 @@
-"""leaderboards/mini.md and ablation-mini.md: ``python -m srbench.leaderboard.reports``.
+"""leaderboards/mini.md and ablation-mini.md: ``python -m srbench.boards.reports``.
 
 A report NAME is made of what is committed: NAME/records.csv, NAME/training.csv
 (:mod:`srbench.train.account`), NAME/about.toml with the commands and what they took, and paper.json.
@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from srbench.boards.csv_records import read_csv
+from srbench.boards.markdown import markdown_table
+from srbench.boards.paper_tables import Paper, read_paper, table_1, table_2
 from srbench.home import write_atomic
-from srbench.leaderboard.csv_records import read_csv
-from srbench.leaderboard.markdown import markdown_table
-from srbench.leaderboard.paper_tables import Paper, read_paper, table_1, table_2
 from srbench.records import Record
 from srbench.toml import read_toml
 
@@ -90,7 +90,7 @@ def _training(file: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the pages whose records are there."""
-    parser = argparse.ArgumentParser(prog="python -m srbench.leaderboard.reports", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m srbench.boards.reports", description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("leaderboards"))
     folder = parser.parse_args(arguments).folder
     paper = read_paper(folder / "paper.json")

@@ -20,7 +20,7 @@ _VERSION = "version_"
 
 
 def read_csv(file: Path) -> list[Record]:
-    """The records of a file that :func:`srbench.leaderboard.files.write_all` wrote.
+    """The records of a file that :func:`srbench.boards.files.write_all` wrote.
 
     Raises:
         BadInput: no such file, or not one of those.

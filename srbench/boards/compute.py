@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from srbench import protocols
-from srbench.leaderboard.stats import Array, Mean, resample_counts, resampled_means, summarise
+from srbench.boards.stats import Array, Mean, resample_counts, resampled_means, summarise
 from srbench.metrics import metric, registry
 from srbench.records import Record
 

@@ -12,8 +12,8 @@ from srbench.errors import BadInput
 from srbench.home import home
 
 if TYPE_CHECKING:
+    from srbench.boards.compute import Table
     from srbench.engine import Outcome
-    from srbench.leaderboard.compute import Table
     from srbench.measure import Missing
     from srbench.plan import Cell
     from srbench.records import Record
@@ -151,7 +151,7 @@ def stored(prepared: Prepared) -> list[Record]:
 
 def tables(prepared: Prepared, records: Sequence[Record]) -> list[Table]:
     """The leaderboards of a run, columns in the order the user named the data sets."""
-    from srbench.leaderboard.compute import tables as compute
+    from srbench.boards.compute import tables as compute
 
     order = list(dict.fromkeys(cell.dataset.name for cell in prepared.plan))
     return compute(records, dataset_order=order, metrics=prepared.metrics)

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from srbench import kept
+from srbench.boards.compute import Column, RowKey, Table, row_key
 from srbench.errors import SrbenchError
 from srbench.home import atomic_path
-from srbench.leaderboard.compute import Column, RowKey, Table, row_key
 from srbench.metrics import metric
 from srbench.records import Record
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from srbench.boards.stats import resample_counts, resampled_means
 from srbench.errors import BadInput
-from srbench.leaderboard.stats import resample_counts, resampled_means
 from srbench.records import Record
 
 

@@ -11,11 +11,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from srbench.boards.compute import Table, column_of, row_key
+from srbench.boards.site import explorer
+from srbench.boards.site.data import site
+from srbench.boards.site.explorer import Kept
 from srbench.errors import BadInput, RunFailed
-from srbench.leaderboard.compute import Table, column_of, row_key
-from srbench.leaderboard.site import explorer
-from srbench.leaderboard.site.data import site
-from srbench.leaderboard.site.explorer import Kept
 from srbench.records import Record
 from srbench.store import Store
 
@@ -48,7 +48,7 @@ def read_any(
         BadInput: a damaged file, or no such records.
     """
     if csv is not None:
-        from srbench.leaderboard.csv_records import read_csv
+        from srbench.boards.csv_records import read_csv
 
         found, kept = [record for record in read_csv(csv) if wanted(record)], None
     else:
@@ -95,7 +95,7 @@ def build(
         raise _unwritable(folder, error) from error
     try:
         pages = scratch / "page"
-        _copy(resources.files("srbench.leaderboard.site") / "assets", pages)
+        _copy(resources.files("srbench.boards.site") / "assets", pages)
         entries = _explorer(pages / "images", made.tables, records, kept, data, images)
         _write_data(pages, made.page | {"explorer": entries}, made.chunks)
         (pages / MARKER).write_text(json.dumps({"format": made.page["format"]}) + "\n", encoding="utf-8")

@@ -11,13 +11,13 @@ from typing import Any
 
 import pandas as pd
 
+from srbench.boards import text
+from srbench.boards.compute import Table
+from srbench.boards.frame import frame
+from srbench.boards.markdown import markdown_table
+from srbench.boards.stats import Mean
 from srbench.errors import RunFailed
 from srbench.home import write_atomic
-from srbench.leaderboard import text
-from srbench.leaderboard.compute import Table
-from srbench.leaderboard.frame import frame
-from srbench.leaderboard.markdown import markdown_table
-from srbench.leaderboard.stats import Mean
 from srbench.metrics import metric
 from srbench.records import Record
 

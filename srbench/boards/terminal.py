@@ -7,8 +7,8 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from srbench.leaderboard import text
-from srbench.leaderboard.compute import Column, Row, Table
+from srbench.boards import text
+from srbench.boards.compute import Column, Row, Table
 from srbench.metrics import metric
 
 COLOURS = {"in-domain": "blue", "out-of-domain": "red", "generalist": "green", "": ""}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from srbench.leaderboard.compute import Column, Row, Table
-from srbench.leaderboard.stats import Mean
+from srbench.boards.compute import Column, Row, Table
+from srbench.boards.stats import Mean
 from srbench.metrics import metric
 
 DASH = "–"

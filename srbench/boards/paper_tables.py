@@ -8,10 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from srbench.leaderboard import text
-from srbench.leaderboard.compute import Row, Table, tables
-from srbench.leaderboard.markdown import markdown_table
-from srbench.leaderboard.paired import Difference, difference
+from srbench.boards import text
+from srbench.boards.compute import Row, Table, tables
+from srbench.boards.markdown import markdown_table
+from srbench.boards.paired import Difference, difference
 from srbench.metrics import metric
 from srbench.records import Record
 
