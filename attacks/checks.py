@@ -18,7 +18,8 @@ from srbench.attacks.threat import ThreatModel, eps_text
 if TYPE_CHECKING:
     from torch import Tensor
 
-_TOLERANCE = 1e-6  # of the range: what adding in float32 can be off by, with room
+TOLERANCE = 1e-6
+"""Of the range: what adding in float32 can be off by, with room."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def share_at_bound(x: Tensor, adversarial: Tensor, threat: ThreatModel, *, least
     if threat.norm == "l2":
         share = (threat.size(x, adversarial).min() / threat.eps).item()
         return Verdict("share at bound", share >= least, f"{share:.0%} of the radius used")
-    tolerance = 0.5 / 255 if threat.rounded else _TOLERANCE * 10
+    tolerance = 0.5 / 255 if threat.rounded else TOLERANCE * 10
     delta = (adversarial - x).abs()
     edge = (adversarial <= threat.low + tolerance) | (adversarial >= threat.high - tolerance)
     share = ((delta >= threat.eps - tolerance) | edge).double().mean().item()
@@ -158,7 +159,7 @@ def inside(x: Tensor, adversarial: Tensor, threat: ThreatModel, *, name: str = "
         return Verdict(name, False, f"values from {low:.6g} to {high:.6g} leave the range")
     size = threat.size(x, adversarial).max().item()
     detail = f"{threat.norm} size {eps_text(size)} of {eps_text(threat.eps)}"
-    return Verdict(name, size <= threat.eps + _TOLERANCE, detail)
+    return Verdict(name, size <= threat.eps + TOLERANCE, detail)
 
 
 def _mean(values: Sequence[float]) -> float:

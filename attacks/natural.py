@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from srbench.attacks.spec import AttackSpec
+from srbench.attacks.spec import AttackSpec, settings_hash
 from srbench.errors import BadInput
 
 if TYPE_CHECKING:
@@ -36,8 +34,7 @@ class Corruption(AttackSpec):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", f"{self.corruption}:{self.severity}")
-        text = json.dumps(self.settings(), sort_keys=True, separators=(",", ":"))
-        object.__setattr__(self, "hash", hashlib.sha256(text.encode()).hexdigest())
+        object.__setattr__(self, "hash", settings_hash(self.settings()))
 
     @property
     def note(self) -> str:

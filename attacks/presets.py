@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from srbench.attacks.objectives_text import canonical, parse_terms
-from srbench.attacks.spec import AttackSpec
+from srbench.attacks.spec import AttackSpec, settings_hash
 from srbench.attacks.threat import eps_text, parse_eps
 from srbench.errors import BadInput, unknown
 
@@ -20,6 +18,8 @@ if TYPE_CHECKING:
     from srbench.attacks.objectives import Objective
 
 Options = tuple[tuple[str, Any], ...]
+Choose = Callable[[list[str]], tuple[str, str]]
+"""From objectives, the best first, to the one that is used and a note; see :func:`first_available`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +60,7 @@ class Recipe(AttackSpec):
     changed: Options = ()
 
     def __post_init__(self) -> None:
-        text = json.dumps(self.settings(), sort_keys=True, separators=(",", ":"))
-        object.__setattr__(self, "hash", hashlib.sha256(text.encode()).hexdigest())
+        object.__setattr__(self, "hash", settings_hash(self.settings()))
 
     def settings(self) -> dict[str, Any]:
         """Every setting, as JSON types: what :attr:`hash` is taken over."""
@@ -195,18 +194,18 @@ def preset(text: str) -> Recipe:
 
         known = ["none", *PRESETS, *CORRUPTIONS, "corruptions"]
         raise unknown("attack", name, known, "srbench evaluate --help")
-    recipe = PRESETS[name]()
+    recipe = PRESETS[name](first_available)
     return recipe.with_(eps=parse_eps(radius)) if at else recipe
 
 
-def _random() -> Recipe:
+def _random(_choose: Choose) -> Recipe:
     """Structured noise, no steps: the row every attack is read against."""
     options = (("structure", 1.5), ("restarts", 1))
     return Recipe("random", preset="random", kind="RandomNoise", eps=EPS["random"], options=options)
 
 
-def _rsr(name: str, weight: str) -> Recipe:
-    objective, note = first_available(
+def _rsr(name: str, weight: str, choose: Choose) -> Recipe:
+    objective, note = choose(
         [f"{weight}l1+vgg19", f"{weight}l1+lpips-alex", f"{weight}l1+lpips-squeeze", "l1"]
     )
     return Recipe(
@@ -220,7 +219,7 @@ def _rsr(name: str, weight: str) -> Recipe:
     )
 
 
-def _ifgsm_choi() -> Recipe:
+def _ifgsm_choi(_choose: Choose) -> Recipe:
     """Choi et al. 2019: 50 steps of eps/50 from zero, squared error against HR."""
     return Recipe(
         "ifgsm-choi",
@@ -232,18 +231,18 @@ def _ifgsm_choi() -> Recipe:
     )
 
 
-def _strong() -> Recipe:
+def _strong(choose: Choose) -> Recipe:
     """Random noise, ``rsr``, adaptive PGD on several objectives and structures, and a black-box search.
 
     Chosen by squared error and LPIPS together, so that it damages each image at least as much as ``rsr``
     in both; see :class:`~srbench.attacks.ensemble.Ensemble`. Without LPIPS weights it goes by squared
     error alone.
     """
-    perceptual, note = first_available(["lpips-alex", "lpips-squeeze", ""])
+    perceptual, note = choose(["lpips-alex", "lpips-squeeze", ""])
     # Of a natural image's damage 0.01 is squared error and 0.4 LPIPS: the first weight follows LPIPS, the
     # second squared error, both without losing the other.
     both, pixels = (f"{weight}*mse+{perceptual}" if perceptual else "mse" for weight in (10, 100))
-    rsr = _rsr("rsr", "0.01*")
+    rsr = _rsr("rsr", "0.01*", choose)
 
     def part(kind: str, objective: str, **options: Any) -> Recipe:
         return Recipe(
@@ -264,7 +263,7 @@ def _strong() -> Recipe:
         options=(("references", 2),),
         parts=(
             rsr,
-            _random(),
+            _random(choose),
             part("APGD", both, steps=20, structure=1.5, **adaptive),
             part("APGD", pixels, steps=10, structure=1.0, **adaptive),
             part("SquareSearch", both, queries=20, share=0.8),
@@ -281,10 +280,10 @@ EPS = {
     "ifgsm-choi": 8 / 255,
     "strong": 14 / 255,
 }
-PRESETS: dict[str, Callable[[], Recipe]] = {
+PRESETS: dict[str, Callable[[Choose], Recipe]] = {
     "random": _random,
-    "rsr": lambda: _rsr("rsr", "0.01*"),
-    "rsr-paper": lambda: _rsr("rsr-paper", ""),
+    "rsr": lambda choose: _rsr("rsr", "0.01*", choose),
+    "rsr-paper": lambda choose: _rsr("rsr-paper", "", choose),
     "ifgsm-choi": _ifgsm_choi,
     "strong": _strong,
 }

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -19,3 +23,9 @@ class AttackSpec:
 
 
 NONE = AttackSpec("none")
+
+
+def settings_hash(settings: Mapping[str, Any]) -> str:
+    """The hash of an attack: sha256 (64 hex digits) over the canonical JSON of its settings."""
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
