@@ -18,7 +18,6 @@ from srbench.boards.markdown import markdown_table
 from srbench.boards.stats import Mean
 from srbench.errors import RunFailed
 from srbench.home import write_atomic
-from srbench.metrics import metric
 from srbench.records import Record
 
 
@@ -51,7 +50,8 @@ def markdown(tables: Sequence[Table], extra: Sequence[str] = ()) -> str:
     parts = []
     for table in tables:
         for attack in table.attacks:
-            parts.append(f"### {text.title(table, attack)}\n\n" + _markdown_table(table, attack))
+            rows = markdown_table(*text.grid(table, attack, lambda shown: f"**{shown}**"), left=text.WORDS)
+            parts.append(f"### {text.title(table, attack)}\n\n{rows}")
         if summary := text.robustness(table):
             rows = markdown_table(*summary, left=text.WORDS)
             parts.append(f"### Under attack, averaged over the data sets\n\n{rows}")
@@ -59,36 +59,6 @@ def markdown(tables: Sequence[Table], extra: Sequence[str] = ()) -> str:
     if extra:
         parts.append("\n".join(f"- {line}" for line in extra))
     return "\n\n".join(parts) + "\n"
-
-
-def _markdown_table(table: Table, attack: str) -> str:
-    columns = table.columns_of(attack)
-    several = len(columns) > 1
-    header = ["#", "Model", "Trained for"]
-    for name in table.metrics:
-        header += [f"{text.heading(name)} {table.column_title(column)}" for column in columns]
-        header += [f"{text.heading(name)} Avg"] if several else []
-    title = metric(table.rank_by).title
-    header += [f"{title} 95 %"] + ([f"{title} worst"] if several else [])
-    lines = []
-    for row in table.rows:
-        cells = [str(row.rank or text.DASH), row.label, text.trained_for(row)]
-        for name in table.metrics:
-            for column in columns:
-                mean = row.means.get((name, column))
-                mark = text.MARKS[row.marks[column]] if name == table.rank_by and mean else ""
-                cells.append(f"{_bold(table, name, column, mean)} {mark}".strip())
-            if several:
-                cells.append(_bold(table, name, attack, row.average.get((name, attack))))
-        cells.append(text.interval(table.rank_by, row.average.get((table.rank_by, attack))))
-        cells += [text.worst(table, row, attack)] if several else []
-        lines.append(cells)
-    return markdown_table(header, lines, left=text.WORDS)
-
-
-def _bold(table: Table, name: str, column: Any, mean: Mean | None) -> str:
-    shown = text.value(name, mean)
-    return f"**{shown}**" if mean and mean.value == text.best(table, name, column) else shown
 
 
 def flat(tables: Sequence[Table]) -> pd.DataFrame:

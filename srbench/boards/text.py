@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from srbench.boards.compute import Column, Row, Table
 from srbench.boards.stats import Mean
 from srbench.metrics import metric
@@ -68,6 +70,41 @@ def best(table: Table, name: str, column: Column | str) -> float | None:
     if len(found) < 2:
         return None
     return max(found) if metric(name).higher_is_better else min(found)
+
+
+def grid(table: Table, attack: str, bold: Callable[[str], str]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a leaderboard under one attack, every metric side by side.
+
+    Args:
+        bold: makes the best value of a column stand out, as the format does that.
+    """
+    columns = table.columns_of(attack)
+    several = len(columns) > 1
+
+    def cell(name: str, column: Column | str, mean: Mean | None) -> str:
+        shown = value(name, mean)
+        return bold(shown) if mean and mean.value == best(table, name, column) else shown
+
+    header = ["#", "Model", "Trained for"]
+    for name in table.metrics:
+        header += [f"{heading(name)} {table.column_title(column)}" for column in columns]
+        header += [f"{heading(name)} Avg"] if several else []
+    ranking = metric(table.rank_by).title
+    header += [f"{ranking} 95 %"] + ([f"{ranking} worst"] if several else [])
+    rows = []
+    for row in table.rows:
+        cells = [str(row.rank or DASH), row.label, trained_for(row)]
+        for name in table.metrics:
+            for column in columns:
+                mean = row.means.get((name, column))
+                mark = MARKS[row.marks[column]] if name == table.rank_by and mean else ""
+                cells.append(f"{cell(name, column, mean)} {mark}".strip())
+            if several:
+                cells.append(cell(name, attack, row.average.get((name, attack))))
+        cells.append(interval(table.rank_by, row.average.get((table.rank_by, attack))))
+        cells += [worst(table, row, attack)] if several else []
+        rows.append(cells)
+    return header, rows
 
 
 def robustness(table: Table) -> tuple[list[str], list[list[str]]] | None:
