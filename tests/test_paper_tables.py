@@ -90,7 +90,7 @@ def test_table_2_sets_what_was_measured_beside_what_was_printed() -> None:
     specialist = row_of(text, "| 2 | esrgan-fs-aim-mini")
     assert specialist[9:] == ["0.6000 ○", "0.3000 ●", "0.4500", "0.3000", "0.56", "0.39", "0.48"]
     assert row_of(text, "| 3 | mine")[-3:] == ["–"] * 3
-    assert "number 1 of 3 by average LPIPS, and number 2 by the gap" in text
+    assert "rsr-mini has rank 1 of 3 by average LPIPS, and is number 2 by the gap" in text
     assert row_of(text, "| esrgan-fs-aim-mini")[1] == "-0.1000"
     assert row_of(text, "| mine")[3:] == ["4 of 4", "yes", "+0.2000"]
 
@@ -99,7 +99,7 @@ def test_table_1_has_the_papers_rows_in_its_order() -> None:
     attacks = {r.name: r.degradation for r in suite.load("ablation-mini").recipes()}
     records = []
     for place, name in enumerate(attacks):
-        records += measured(name, "adversarial", [0.1 + 0.01 * place], [0.3])
+        records += measured(name, "adversarial", [0.1 + 0.01 * place] * 2, [0.3, 0.3])
     lines = table_1(records, PAPER, attacks).splitlines()[2:]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert [row[-2] for row in cells] == [str(place) for place in range(1, 13)]

@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 
 from srbench.boards import text
-from srbench.boards.compute import Table
 from srbench.boards.frame import frame
 from srbench.boards.markdown import markdown_table
 from srbench.boards.stats import Mean
+from srbench.boards.table import Table
 from srbench.errors import RunFailed
 from srbench.home import write_atomic
 from srbench.records import Record
@@ -72,6 +72,7 @@ def flat(tables: Sequence[Table]) -> pd.DataFrame:
                 "kind": table.kind,
                 "rank_by": table.rank_by,
                 "rank": row.rank,
+                "rank_last": row.rank_interval[1] if row.rank_interval else None,
                 "model": row.model,
                 "training_domain": row.training_domain,
                 "weights_sha256": row.weights_sha256,
@@ -100,6 +101,7 @@ def flat(tables: Sequence[Table]) -> pd.DataFrame:
     found = pd.DataFrame(rows)
     if not found.empty:
         found["rank"] = found["rank"].astype("Int64")
+        found["rank_last"] = found["rank_last"].astype("Int64")
         found["tile"] = found["tile"].astype("Int64")
     return found
 
@@ -125,6 +127,7 @@ def _nested(table: Table) -> dict[str, Any]:
         "rows": [
             {
                 "rank": row.rank,
+                "rank_interval": row.rank_interval,
                 "model": row.model,
                 "title": row.title,
                 "training_domain": row.training_domain,

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from srbench.boards import text
-from srbench.boards.compute import Row, Table, tables
+from srbench.boards.compute import tables
 from srbench.boards.markdown import markdown_table
 from srbench.boards.paired import Difference, difference
+from srbench.boards.table import Row, Table
 from srbench.metrics import metric
 from srbench.records import Record
 
@@ -41,9 +42,7 @@ def table_2(records: Sequence[Record], paper: Paper, robust: str) -> str:
     for row in table.rows:
         printed = _printed(row, paper["table_2"]["rows"])
         numbers = [f"{value:.2f}" for value in printed["lpips"]] if printed else [text.DASH] * 3
-        lines.append(
-            [str(row.rank or text.DASH), row.label, text.trained_for(row), *_cells(table, row), *numbers]
-        )
+        lines.append([text.rank(row), row.label, text.trained_for(row), *_cells(table, row), *numbers])
     parts = [markdown_table(header, lines, text.WORDS), text.LEGEND + ".", _claim(table, records, robust)]
     if summary := text.robustness(table):
         parts += ["## Under attack, averaged over the data sets", markdown_table(*summary, text.WORDS)]
@@ -75,11 +74,12 @@ def table_1(records: Sequence[Record], paper: Paper, attacks: Mapping[str, Mappi
                 str(theirs["loss"]),
                 *_cells(table, row),
                 *(f"{value:.2f}" for value in theirs["lpips"]),
-                str(row.rank or text.DASH),
+                text.rank(row),
                 str(order.index(theirs["lpips"][2]) + 1),
             ]
         )
-    return markdown_table(header, lines, [3]) + "\n"
+    made = markdown_table(header, lines, [3]) + "\n"
+    return f"{made}\n{text.SHARED}.\n" if text.ranks_are_shared(table) else made
 
 
 def _one(records: Iterable[Record]) -> Table:
@@ -114,9 +114,9 @@ def _claim(table: Table, records: Sequence[Record], robust: str) -> str:
         "## The claim",
         "The paper's claim: the one robust model has the best average LPIPS over the two degradations it has "
         "not seen, and the smallest gap between them.",
-        f"Here {robust} is number {own.rank} of {len(table.rows)} by average LPIPS, and number {place} by "
-        f"the gap. Against each other model, average LPIPS (negative: {robust} is better), images won, "
-        "paired bootstrap over images:",
+        f"Here {robust} has rank {text.rank(own)} of {len(table.rows)} by average LPIPS, and is number "
+        f"{place} by the gap. Against each other model, average LPIPS (negative: {robust} is better), "
+        "images won, paired bootstrap over images:",
     ]
     lines = []
     for row in others:

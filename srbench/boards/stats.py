@@ -9,12 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 RESAMPLES = 10_000
+ENDS = (2.5, 97.5)
+"""The percentiles of the resampled means that bound a 95 % interval."""
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over images with its 95 % bootstrap interval; ``n`` images were defined and measured."""
+    """A mean over images with its 95 % bootstrap interval; ``n`` images were defined and measured.
+
+    ``low`` and ``high`` are NaN where a data set has a single image, which says nothing of others.
+    """
 
     value: float
     low: float
@@ -37,17 +42,26 @@ def resample_counts(images: int, seed: str) -> Array:
 
 
 def resampled_means(values: Array, counts: Array) -> Array:
-    """Mean of ``values`` (images,) in each resample; NaN entries do not take part. Shape (10000,)."""
+    """Mean of ``values`` in each resample, shape (10000,), or (10000, rows) of values (rows, images).
+
+    NaN entries do not take part; a row with a single defined image has no resamples, all NaN.
+    """
     defined = np.isfinite(values)
     with np.errstate(invalid="ignore"):
-        means: Array = counts @ np.where(defined, values, 0.0) / (counts @ defined.astype(np.float64))
-    return means
+        means = counts @ np.where(defined, values, 0.0).T / (counts @ defined.astype(np.float64).T)
+    spread: Array = np.where(defined.sum(axis=-1) > 1, means, np.nan)
+    return spread
+
+
+def interval(resampled: Array) -> tuple[float, float]:
+    """The 2.5th and 97.5th percentile of resampled means; NaN where there are none."""
+    finite = resampled[np.isfinite(resampled)]
+    if not finite.size:
+        return float("nan"), float("nan")
+    low, high = np.percentile(finite, ENDS)
+    return float(low), float(high)
 
 
 def summarise(value: float, resampled: Array, n: int) -> Mean:
-    """The mean with the 2.5th and 97.5th percentile of its resampled means."""
-    finite = resampled[np.isfinite(resampled)]
-    if n == 0 or not finite.size:
-        return Mean(float("nan"), float("nan"), float("nan"), n)
-    low, high = np.percentile(finite, [2.5, 97.5])
-    return Mean(value, float(low), float(high), n)
+    """The mean of ``n`` images with the interval of its resampled means."""
+    return Mean(value, *interval(resampled), n)

@@ -8,7 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from srbench.boards import text
-from srbench.boards.compute import Column, Row, Table
+from srbench.boards.table import Column, Row, Table
 from srbench.metrics import metric
 
 COLOURS = {"in-domain": "blue", "out-of-domain": "red", "generalist": "green", "": ""}
@@ -70,7 +70,7 @@ def _rich(table: Table, attack: str, metrics: list[str]) -> RichTable:
         if len(columns) > 1:
             drawn.add_column(f"{metric(table.rank_by).title}\nworst", justify="right", no_wrap=True)
     for row in table.rows:
-        cells: list[str | Text] = [str(row.rank or text.DASH), row.label, text.trained_for(row)]
+        cells: list[str | Text] = [text.rank(row), row.label, text.trained_for(row)]
         for name in metrics:
             cells += [_cell(table, row, name, column) for column in columns]
             if len(columns) > 1:

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-from srbench.boards.compute import Column, Row, Table
 from srbench.boards.stats import Mean
+from srbench.boards.table import Column, Row, Table
 from srbench.metrics import metric
 
 DASH = "–"
 WORDS = (1, 2)
 """The columns of a leaderboard that hold words: model, trained for."""
 MARKS = {"in-domain": "●", "out-of-domain": "○", "generalist": "◆", "": ""}
+SHARED = (
+    "A rank is 1 plus the number of rows that are certainly better: the 95 % interval of the paired "
+    "difference, on the same images, leaves out zero. 2–4: at best second, at worst fourth"
+)
 LEGEND = (
     "● trained for this degradation, ○ trained for another, ◆ trained for none in particular "
     "(adversarial or broad random degradations)"
 )
+
+
+def rank(row: Row) -> str:
+    """The rank, with the worst rank that the uncertainty allows: ``2`` or ``2–4``; a dash if not ranked."""
+    if row.rank is None or row.rank_interval is None:
+        return DASH
+    best, last = row.rank_interval
+    return f"{best}" if best == last else f"{best}–{last}"
+
+
+def ranks_are_shared(table: Table) -> bool:
+    """Whether the uncertainty allows some row another rank than its own."""
+    return any(row.rank_interval and len(set(row.rank_interval)) > 1 for row in table.rows)
 
 
 def value(name: str, mean: Mean | None) -> str:
@@ -26,8 +44,8 @@ def value(name: str, mean: Mean | None) -> str:
 
 
 def interval(name: str, mean: Mean | None) -> str:
-    """The 95 % interval, or a dash."""
-    if mean is None or mean.n == 0:
+    """The 95 % interval, or a dash where there is none, as with a single image."""
+    if mean is None or not math.isfinite(mean.low):
         return DASH
     digits = metric(name).decimals
     return f"{mean.low:.{digits}f} to {mean.high:.{digits}f}"
@@ -93,7 +111,7 @@ def grid(table: Table, attack: str, bold: Callable[[str], str]) -> tuple[list[st
     header += [f"{ranking} 95 %"] + ([f"{ranking} worst"] if several else [])
     rows = []
     for row in table.rows:
-        cells = [str(row.rank or DASH), row.label, trained_for(row)]
+        cells = [rank(row), row.label, trained_for(row)]
         for name in table.metrics:
             for column in columns:
                 mean = row.means.get((name, column))
@@ -115,7 +133,7 @@ def robustness(table: Table) -> tuple[list[str], list[list[str]]] | None:
     header = ["#", "Model", "Trained for"]
     header += [f"{heading(m)} {attack}" for m in shown for attack in table.attacks]
     rows = [
-        [str(row.rank or DASH), row.label, trained_for(row)]
+        [rank(row), row.label, trained_for(row)]
         + [value(m, row.average.get((m, attack))) for m in shown for attack in table.attacks]
         for row in table.rows
     ]
@@ -130,6 +148,8 @@ def notes(table: Table) -> list[str]:
         chosen = metric(table.rank_choice).title
         ranking += f": the protocol ranks by {chosen}, which was not measured for every row"
     lines.append(f"{ranking}. Intervals: 95 %, bootstrap over images.")
+    if ranks_are_shared(table):
+        lines.append(SHARED + ".")
     for column in table.columns:
         if table.images[column] < table.complete[column]:
             name = table.column_title(column)

@@ -53,7 +53,7 @@ def site(
     chunks: dict[str, dict[str, Any]] = {}
     for number, table in enumerate(found):
         group = groups[table.protocol, table.protocol_hash, table.kind]
-        boards.append(_board(number, table, group, dataset_order))
+        boards.append(_board(number, table, group))
         chunks |= cells.chunks(number, table, group)
     page = {
         "format": FORMAT,
@@ -69,9 +69,7 @@ def site(
     return Site(page, chunks, found)
 
 
-def _board(
-    number: int, table: Table, records: Sequence[Record], dataset_order: Sequence[str]
-) -> dict[str, Any]:
+def _board(number: int, table: Table, records: Sequence[Record]) -> dict[str, Any]:
     datasets = list(dict.fromkeys((c.dataset, c.dataset_hash) for c in table.columns))
     sample = {column_of(record): record for record in records}
     costs = _costs(records)
@@ -119,7 +117,7 @@ def _board(
             name: [[_number(name, _gap(table, row, name, a)) for a in table.attacks] for row in table.rows]
             for name in table.metrics
         },
-        "ranks": _ranks(table, records, dataset_order),
+        "ranks": _ranks(table, records),
     }
 
 
@@ -176,29 +174,25 @@ def _flagged(table: Table, records: Sequence[Record]) -> list[list[int]]:
     return sorted([row, column, count] for (row, column), count in counts.items())
 
 
-def _ranks(table: Table, records: Sequence[Record], dataset_order: Sequence[str]) -> dict[str, Any]:
-    """Rank of every row: by metric, then by view.
+def _ranks(table: Table, records: Sequence[Record]) -> dict[str, Any]:
+    """Rank of every row with its best and worst, by metric, then by view; null where it is partial.
 
     A view is an attack over all its data sets (``"0"``, the attack's index) or over one of them
     (``"0/2"``, the attack's and the data set's index). Each is ranked as a leaderboard of its own.
     """
-    rows = {row_key(row): index for index, row in enumerate(table.rows)}
     datasets = list(dict.fromkeys((c.dataset, c.dataset_hash) for c in table.columns))
-    views: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        attack = table.attacks.index(record.attack)
-        views[f"{attack}"].append(record)
-        views[f"{attack}/{datasets.index((record.dataset, record.dataset_hash))}"].append(record)
-    ranks: dict[str, Any] = {}
-    for name in table.metrics:
-        ranks[name] = {}
-        for view, members in views.items():
-            placed: list[list[int] | None] = [None] * len(rows)
-            for row in tables(members, dataset_order=dataset_order, metrics=[name])[0].rows:
-                if row.rank is not None:
-                    placed[rows[row_key(row)]] = [row.rank]
-            ranks[name][view] = placed
-    return ranks
+    views: dict[str, list[Column]] = defaultdict(list)
+    for column in table.columns:
+        attack = table.attacks.index(column.attack)
+        views[f"{attack}"].append(column)
+        views[f"{attack}/{datasets.index((column.dataset, column.dataset_hash))}"].append(column)
+    return {
+        name: {
+            view: [rank and [rank.place, rank.place, rank.last] for rank in found]
+            for view, found in ranked.items()
+        }
+        for name, ranked in compute.view_ranks(table, records, views).items()
+    }
 
 
 def _mean(name: str, mean: Mean | None) -> list[float | int | None] | None:

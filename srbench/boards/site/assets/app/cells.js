@@ -44,7 +44,9 @@ srbench.cells = (() => {
       el(
         "span",
         { class: "whisker", "aria-hidden": true },
-        el("i", { class: "bar", style: { left: at(from), right: `${100 - parseFloat(at(to))}%` } }),
+        from === null
+          ? null
+          : el("i", { class: "bar", style: { left: at(from), right: `${100 - parseFloat(at(to))}%` } }),
         el("i", { class: "dot", style: { left: at(value) } }),
       ),
       el("span", { class: "interval", text: interval(name, found.mean).replace(" to ", " – ") }),

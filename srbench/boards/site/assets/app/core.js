@@ -18,7 +18,9 @@ const srbench = (() => {
   const heading = (name) => `${metric(name).title} ${metric(name).higher ? "↑" : "↓"}`;
   const number = (name, value, digits = metric(name).decimals) =>
     value === null || value === undefined ? DASH : value.toFixed(digits);
-  const interval = (name, mean) => (mean ? `${number(name, mean[1])} to ${number(name, mean[2])}` : "");
+  /** A single image has no interval. */
+  const interval = (name, mean) =>
+    !mean ? "" : mean[1] === null ? DASH : `${number(name, mean[1])} to ${number(name, mean[2])}`;
   /** Whether a is better than b. */
   const better = (name, a, b) => (metric(name).higher ? a > b : a < b);
 

@@ -63,9 +63,6 @@ srbench.notes = (() => {
   function draw() {
     reported();
     const board = srbench.board();
-    const shared = Object.values(board.ranks).some((views) =>
-      Object.values(views).some((rows) => rows.some((rank) => rank?.length === 3)),
-    );
     document.getElementById("notes-body").replaceChildren(
       el(
         "ul",
@@ -74,7 +71,7 @@ srbench.notes = (() => {
       ),
       el("p", {
         class: "small",
-        text: `${shared ? "Two models share a rank where their paired difference includes zero; beneath a rank stand the ranks the uncertainty allows. " : ""}Whiskers and ranges are 95 % intervals from a bootstrap over images.`,
+        text: "Beneath a rank stand the best and the worst rank the uncertainty allows. Whiskers and ranges are 95 % intervals from a bootstrap over images.",
       }),
     );
     const days = [...new Set(data.created.map((time) => time.slice(0, 10)))].join(" to ");

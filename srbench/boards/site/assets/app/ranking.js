@@ -89,7 +89,7 @@ srbench.ranking = (() => {
   function definition(found) {
     const name = choice.metric;
     const start = metric(name).higher ? "desc" : "asc";
-    const ends = found.flatMap((f) => (f.mean ? [f.mean[1], f.mean[2]] : []));
+    const ends = found.flatMap((f) => (f.mean ? [f.mean[1] ?? f.mean[0], f.mean[2] ?? f.mean[0]] : []));
     const low = Math.min(...ends),
       high = Math.max(...ends);
     const of = (formatter) => (c) => formatter(c.getRow().getData());

@@ -1,0 +1,62 @@
+"""Records in the order in which a leaderboard asks for them."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from srbench.boards.ranks import View
+from srbench.boards.stats import Array, resample_counts
+from srbench.boards.table import Column, RowKey, column_of, row_key
+from srbench.records import Record
+
+
+class Index:
+    """The values of a board's records by row, column and image, and the resampling draws of each column."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self.rows: dict[RowKey, Record] = {}
+        self.cells: dict[tuple[RowKey, Column], dict[str, Mapping[str, float | None]]] = defaultdict(dict)
+        images: dict[Column, set[str]] = defaultdict(set)
+        self.complete: dict[Column, int] = {}
+        self.domains: dict[Column, str] = {}
+        self.radius: dict[Column, tuple[str, float]] = {}
+        self.remarks: set[tuple[str, str]] = set()
+        self.flagged: dict[tuple[RowKey, Column, str], list[str]] = defaultdict(list)
+        for record in records:
+            key = row_key(record)
+            column = column_of(record)
+            self.rows.setdefault(key, record)
+            self.cells[key, column][record.image] = record.metrics
+            images[column].add(record.image)
+            self.complete[column] = record.dataset_images
+            self.domains[column] = record.dataset_domain
+            if record.attack_settings:
+                if "eps" in record.attack_settings:  # a natural corruption has none
+                    norm = str(record.attack_settings.get("norm", "linf"))
+                    self.radius[column] = (norm, float(record.attack_settings["eps"]))
+                if note := record.attack_settings.get("note"):
+                    self.remarks.add((record.attack, note))
+            for check, finding in record.flags.items():
+                self.flagged[key, column, check].append(finding)
+        self.images = {column: sorted(ids) for column, ids in images.items()}
+        self._counts: dict[tuple[str, int], Array] = {}
+
+    def values(self, row: RowKey, column: Column, name: str) -> Array:
+        """The metric over the column's images, NaN where not measured or undefined."""
+        cell = self.cells.get((row, column), {})
+        found = (cell.get(image, {}).get(name) for image in self.images[column])
+        return np.array([math.nan if value is None else value for value in found], dtype=np.float64)
+
+    def counts(self, column: Column) -> Array:
+        key = (column.dataset_hash, len(self.images[column]))
+        if key not in self._counts:
+            self._counts[key] = resample_counts(key[1], key[0])
+        return self._counts[key]
+
+    def view(self, rows: Sequence[RowKey], columns: Sequence[Column], name: str) -> View:
+        """A metric of these rows on these columns, as ranks need it."""
+        return [(np.stack([self.values(r, c, name) for r in rows]), self.counts(c)) for c in columns]

@@ -1,0 +1,108 @@
+"""What a leaderboard is: its columns, its rows, and which of them a record belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from srbench.boards.stats import Mean
+from srbench.records import Record
+
+
+@dataclass(frozen=True, order=True)
+class Column:
+    """One data set under one attack. ``dataset_hash`` keeps two contents of one name apart."""
+
+    attack: str
+    attack_hash: str
+    dataset: str
+    dataset_hash: str
+
+
+@dataclass
+class Row:
+    """One model (with its weights, precision and tiling) across the columns.
+
+    Attributes:
+        means: by metric and column.
+        average: by metric and attack, the mean over that attack's columns; only where every one is there.
+        marks: by column: "in-domain", "out-of-domain", "generalist", or "" (no training domain known).
+        worst: by attack, the worst column mean of the ranking metric.
+        images: measured images by column.
+        partial: why the row is not ranked; empty for a ranked row.
+        rank: 1 + how many rows are certainly better (:mod:`srbench.boards.ranks`); None where not ranked.
+        rank_interval: best and worst rank that the uncertainty allows.
+    """
+
+    model: str
+    title: str
+    training_domain: str
+    weights_sha256: str
+    precision: str
+    tile: int | None
+    means: dict[tuple[str, Column], Mean] = field(default_factory=dict)
+    average: dict[tuple[str, str], Mean] = field(default_factory=dict)
+    marks: dict[Column, str] = field(default_factory=dict)
+    worst: dict[str, float] = field(default_factory=dict)
+    images: dict[Column, int] = field(default_factory=dict)
+    partial: str = ""
+    rank: int | None = None
+    rank_interval: tuple[int, int] | None = None
+
+    @property
+    def label(self) -> str:
+        """The model's name, with what sets this row apart from another of the same name."""
+        extras = [self.precision] if self.precision != "fp32" else []
+        extras += [f"tile {self.tile}"] if self.tile else []
+        return self.model + (f" ({', '.join(extras)})" if extras else "")
+
+
+@dataclass
+class Table:
+    """A leaderboard over data sets of one kind, under one protocol.
+
+    Attributes:
+        kind: "paired" or "no-reference".
+        metrics: names of the metrics present, in table order.
+        rank_by: the metric the rows are ordered by.
+        rank_choice: what the protocol would have ranked by.
+        images: by column, how many images the fullest row has; ``complete`` how many the set has.
+        flags: what the attack-strength checks found, one line each.
+    """
+
+    protocol: str
+    protocol_hash: str
+    kind: str
+    columns: list[Column]
+    metrics: list[str]
+    rank_by: str
+    rank_choice: str
+    rows: list[Row]
+    images: dict[Column, int]
+    complete: dict[Column, int]
+    flags: list[str] = field(default_factory=list)
+
+    @property
+    def attacks(self) -> list[str]:
+        return list(dict.fromkeys(column.attack for column in self.columns))
+
+    def columns_of(self, attack: str) -> list[Column]:
+        return [column for column in self.columns if column.attack == attack]
+
+    def column_title(self, column: Column) -> str:
+        """The data set's name, with eight digits of its hash where two contents share the name."""
+        same = {c.dataset_hash for c in self.columns if c.dataset == column.dataset}
+        return column.dataset + (f"@{column.dataset_hash[:8]}" if len(same) > 1 else "")
+
+
+RowKey = tuple[str, str, str, int | None]
+"""What makes records one row: model, weights, precision, tile."""
+
+
+def row_key(thing: Row | Record) -> RowKey:
+    """Which row a record belongs to."""
+    return thing.model, thing.weights_sha256, thing.precision, thing.tile
+
+
+def column_of(record: Record) -> Column:
+    """Which column a record belongs to."""
+    return Column(record.attack, record.attack_hash, record.dataset, record.dataset_hash)
