@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from srbench.progress import progress_bar
@@ -36,6 +37,11 @@ def err() -> Console:
 def words(text: str | None) -> tuple[str, ...]:
     """The parts of a comma-separated option."""
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name fits one of the wildcards, of which none stands for all."""
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 @contextmanager
