@@ -12,11 +12,12 @@ from srbench.errors import BadInput
 from srbench.home import home
 
 if TYPE_CHECKING:
-    from srbench.boards.compute import Table
+    from srbench.boards.table import Table
     from srbench.engine import Outcome
     from srbench.measure import Missing
     from srbench.plan import Cell
     from srbench.records import Record
+    from srbench.zoo import ModelRef
 
 Track = Literal["auto", "full", "mini"]
 
@@ -25,7 +26,7 @@ Track = Literal["auto", "full", "mini"]
 class Request:
     """What to evaluate and how; see ``srbench evaluate --help`` for the meaning of each."""
 
-    models: tuple[str, ...] = ("all",)
+    models: tuple[str | ModelRef, ...] = ("all",)
     datasets: tuple[str, ...] = ("ntire", "aim")
     attacks: tuple[str, ...] = ("none",)
     protocol: str = "rsr"
@@ -52,6 +53,16 @@ class Prepared:
     missing_metrics: list[Missing]
     metrics: list[str]
     store: Path
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """One line for each metric that cannot be computed here: why not, and the command that cures it."""
+        from srbench.metrics import metric
+
+        return [
+            f"{metric(m.name).title} was not measured ({m.reason}): srbench metrics install {m.name}"
+            for m in self.missing_metrics
+        ]
 
 
 @dataclass

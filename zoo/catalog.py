@@ -95,15 +95,27 @@ def register(
     Raises:
         BadInput: a bad name or domain, a name that a card has already, or a factory that is not callable.
     """
+    card = own_card(name, domain=domain, title=title, licence=licence, citation=citation)
+    if not callable(factory):
+        raise BadInput(f"the factory of '{name}' is not callable: give a function that returns an nn.Module")
+    _registered[name] = (card, factory)
+
+
+def own_card(
+    name: str, *, domain: str = "unknown", title: str = "", licence: str = "", citation: str = ""
+) -> Card:
+    """The card of a network that the user's own Python code makes.
+
+    Raises:
+        BadInput: a bad name or domain, or a name that a card of the zoo has already.
+    """
     if not NAME.fullmatch(name) or name == "all":
         raise BadInput(f"'{name}' cannot name a model: use letters, digits and . _ + - (and not 'all')")
     if name in shipped():
         raise BadInput(f"'{name}' is a model of the zoo already: register yours under another name")
     if domain not in DOMAINS:
         raise BadInput(f"'{domain}' is not a training domain: choose one of {', '.join(DOMAINS)}")
-    if not callable(factory):
-        raise BadInput(f"the factory of '{name}' is not callable: give a function that returns an nn.Module")
-    card = Card.model_validate(
+    return Card.model_validate(
         {
             "name": name,
             "title": title or name,
@@ -114,4 +126,3 @@ def register(
             "redistributable": False,
         }
     )
-    _registered[name] = (card, factory)

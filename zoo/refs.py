@@ -72,13 +72,13 @@ class ModelRef:
             raise BadInput(f"{self.name} cannot be put on device '{device}' ({reason})") from error
 
 
-def resolve(specs: Sequence[str]) -> list[ModelRef]:
+def resolve(specs: Sequence[str | ModelRef]) -> list[ModelRef]:
     """The models a list of specifications names, in order and each once.
 
     Args:
         specs: ``all`` (every installed model), names, wildcards over names (``esrgan*``, matching
             what is installed), paths of .pth, .pt, .ckpt or .safetensors checkpoints, directories of
-            trainings, and ``module.path:factory``.
+            trainings, ``module.path:factory``, and models that are resolved already.
 
     Raises:
         BadInput: an unknown name, a named model that is not installed (with the command that installs
@@ -94,9 +94,11 @@ def resolve(specs: Sequence[str]) -> list[ModelRef]:
     return list(found.values())
 
 
-def _resolve_one(spec: str) -> Iterator[ModelRef]:
+def _resolve_one(spec: str | ModelRef) -> Iterator[ModelRef]:
     known = catalog.names()
-    if spec == "all":
+    if isinstance(spec, ModelRef):
+        yield spec
+    elif spec == "all":
         yield from _installed(known)
     elif spec in known:
         yield _named(spec, status(spec))
@@ -134,7 +136,7 @@ def _matching(pattern: str, known: list[str]) -> list[ModelRef]:
 def _named(name: str, state: Status) -> ModelRef:
     card = catalog.find(name)
     if factory := catalog.registered(name):
-        return _from_factory(name, name, card, factory)
+        return from_factory(name, name, card, factory)
     if not state.installed:
         raise BadInput(f"{name} is not installed: {state.how}")
     if not card.sources and not card.packaged:
@@ -229,10 +231,21 @@ def _factory(spec: str) -> ModelRef:
         redistributable=False,
         notes="a network made by the user's own code",
     )
-    return _from_factory(spec, spec, card, import_factory(spec))
+    return from_factory(spec, spec, card, import_factory(spec))
 
 
-def _from_factory(name: str, spec: str, card: Card, factory: Callable[[], nn.Module]) -> ModelRef:
+def from_factory(name: str, spec: str, card: Card, factory: Callable[[], nn.Module]) -> ModelRef:
+    """A model made by Python code; it is built, and tried on a small image, at once.
+
+    Args:
+        name: its name in records and tables.
+        spec: what to call the factory in messages.
+        card: what is known about it.
+        factory: called without arguments whenever the model is loaded; has to give the same weights.
+
+    Raises:
+        BadInput: the factory fails or makes no x4 network.
+    """
     from srbench.zoo.factories import build, probe, state_sha256
 
     module = build(spec, factory).eval()

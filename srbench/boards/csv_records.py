@@ -1,4 +1,4 @@
-"""``records.csv`` back to records, so that committed results give a page as a store does."""
+"""Tables of records back to records: a ``records.csv``, or what :func:`srbench.boards.frame.frame` made."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from srbench.records import Record
 _EFFECTS = ("lr_psnr", "sr_psnr", "lr_max")
 _AS_8BIT = "_as_8bit"
 _VERSION = "version_"
+_SIZES = ("lr_height", "lr_width", "sr_height", "sr_width")
 
 
 def read_csv(file: Path) -> list[Record]:
@@ -40,7 +41,40 @@ def read_csv(file: Path) -> list[Record]:
     return found
 
 
+def from_frame(table: pd.DataFrame) -> list[Record]:
+    """The records of a frame that :func:`srbench.boards.frame.frame` made; columns added since are ignored.
+
+    Raises:
+        BadInput: a row is not a record, because a column was dropped or a value changed its kind.
+    """
+    ours = [column for column in table.columns if _is_ours(str(column))]
+    found = []
+    for number, row in enumerate(table[ours].to_dict("records")):
+        try:
+            found.append(_record({str(key): _text(value) for key, value in row.items()}))
+        except (ValidationError, ValueError, KeyError) as error:
+            reason = (
+                f"no column {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:160]
+            )
+            raise BadInput(
+                f"row {number} is not a record ({reason}): give a frame that srbench.evaluate returned, "
+                "whole or some of its rows"
+            ) from error
+    return found
+
+
+def _is_ours(column: str) -> bool:
+    fields = {*Record.model_fields, *registry(), *_EFFECTS, *_SIZES}
+    return column in fields or column.endswith(_AS_8BIT) or column.startswith(_VERSION)
+
+
+def _text(value: Any) -> str:
+    """A cell as it stands in a CSV file; floats to their last digit."""
+    return "" if pd.isna(value) else str(value)
+
+
 def _record(row: dict[str, str]) -> Record:
+    saved = _saved(row)
     notes = _pairs(row.pop("notes"))
     flags = _pairs(row.pop("flags", ""))
     settings = row.pop("attack_settings", "")
@@ -50,11 +84,7 @@ def _record(row: dict[str, str]) -> Record:
             for name in registry()
             if row.get(name) or name in notes
         },
-        "saved": {
-            key.removesuffix(_AS_8BIT): float(value)
-            for key, value in row.items()
-            if key.endswith(_AS_8BIT) and value
-        },
+        "saved": saved,
         "effect": {name: float(row[name]) for name in _EFFECTS if row.get(name)},
         "versions": {k.removeprefix(_VERSION): v for k, v in row.items() if k.startswith(_VERSION) and v},
         "lr_size": (int(row.pop("lr_height")), int(row.pop("lr_width"))),
@@ -72,6 +102,19 @@ def _record(row: dict[str, str]) -> Record:
         if key not in taken and not key.endswith(_AS_8BIT) and not key.startswith(_VERSION)
     }
     return Record.model_validate(rest | fields)
+
+
+def _saved(row: dict[str, str]) -> dict[str, float | None]:
+    """What was measured of the attacked LR as a file: the record's metrics once more, or nothing."""
+    cells = {key.removesuffix(_AS_8BIT): value for key, value in row.items() if key.endswith(_AS_8BIT)}
+    if not any(cells.values()):
+        return {}
+    notes = _pairs(row["notes"])
+    return {
+        name: float(cells[name]) if cells[name] else None
+        for name in cells
+        if cells[name] or row.get(name) or name in notes
+    }
 
 
 def _pairs(text: str) -> dict[str, str]:

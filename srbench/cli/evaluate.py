@@ -129,12 +129,8 @@ def evaluate(
 def _remarks(request: Request, prepared: Prepared) -> list[str]:
     """Metrics that could not be computed and models that are not installed, each with its cure."""
     from srbench import zoo
-    from srbench.metrics import metric
 
-    lines = [
-        f"{metric(m.name).title} was not measured ({m.reason}): srbench metrics install {m.name}"
-        for m in prepared.missing_metrics
-    ]
+    lines = prepared.unmeasured
     if "all" in request.models:
         # The download address after the # is for `srbench models`.
         lines += [f"{card.name} is not installed: {s.how.split('  #')[0]}" for card, s in zoo.missing()]

@@ -1,0 +1,203 @@
+"""srbench from Python: models in, a data frame of records out, leaderboards from that."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from srbench.errors import BadInput, RunFailed
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from srbench.boards.notebook import Leaderboard
+    from srbench.engine import Rerun
+    from srbench.evaluation import Track
+    from srbench.records import Record
+    from srbench.zoo import ModelRef
+    from srbench.zoo.given import Models
+
+    Words: TypeAlias = str | Sequence[str]
+
+
+def evaluate(
+    models: Models,
+    *,
+    datasets: Words = ("ntire", "aim"),
+    attacks: Words = ("none",),
+    protocol: str = "rsr",
+    metrics: Words | None = None,
+    track: Track = "auto",
+    limit: int | None = None,
+    device: str = "auto",
+    precision: str = "fp32",
+    tile: int | None = None,
+    rerun: Rerun = "only-missing",
+    workers: int = 0,
+    threads: int = 1,
+    keep_images: bool = False,
+    store: str | PathLike[str] | None = None,
+) -> pd.DataFrame:
+    """Measure models on data sets: what ``srbench evaluate`` does.
+
+    Args:
+        models: one model, a list of them, or a dict from the name a model shall have to the model. A
+            model is whatever ``--models`` takes (a name, ``all``, a wildcard, a checkpoint, a run's
+            directory, ``module.path:factory``), an nn.Module, a function without arguments that makes
+            one, or what :func:`srbench.zoo.resolve` gave. A network takes LR (N, 3, H, W), RGB in [0, 1],
+            and returns SR (N, 3, 4H, 4W). It is measured on a frozen copy in eval mode.
+        datasets: names, ``pairs:LR_DIR:HR_DIR`` or ``folder:DIR``.
+        attacks: ``none``, presets, corruptions.
+        protocol: how metrics are computed, ``rsr`` or ``y``.
+        metrics: in place of the protocol's defaults.
+        track: ``auto`` takes the full set where it is registered and else the built-in mini one.
+        limit: only the first so many images of each set.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        precision: ``fp32`` or ``bf16``.
+        tile: side of LR tiles in pixels; None for whole images.
+        rerun: ``only-missing``, ``always`` or ``never``.
+        workers: images in work at once; 0 for one per core, at most eight.
+        threads: torch threads per worker.
+        keep_images: keep SR and attacked LR beside the records.
+        store: a directory of records. Without one, models with a name or a file use the store of the
+            command line, and networks that exist in Python only are measured anew in each call and
+            leave nothing behind: their records are identified by name and by a sha256 over the state
+            dict, which does not see a change of the code that uses these weights. With a store they are
+            kept there as well: give ``rerun="always"`` after such a change.
+
+    Returns:
+        One row per image, see :func:`srbench.boards.frame.frame`, models and data sets in the order
+        given. What is not as asked for to the letter (a mini set in the place of a full one, a metric
+        that cannot be computed here, a cell that failed) is said by a warning.
+
+    Raises:
+        BadInput: an unknown name, a broken file, a network that is no x4 network, two models of a name.
+        RunFailed: nothing could be measured, or the store cannot be written.
+    """
+    from srbench import evaluation as job
+    from srbench.boards.frame import frame
+    from srbench.zoo.given import given
+
+    request = job.Request(
+        datasets=_words(datasets),
+        attacks=_words(attacks),
+        protocol=protocol,
+        metrics=None if metrics is None else _words(metrics),
+        track=track,
+        limit=limit,
+        device=device,
+        precision=precision,
+        tile=tile,
+        rerun=rerun,
+        workers=workers,
+        threads=threads,
+        keep_images=keep_images,
+        store=None if store is None else Path(fspath(store)),
+    )
+    refs = given(models)
+    here_only = [ref for ref, in_memory in refs.values() if in_memory and store is None]
+    lasting = [ref for ref, _ in refs.values() if not any(ref is other for other in here_only)]
+    remarks: list[str] = []
+    records: list[Record] = []
+    with tempfile.TemporaryDirectory(prefix="srbench-") as scratch:
+        for members, place in ((lasting, request.store), (here_only, Path(scratch))):
+            if members:
+                prepared = job.prepare(replace(request, models=tuple(members), store=place))
+                result = job.run(prepared)
+                failures = [f"failed: {failure}" for failure in result.outcome.failures]
+                remarks += [*prepared.notices, *prepared.unmeasured, *failures]
+                records += result.records
+    for line in dict.fromkeys(remarks):
+        warnings.warn(line, stacklevel=2)
+    if not records:
+        raise RunFailed(
+            f"nothing was measured: {remarks[-1] if remarks else 'the store has no such records'}"
+        )
+    order = list(refs)
+    return frame(sorted(records, key=lambda record: order.index(record.model)))
+
+
+def leaderboard(records: pd.DataFrame, *, metrics: Words = ()) -> Leaderboard:
+    """The leaderboards of a frame of records, or of any of its rows.
+
+    Args:
+        records: what :func:`evaluate` returned, or several of those under each other
+            (``pandas.concat``). Where an image was measured twice the later row counts.
+        metrics: the metrics that get a column; every recorded one if empty.
+
+    Returns:
+        Tables that show themselves in a notebook and on a console, with ``to_frame()`` and
+        ``to_markdown()``.
+
+    Raises:
+        BadInput: rows that are no records, or none.
+    """
+    from srbench.boards.csv_records import from_frame
+    from srbench.boards.notebook import Leaderboard
+
+    found = from_frame(records)
+    if not found:
+        raise BadInput("there is no record in the frame: nothing to rank")
+    return Leaderboard(found, _words(metrics))
+
+
+def attack(
+    model: str | PathLike[str] | ModelRef | Callable[[Tensor], Tensor],
+    lr: Tensor,
+    hr: Tensor | None = None,
+    *,
+    preset: str = "rsr",
+    eps: float | None = None,
+    ids: Sequence[str] | None = None,
+    **settings: Any,
+) -> Tensor:
+    """Attack a batch of LR images.
+
+    Args:
+        model: a network or function from LR to SR, as it is; or a name, a file or a resolved model, which
+            is loaded where ``lr`` is.
+        lr: (N, 3, H, W), RGB in [0, 1].
+        hr: (N, 3, 4H, 4W), RGB in [0, 1]; without it the target is the model's own clean output.
+        preset: see :func:`srbench.attacks.preset`.
+        eps: radius in units of the range, such as ``14 / 255``; the preset's own if None.
+        ids: image ids, which seed the noise; by default "0", "1", …
+        **settings: further settings of the preset, such as ``steps``; see
+            :meth:`srbench.attacks.Recipe.with_`.
+
+    Returns:
+        (N, 3, H, W) in [0, 1], within eps of ``lr``.
+
+    Raises:
+        BadInput: an unknown name or setting, wrong shapes or range.
+        RunFailed: NaN or infinite values in the model's output or gradient.
+    """
+    from srbench import attacks
+
+    recipe = attacks.preset(preset)
+    if eps is not None:
+        settings["eps"] = eps
+    if settings:
+        recipe = recipe.with_(**settings)
+    network: Callable[[Tensor], Tensor]
+    if callable(model):
+        network = model
+    else:
+        from srbench.zoo.given import given
+
+        refs = given(model)
+        if len(refs) != 1:
+            raise BadInput(f"{model} is {len(refs)} models: an attack needs one")
+        ((ref, _),) = refs.values()
+        network = ref.load(str(lr.device))
+    adversarial: Tensor = recipe.build(network)(lr, hr, ids)
+    return adversarial
+
+
+def _words(given: Words) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
