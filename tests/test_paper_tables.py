@@ -1,4 +1,4 @@
-"""Paired differences, and the paper's tables from records beside what it printed."""
+"""The paper's tables from records beside what it printed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 from helpers import record
-from scipy import stats
 
 from srbench.boards import reports
 from srbench.boards.files import write_all
-from srbench.boards.paired import difference
 from srbench.boards.paper_tables import read_paper, table_1, table_2
-from srbench.errors import BadInput
 from srbench.records import Record
 from srbench.train import suite
 
@@ -44,35 +40,6 @@ def measured(
                 )
             )
     return found
-
-
-def test_a_difference_is_paired_and_agrees_with_scipy() -> None:
-    generator = np.random.default_rng(5)
-    base = generator.uniform(0.2, 0.8, (2, 40))
-    better = base - generator.normal(0.02, 0.02, (2, 40))
-    records = measured("a", "ntire", *better) + measured("b", "aim", *base)
-    found = difference(records, "a", "b", "lpips")
-    apart = better - base
-    assert found.value == pytest.approx(apart.mean())
-    assert (found.wins, found.images) == (int((apart < 0).sum()), 80)
-    assert found.certain and found.high < 0
-    theirs = stats.bootstrap(
-        tuple(apart), lambda a, b, axis: (a.mean(axis) + b.mean(axis)) / 2, method="percentile", rng=1
-    ).confidence_interval
-    assert (found.low, found.high) == pytest.approx(tuple(theirs), abs=0.0006)
-    back = difference(records, "b", "a", "lpips")
-    assert (back.value, back.low, back.high) == pytest.approx((-found.value, -found.high, -found.low))
-
-
-def test_a_difference_takes_only_images_both_have() -> None:
-    records = measured("a", "ntire", [0.1, 0.2], [0.3]) + measured("b", "aim", [0.4], [0.3])
-    found = difference(records, "a", "b", "lpips")
-    assert found.images == 2 and found.wins == 1 and found.value == pytest.approx(-0.15)
-    assert np.isnan(found.low) and not found.certain
-    with pytest.raises(BadInput, match="a and c have no image with lpips in common under none"):
-        difference(records, "a", "c", "lpips")
-    with pytest.raises(BadInput, match="under rsr"):
-        difference(records, "a", "b", "lpips", "rsr")
 
 
 def row_of(text: str, start: str) -> list[str]:

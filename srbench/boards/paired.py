@@ -1,27 +1,30 @@
-"""Two models on the same images: the difference of their means and how sure it is."""
+"""Two rows on the same images: the difference of their means and how sure it is."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from srbench.boards.stats import resample_counts, resampled_means
+from srbench.boards.significance import SignedRank, wilcoxon
+from srbench.boards.stats import Array, interval, resample_counts, resampled_means
+from srbench.boards.table import Column, column_of
 from srbench.errors import BadInput
+from srbench.metrics import metric
 from srbench.records import Record
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The first model's mean minus the second's.
+    """The first row's mean minus the second's.
 
     Attributes:
         value: mean over images within a data set, then over data sets.
-        low, high: 95 % interval, bootstrap over images, the same draws for both models; NaN where a data set
+        low, high: 95 % interval, bootstrap over images, the same draws for both rows; NaN where a data set
             has a single image, which says nothing of others.
-        wins: images on which the first model has the lower value.
+        wins, losses: images on which the first is better, and worse; on the others they are equal.
         images: images both were measured on.
     """
 
@@ -29,6 +32,7 @@ class Difference:
     low: float
     high: float
     wins: int
+    losses: int
     images: int
 
     @property
@@ -37,36 +41,68 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
-def difference(
-    records: Iterable[Record], first: str, second: str, metric: str, attack: str = "none"
-) -> Difference:
-    """The paired difference over all data sets on which both models have records.
+@dataclass(frozen=True)
+class Compared:
+    """Two rows under one attack.
+
+    Attributes:
+        overall: over all data sets on which both have the metric.
+        sets: by column, the difference there; each row's mean of the same images; the signed-rank test.
+        lone: images that only one of the two was measured on; they do not take part.
+    """
+
+    overall: Difference
+    sets: dict[Column, tuple[Difference, tuple[float, float], SignedRank]]
+    lone: int
+
+
+def compare(first: Iterable[Record], second: Iterable[Record], name: str, attack: str = "none") -> Compared:
+    """The paired difference of a metric, on every data set and over them.
 
     Args:
-        records: of one protocol; of one version of each model and data set.
-        first, second: names of models.
+        first, second: the records of one row each, of one protocol.
+        name: the metric.
         attack: name of the attack, ``none`` for the images as they are.
 
     Raises:
         BadInput: no image has the metric for both.
     """
-    values: dict[tuple[str, str], dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    ours, theirs = (_values(records, name, attack) for records in (first, second))
+    found, draws, lone = {}, [], 0
+    for column in sorted({*ours, *theirs}):
+        a, b = ours.get(column, {}), theirs.get(column, {})
+        both = sorted(a.keys() & b.keys())
+        lone += len(a.keys() ^ b.keys())
+        if both:
+            values = np.array([[a[image], b[image]] for image in both], dtype=np.float64)
+            apart: Array = values[:, 0] - values[:, 1]
+            draws.append(resampled_means(apart, resample_counts(len(apart), column.dataset_hash)))
+            means = float(values[:, 0].mean()), float(values[:, 1].mean())
+            found[column] = _difference(name, [apart], draws[-1]), means, wilcoxon(apart), apart
+    if not found:
+        raise BadInput(
+            f"no image has {metric(name).title} of both under {attack}: evaluate both on one data set"
+        )
+    overall = _difference(name, [apart for *_, apart in found.values()], np.mean(draws, axis=0))
+    return Compared(overall, {column: entry[:3] for column, entry in found.items()}, lone)
+
+
+def _values(records: Iterable[Record], name: str, attack: str) -> dict[Column, dict[str, float]]:
+    """By column and image."""
+    found: dict[Column, dict[str, float]] = defaultdict(dict)
     for record in records:
-        value = record.metrics.get(metric)
-        if record.attack == attack and record.model in (first, second) and value is not None:
-            values[record.dataset, record.dataset_hash][record.image][record.model] = value
-    means, draws, wins, images, alone = [], [], 0, 0, False
-    for (_, dataset_hash), found in sorted(values.items()):
-        pairs = [found[image] for image in sorted(found) if len(found[image]) == 2]
-        if not pairs:
-            continue
-        apart = np.array([pair[first] - pair[second] for pair in pairs], dtype=np.float64)
-        means.append(float(apart.mean()))
-        draws.append(resampled_means(apart, resample_counts(len(apart), dataset_hash)))
-        wins += int((apart < 0).sum())
-        images += len(apart)
-        alone |= len(apart) == 1
-    if not means:
-        raise BadInput(f"{first} and {second} have no image with {metric} in common under {attack}")
-    low, high = (np.nan, np.nan) if alone else np.percentile(np.mean(draws, axis=0), [2.5, 97.5])
-    return Difference(float(np.mean(means)), float(low), float(high), wins, images)
+        value = record.metrics.get(name)
+        if record.attack == attack and value is not None:
+            found[column_of(record)][record.image] = value
+    return found
+
+
+def _difference(name: str, sets: Sequence[Array], draws: Array) -> Difference:
+    better = np.concatenate(sets) * (1.0 if metric(name).higher_is_better else -1.0)
+    return Difference(
+        float(np.mean([apart.mean() for apart in sets])),
+        *interval(draws),
+        wins=int((better > 0).sum()),
+        losses=int((better < 0).sum()),
+        images=len(better),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from srbench.boards import text
 from srbench.boards.compute import tables
 from srbench.boards.markdown import markdown_table
-from srbench.boards.paired import Difference, difference
+from srbench.boards.paired import Difference, compare
 from srbench.boards.table import Row, Table
 from srbench.metrics import metric
 from srbench.records import Record
@@ -118,10 +119,13 @@ def _claim(table: Table, records: Sequence[Record], robust: str) -> str:
         f"{place} by the gap. Against each other model, average LPIPS (negative: {robust} is better), "
         "images won, paired bootstrap over images:",
     ]
+    by_model: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        by_model[record.model].append(record)
     lines = []
     for row in others:
-        found = difference(records, robust, row.model, "lpips")
-        lines.append([row.label, *_difference(found), f"{_gap(table, own) - _gap(table, row):+.4f}"])
+        found = compare(by_model[robust], by_model[row.model], "lpips")
+        lines.append([row.label, *_difference(found.overall), f"{_gap(table, own) - _gap(table, row):+.4f}"])
     header = ["Model", "Difference", "95 %", "Images won", "Certain", "Difference of gaps"]
     return "\n\n".join([*said, markdown_table(header, lines, [0])])
 

@@ -73,11 +73,23 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-from srbench.cli import attack, datasets, doctor, evaluate, leaderboard, metrics, models, serve, train  # noqa: E402 - commands register on app
+from srbench.cli import (  # noqa: E402 - commands register on app
+    attack,
+    compare,
+    datasets,
+    doctor,
+    evaluate,
+    leaderboard,
+    metrics,
+    models,
+    serve,
+    train,
+)
 
 __all__ = [
     "app",
     "attack",
+    "compare",
     "datasets",
     "doctor",
     "evaluate",

@@ -1,0 +1,119 @@
+"""``srbench compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from srbench.cli import app
+from srbench.cli.console import matches, out, words
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from srbench.boards.comparison import Pair
+    from srbench.records import Record
+
+
+@app.command()
+def compare(
+    models: Annotated[
+        list[str],
+        typer.Argument(help="Two models or more; MODEL@VERSION where one has records of several versions."),
+    ],
+    store: Annotated[Path | None, typer.Option(help="Directory of records.")] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="A records.csv that --out wrote, in place of a store.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Compare by this metric instead of the leaderboard's.")
+    ] = None,
+    attack: Annotated[str, typer.Option(help="Compare under this attack.")] = "none",
+    datasets: Annotated[str | None, typer.Option(help="Only these data sets (wildcards allowed).")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Only this protocol.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+) -> None:
+    """Say whether one model is better than another, on how many images, and how sure that is.
+
+    The interval is a paired bootstrap over images; p is Wilcoxon's signed-rank test with Holm's correction
+    over all tests of the command. From stored records: no model runs.
+    """
+    from srbench.boards.comparison import as_dict, pairs
+    from srbench.boards.comparison_text import words as said
+    from srbench.boards.named import named
+    from srbench.boards.site.build import read_any
+    from srbench.errors import BadInput
+    from srbench.evaluation import default_store
+    from srbench.metrics import metric as known_metric
+
+    if len(models) < 2:
+        raise BadInput("name at least two models: srbench compare A B")
+    if metric is not None:
+        known_metric(metric)
+
+    def chosen(record: Record) -> bool:
+        return matches(record.dataset, words(datasets)) and matches(record.protocol, words(protocol))
+
+    found, _ = read_any(records, store or default_store(), chosen)
+    attacks = sorted({record.attack for record in found})
+    if attack not in attacks:
+        raise BadInput(f"no records under attack '{attack}': there are {', '.join(attacks)}")
+    rows = _one_protocol(named([record for record in found if record.attack == attack], models))
+    made = pairs(rows, metric or _ranking_metric(rows), attack)
+    if as_json:
+        import json
+
+        shown = [as_dict(pair) | {"words": said(pair)} for pair in made]
+        typer.echo(json.dumps(shown, indent=1, ensure_ascii=False))
+        return
+    screen = out()
+    for pair in made:
+        screen.print(said(pair), highlight=False, markup=False, soft_wrap=True)
+        screen.print(_table(pair))
+
+
+def _one_protocol(rows: dict[str, list[Record]]) -> dict[str, list[Record]]:
+    """The records of the protocol that every row has."""
+    from srbench.errors import BadInput
+
+    of = [{(record.protocol, record.protocol_hash) for record in records} for records in rows.values()]
+    shared = sorted(set.intersection(*of))
+    if not shared:
+        raise BadInput(f"{' and '.join(rows)} have no protocol in common: evaluate them under one")
+    if len(shared) > 1:
+        known = " or ".join(f"{name} ({digest[:8]})" for name, digest in shared)
+        raise BadInput(
+            f"{' and '.join(rows)} have records of several protocols, {known}: "
+            "name one with --protocol, or another --store"
+        )
+    return {
+        name: [record for record in records if (record.protocol, record.protocol_hash) == shared[0]]
+        for name, records in rows.items()
+    }
+
+
+def _ranking_metric(rows: dict[str, list[Record]]) -> str:
+    """What the leaderboard of these rows is ranked by; that of the paired sets where there are both kinds."""
+    from srbench.boards.compute import tables
+
+    return tables(record for records in rows.values() for record in records)[0].rank_by
+
+
+def _table(pair: Pair) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    from srbench.boards.comparison_text import grid
+    from srbench.metrics import metric
+
+    header, lines = grid(pair)
+    known = metric(pair.metric)
+    title = Text(f"{known.title} {known.arrow}, {pair.first} minus {pair.second}", style="bold")
+    table = Table(title=title, title_justify="left")
+    for place, heading in enumerate(header):
+        table.add_column(Text(heading), justify="right" if place else "left", no_wrap=True)
+    for line in lines:
+        table.add_row(*map(Text, line))
+    return table
