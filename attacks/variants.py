@@ -35,11 +35,10 @@ def _chooser(present: Iterable[str]) -> Choose:
     usable = {*present, *_NEEDS_NO_WEIGHTS}
 
     def choose(wanted: list[str]) -> tuple[str, str]:
-        for text in wanted:
-            if not text:
-                break
-            if usable.issuperset(term for _, term in parse_terms(text)):
-                return canonical(text), ""
-        return "", ""
+        def complete(text: str) -> bool:
+            return not text or usable.issuperset(term for _, term in parse_terms(text))
+
+        found = next(filter(complete, wanted), wanted[-1])
+        return (canonical(found) if found else ""), ""
 
     return choose

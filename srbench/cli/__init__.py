@@ -79,11 +79,14 @@ from srbench.cli import (  # noqa: E402 - commands register on app
     datasets,
     doctor,
     evaluate,
+    figure,
     leaderboard,
     metrics,
     models,
     serve,
+    submit,
     train,
+    validate,
 )
 
 __all__ = [
@@ -93,10 +96,13 @@ __all__ = [
     "datasets",
     "doctor",
     "evaluate",
+    "figure",
     "leaderboard",
     "main",
     "metrics",
     "models",
     "serve",
+    "submit",
     "train",
+    "validate",
 ]

@@ -1,0 +1,101 @@
+"""``srbench submit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from srbench.cli import app
+from srbench.cli.console import err, following, report_failures, words
+from srbench.cli.evaluate import Track
+
+if TYPE_CHECKING:
+    from srbench.entries.submission import Submission
+    from srbench.records import Record
+
+
+@app.command()
+def submit(
+    model: Annotated[
+        str, typer.Argument(help="A name, a checkpoint file, a training's folder or module.path:factory.")
+    ],
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="The entry's file (default: NAME.json here).")
+    ] = None,
+    records_csv: Annotated[
+        Path | None,
+        typer.Option("--records", help="Make it of a records.csv that --out wrote; nothing runs."),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name in tables (default: the file's).")] = "",
+    title: Annotated[str, typer.Option(help="Name in prose.")] = "",
+    domain: Annotated[
+        str, typer.Option(help="Trained for: clean, ntire, aim, dped, adversarial, blind or unknown.")
+    ] = "",
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "",
+    source: Annotated[str, typer.Option("--url", help="Where the weights are to be had.")] = "",
+    citation: Annotated[str, typer.Option(help="The paper.")] = "",
+    track: Annotated[
+        Track, typer.Option(help="auto: the full set where registered, else the built-in mini one.")
+    ] = Track.auto,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="A trial with the first N images of each set: a partial entry.")
+    ] = None,
+    attacks: Annotated[
+        str | None, typer.Option(help="A trial with some of none,random,rsr,strong: a partial entry.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[
+        int, typer.Option(min=0, help="Images in work at once; 0: one per core, at most 8.")
+    ] = 0,
+    store: Annotated[Path | None, typer.Option(help="Directory of records.")] = None,
+) -> None:
+    """Run the fixed protocol and write one entry: a self-contained file for the leaderboard of entries.
+
+    Protocol rsr, data sets ntire and aim, attacks none, random, rsr and strong. An interrupted run resumes
+    with the same command. `srbench validate` checks the file.
+    """
+    from srbench.boards.csv_records import read_csv
+    from srbench.entries import build, fixed, submission
+
+    told = submission.Told(name, title, domain, licence, citation, source)
+    said = {
+        "records": submission.public(str(records_csv)) if records_csv else "",
+        **{key: value for key, value in vars(told).items() if key != "source"},
+        "url": source,
+        "track": track.value if track != Track.auto else "",
+        "limit": str(limit or ""),
+        "attacks": attacks or "",
+    }
+    command = submission.command(model, {key: value for key, value in said.items() if value})
+    trial = submission.Trial(limit, words(attacks) or fixed.ATTACKS)
+    if records_csv is not None:
+        records = trial.of(read_csv(records_csv))
+        facts = submission.from_records(model, told, records)
+    else:
+        with err().status("checking inputs and loading metrics"):
+            prepared = submission.prepare(
+                model, told, trial, track=track.value, device=device, workers=workers, store=store
+            )
+        facts, records = prepared.model, _measured(prepared)
+    entry = build.build(facts, records, command)
+    file = out_file or submission.default_file(facts.name)
+    build.write(entry, file)
+    count = sum(len(cell.images) for cell in entry.cells)
+    typer.echo(f"{file}: {facts.name}, {count} records, digest {entry.digest[:12]}")
+    for line in entry.partial:
+        typer.echo(f"partial: {line}")
+
+
+def _measured(submission: Submission) -> list[Record]:
+    """The records of the protocol, measured as far as they are not in the store."""
+    from srbench import evaluation as job
+
+    console, prepared = err(), submission.prepared
+    for notice in submission.notices:
+        console.print(notice, style="yellow", highlight=False, markup=False)
+    with following(prepared.engine, prepared.plan, "submit"):
+        outcome = prepared.engine.run(prepared.plan)
+    report_failures(outcome)
+    return job.stored(prepared)

@@ -1,0 +1,52 @@
+"""``srbench validate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from srbench.cli import app
+from srbench.cli.console import err
+
+
+@app.command()
+def validate(
+    entries: Annotated[list[Path], typer.Argument(metavar="ENTRY...", help="Files srbench submit wrote.")],
+    rerun: Annotated[
+        int, typer.Option(min=0, help="Images to measure again, under every attack of the entry; 0: none.")
+    ] = 2,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The model, where it is not of the zoo: its file must have the entry's sha256."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Check entries: form, hashes, invariants, this machine's data and weights, and a few images anew.
+
+    Every violation is one line, and then the exit code is 1; it is 2 for a file that is no entry. Which
+    images are measured again follows from the entry's digest.
+    """
+    from rich.markup import escape
+    from rich.status import Status
+
+    from srbench.entries.validate import validate as check
+
+    console = err()
+    invalid = 0
+    for file in entries:
+        with console.status(escape(f"checking {file}")) as shown:
+
+            def started(cell: str, shown: Status = shown) -> None:
+                shown.update(escape(cell))
+
+            report = check(file, again=rerun, model=model, device=device, started=started)
+        for line in report.problems:
+            typer.echo(f"{file}: {line}")
+        for line in report.notes:
+            typer.echo(f"{file}: note: {line}")
+        invalid += not report.valid
+        typer.echo(f"{file}: {'valid' if report.valid else f'not valid, {len(report.problems)} violations'}")
+    if invalid:
+        raise typer.Exit(1)

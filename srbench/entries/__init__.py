@@ -1,0 +1,5 @@
+"""Entries: one model's results under the fixed protocol, in one self-contained JSON file that can be checked.
+
+``srbench submit`` makes one, ``srbench validate`` checks it, and :mod:`srbench.entries.board` makes the table
+of ``leaderboards/entries/`` from them.
+"""

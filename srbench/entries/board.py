@@ -1,0 +1,112 @@
+"""leaderboards/entries/README.md, the table of the entries: ``python -m srbench.entries.board``.
+
+Entries are one table where data sets and attacks are the same to the hash; an entry of another track, or
+attacked with an objective whose weights were missing elsewhere, is in another.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from srbench.boards.compute import tables
+from srbench.boards.files import markdown
+from srbench.boards.markdown import markdown_table
+from srbench.boards.table import column_of
+from srbench.entries import fixed
+from srbench.entries.schema import Entry, ModelFacts, unpack_all
+from srbench.errors import BadInput
+from srbench.home import write_atomic
+from srbench.records import Record
+
+FOLDER = Path("leaderboards/entries")
+_HEAD = """# Entries
+
+One file a model, each made by `srbench submit` and checked by `srbench validate`; how to add yours stands in
+[CONTRIBUTING.md](../../CONTRIBUTING.md#add-your-model-to-the-leaderboard). This page is made of the files by
+`python -m srbench.entries.board`."""
+
+
+def board(entries: dict[str, Entry]) -> str:
+    """The page, as Markdown.
+
+    Args:
+        entries: by file name.
+    """
+    groups: dict[tuple[str, ...], list[Record]] = {}
+    for _, entry in sorted(entries.items()):
+        records = unpack_all(entry)
+        columns = sorted({column_of(record) for record in records})
+        hashes = tuple(part for c in columns for part in (c.dataset_hash, c.attack_hash))
+        groups.setdefault((records[0].protocol_hash, *hashes), []).extend(records)
+    parts = [_HEAD, _files(entries)]
+    for records in groups.values():
+        order = sorted({r.dataset for r in records}, key=lambda name: fixed.DATASETS.index(_base(name)))
+        parts.append(markdown(tables(records, dataset_order=order)).strip())
+    return "\n\n".join(parts) + "\n"
+
+
+def _base(dataset: str) -> str:
+    return fixed.stands_for(dataset) or fixed.DATASETS[-1]
+
+
+def _files(entries: dict[str, Entry]) -> str:
+    rows = [
+        [
+            f"[{_cell(name)}]({name})",
+            _cell(entry.model.title),
+            _cell(entry.model.domain),
+            _parameters(entry.model),
+            _cell(entry.model.licence) or "–",
+            entry.model.weights_sha256[:8] or "–",
+            entry.digest[:8],
+        ]
+        for name, entry in sorted(entries.items())
+    ]
+    head = ["entry", "model", "trained for", "parameters", "licence", "weights", "digest"]
+    return markdown_table(head, rows, left=(0, 1, 2, 4, 5, 6))
+
+
+def _parameters(model: ModelFacts) -> str:
+    return "–" if model.parameters is None else f"{model.parameters:,}"
+
+
+def _cell(text: str) -> str:
+    """Text from an entry inside a Markdown table: no markup of its own, one line."""
+    shown = " ".join(text.split())
+    return "".join(f"\\{letter}" if letter in r"\`*_[]<>|!#&~" else letter for letter in shown)
+
+
+def read_folder(folder: Path) -> dict[str, Entry]:
+    """The entries of a folder by file name.
+
+    Raises:
+        BadInput: a file that is not a complete, well-formed entry, or none at all.
+    """
+    from srbench.entries.read import read
+
+    found = {}
+    for file in sorted(folder.glob("*.json")):
+        entry, _, problems = read(file)
+        if entry is None or problems:
+            raise BadInput(f"{file}: {problems[0]}; `srbench validate {file}` says more")
+        if entry.partial:
+            raise BadInput(f"{file} is a partial entry ({entry.partial[0]}): take it out of {folder}")
+        found[file.name] = entry
+    if not found:
+        raise BadInput(f"{folder} holds no entries: name the folder of the files srbench submit wrote")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the page of a folder of entries."""
+    parser = argparse.ArgumentParser(prog="python -m srbench.entries.board", description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
+    folder = parser.parse_args(arguments).folder
+    write_atomic(folder / "README.md", board(read_folder(folder)))
+    print(folder / "README.md")
+
+
+if __name__ == "__main__":
+    main()

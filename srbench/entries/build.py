@@ -1,0 +1,115 @@
+"""From records to an entry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srbench.boards.frame import frame
+from srbench.boards.table import row_key
+from srbench.entries import fixed
+from srbench.entries.schema import Entry, Means, ModelFacts, digest, pack
+from srbench.errors import BadInput, RunFailed
+from srbench.home import write_atomic
+from srbench.metrics import registry
+from srbench.records import Record
+
+if TYPE_CHECKING:
+    from srbench.zoo import Card
+
+
+def facts(card: Card, weights_sha256: str, *, parameters: int | None = None, source: str = "") -> ModelFacts:
+    """What an entry says of a model.
+
+    Args:
+        parameters: their number, where the card does not say.
+        source: where the weights are to be had, where the card does not say.
+    """
+    stated = card.architecture.get("parameters")
+    if card.packaged:
+        source = f"comes with srbench: zoo/mini/{card.name}.safetensors"
+    elif card.sources:
+        source = card.sources[0].address
+    return ModelFacts(
+        name=card.name,
+        title=card.title,
+        domain=card.domain,
+        licence=card.licence,
+        parameters=stated if isinstance(stated, int) and not isinstance(stated, bool) else parameters,
+        weights_sha256=weights_sha256,
+        weights_source=source,
+        citation=card.citation,
+        homepage=card.homepage,
+        notes=" ".join(card.notes.split()),
+    )
+
+
+def means(records: Sequence[Record]) -> Means:
+    """The mean of every metric over the images of each data set under each attack."""
+    table = frame(records)
+    names = [name for name in registry() if name in table.columns]
+    found: Means = {}
+    for (dataset, attack), group in table.groupby(["dataset", "attack"]):
+        values = group[names].astype(float).mean()
+        present = {name for record in records for name in record.metrics if record.dataset == dataset}
+        found.setdefault(str(dataset), {})[str(attack)] = {
+            name: None if values.isna()[name] else float(values[name]) for name in names if name in present
+        }
+    return found
+
+
+def build(model: ModelFacts, records: Sequence[Record], command: str) -> Entry:
+    """The entry of a model.
+
+    Args:
+        model: its facts; records take title and training domain from it, as tables show them.
+        records: of this model; those that are no part of an entry are left out.
+        command: the command that made the entry.
+
+    Raises:
+        BadInput: no records of the fixed protocol, or records of several weights.
+    """
+    mine = [record for record in records if record.model == model.name and fixed.belongs(record)]
+    if not mine:
+        names = ", ".join(sorted({record.model for record in records})) or "none"
+        raise BadInput(
+            f"no records of {model.name} under protocol {fixed.PROTOCOL} on {' or '.join(fixed.DATASETS)} "
+            f"(full or mini); the models with records here are: {names}"
+        )
+    if len({row_key(record) for record in mine}) > 1 or mine[0].weights_sha256 != model.weights_sha256:
+        raise BadInput(
+            f"the records of {model.name} are of other weights than the model: measure it again with "
+            f"srbench submit {model.name}"
+        )
+    titled = {"model_title": model.title, "training_domain": model.domain}
+    mine = [record.model_copy(update=titled) for record in mine]
+    content: dict[str, Any] = {
+        "model": model,
+        "command": command,
+        "partial": fixed.lacking(mine),
+        "means": means(mine),
+        "cells": pack(mine),
+    }
+    draft = Entry(**content, digest="0" * 64)
+    return draft.model_copy(update={"digest": digest(draft.model_dump(mode="json"))})
+
+
+def as_text(entry: Entry) -> str:
+    """The entry as its file holds it."""
+    return json.dumps(entry.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write(entry: Entry, file: Path) -> None:
+    """Write the file, whole or not at all.
+
+    Raises:
+        RunFailed: it cannot be written.
+    """
+    try:
+        write_atomic(file, as_text(entry))
+    except OSError as error:
+        raise RunFailed(
+            f"{file} cannot be written ({error.strerror or error}): name another --out"
+        ) from error

@@ -1,0 +1,78 @@
+"""A file of unknown origin as an entry, or everything that is wrong with its form."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from srbench.entries.schema import FORMAT, SCHEMA_VERSION, Entry, digest, unpack
+from srbench.errors import BadInput
+from srbench.records import Record
+
+# A hundred times what 800 images take: nobody means a larger file to be one.
+_MOST_BYTES = 100 << 20
+
+
+def read(file: Path) -> tuple[Entry | None, list[Record], list[str]]:
+    """The entry, its records, and what is wrong with its form; complete only where nothing is.
+
+    Raises:
+        BadInput: no such file, or it is no entry at all.
+    """
+    raw = _json(file)
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        raise BadInput(f'{file} is not an entry: it lacks "format": "{FORMAT}"; srbench submit makes one')
+    if raw.get("schema_version") != SCHEMA_VERSION:
+        raise BadInput(
+            f"{file} has schema_version {str(raw.get('schema_version'))[:20]}, this srbench reads "
+            f"{SCHEMA_VERSION}: make it again with srbench submit"
+        )
+    problems = []
+    if digest(raw) != raw.get("digest"):
+        problems.append("digest: it is not that of the content: something was changed after srbench submit")
+    try:
+        entry = Entry.model_validate_json(json.dumps(raw), strict=True)
+    except ValidationError as error:
+        return None, [], problems + _lines(error)
+    records = []
+    for number, cell in enumerate(entry.cells):
+        for place in range(len(cell.images)):
+            where = f"cells.{number}.images.{place}"
+            try:
+                records.append(unpack(cell, place))
+            except ValidationError as error:
+                problems += [f"{where}.{line}" for line in _lines(error)]
+            except ValueError as error:
+                problems.append(f"{where}: {error}")
+    return entry, records, problems
+
+
+def _json(file: Path) -> Any:
+    try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise BadInput(f"{file} is not an entry: it is larger than {_MOST_BYTES >> 20} MiB")
+        raw = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_once)
+        json.dumps(raw, allow_nan=False)
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read ({error.strerror or error}): name an entry's file") from error
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise BadInput(f"{file} is not an entry: it is no JSON that can be trusted ({reason})") from error
+    return raw
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _lines(error: ValidationError) -> list[str]:
+    return [
+        f"{'.'.join(str(part) for part in one['loc'])}: {one['msg'][:1].lower()}{one['msg'][1:]}"
+        for one in error.errors(include_url=False, include_input=False)
+    ]

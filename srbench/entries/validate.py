@@ -1,0 +1,79 @@
+"""Everything there is to check about an entry's file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from srbench.entries import checks
+from srbench.entries import here as machine
+from srbench.entries.read import read
+from srbench.entries.rerun import rerun
+from srbench.entries.schema import Entry
+
+
+@dataclass
+class Report:
+    """What a validation found.
+
+    Attributes:
+        entry: as read; None where its form is wrong.
+        problems: violations, a line each; none for a valid entry.
+        notes: what a reader should know: what it lacks, what was not checked, what the re-run showed.
+    """
+
+    entry: Entry | None = None
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def valid(self) -> bool:
+        return not self.problems
+
+
+def validate(
+    file: Path,
+    *,
+    again: int = 2,
+    model: str | None = None,
+    device: str = "auto",
+    started: Callable[[str], None] = lambda text: None,
+) -> Report:
+    """Check an entry: its form, what its numbers say of each other, this machine, and a few images anew.
+
+    Args:
+        again: so many images, drawn with the entry's digest as the seed, are measured again; 0 for none.
+        model: the model as for ``srbench evaluate --models``, where the zoo's of the entry's name is not
+            meant. Names in an entry are never imported or opened as files.
+        started: called with what is being measured.
+
+    Raises:
+        BadInput: no such file, no entry at all, or a ``model`` that cannot be used.
+    """
+    entry, records, problems = read(file)
+    report = Report(entry, problems)
+    if entry is None or len(records) < sum(len(cell.images) for cell in entry.cells):
+        return _printable(report)
+    report.problems += checks.check(entry, records)
+    here = machine.compare(entry, records, model)
+    report.problems += here.problems
+    report.notes += [f"partial: {line}" for line in entry.partial] + here.notes
+    if again and not report.problems:
+        found = rerun(entry, records, here, again, device, started)
+        report.problems += found.problems
+        report.notes += found.notes
+        if found.records:
+            report.notes.append(str(found))
+    return _printable(report)
+
+
+def _printable(report: Report) -> Report:
+    """Lines quote what a stranger wrote: nothing in them may move the cursor of a terminal."""
+
+    def clean(line: str) -> str:
+        return "".join(letter if letter.isprintable() else "�" for letter in line)
+
+    report.problems = list(dict.fromkeys(clean(line) for line in report.problems))
+    report.notes = list(dict.fromkeys(clean(line) for line in report.notes))
+    return report
