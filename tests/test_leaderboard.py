@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from srbench.boards import files, terminal, text
-from srbench.boards.compute import Table, tables
+from srbench.boards.compute import tables
 from srbench.boards.stats import resample_counts, resampled_means
+from srbench.boards.table import Table
 from srbench.records import Record
 
 

@@ -13,8 +13,8 @@ from PIL import Image
 from site_pages import store_with_pictures
 
 from srbench import evaluation, kept, zoo
-from srbench.boards.compute import column_of, row_key
 from srbench.boards.site.build import build, read
+from srbench.boards.table import column_of, row_key
 from srbench.errors import RunFailed
 
 

@@ -11,10 +11,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from srbench.boards.compute import Table, column_of, row_key
 from srbench.boards.site import explorer
 from srbench.boards.site.data import site
 from srbench.boards.site.explorer import Kept
+from srbench.boards.table import Table, column_of, row_key
 from srbench.errors import BadInput, RunFailed
 from srbench.records import Record
 from srbench.store import Store

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from srbench.boards.compute import Column, Table, column_of, row_key
 from srbench.boards.site.reproduce import command
+from srbench.boards.table import Column, Table, column_of, row_key
 from srbench.metrics import metric
 from srbench.records import Record
 

@@ -10,9 +10,10 @@ from statistics import fmean
 from typing import Any
 
 from srbench.boards import compute, text
-from srbench.boards.compute import Column, Row, RowKey, Table, column_of, row_key, tables
+from srbench.boards.compute import tables
 from srbench.boards.site import cells, facts
 from srbench.boards.stats import Mean
+from srbench.boards.table import Column, Row, RowKey, Table, column_of, row_key
 from srbench.metrics import metric
 from srbench.records import Record
 

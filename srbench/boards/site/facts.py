@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from srbench.boards.compute import Table
+from srbench.boards.table import Table
 from srbench.metrics import metric
 from srbench.records import Record
 
