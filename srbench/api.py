@@ -112,7 +112,7 @@ def evaluate(
                 result = job.run(prepared)
                 failures = [f"failed: {failure}" for failure in result.outcome.failures]
                 remarks += [*prepared.notices, *prepared.unmeasured, *failures]
-                records += result.records
+                records += [_only(record, prepared.metrics) for record in result.records]
     for line in dict.fromkeys(remarks):
         warnings.warn(line, stacklevel=2)
     if not records:
@@ -197,6 +197,16 @@ def attack(
         network = ref.load(str(lr.device))
     adversarial: Tensor = recipe.build(network)(lr, hr, ids)
     return adversarial
+
+
+def _only(record: Record, metrics: Sequence[str]) -> Record:
+    """The record without metrics that only earlier calls asked for: a call's result is its own."""
+
+    def chosen(values: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if name in metrics}
+
+    parts = {"metrics": chosen(record.metrics), "saved": chosen(record.saved), "notes": chosen(record.notes)}
+    return record.model_copy(update=parts)
 
 
 def _words(given: Words) -> tuple[str, ...]:

@@ -76,6 +76,9 @@ def test_the_frame_is_what_the_main_job_measures(pairs: str, tmp_path: Path) -> 
     # A model with a name shares the command line's store.
     again = srbench.evaluate("bicubic", datasets=pairs, metrics=FAST, attacks="none")
     assert list(again["seconds"]) == list(ours.loc[ours["attack"] == "none", "seconds"])
+    alone = srbench.evaluate("bicubic", datasets=pairs, metrics="psnr")
+    assert "ssim" not in alone.columns
+    assert list(alone["seconds"]) == list(again["seconds"])
 
 
 def test_a_module_is_measured_as_it_is(pairs: str, tmp_path: Path, private_home: Path) -> None:

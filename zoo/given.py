@@ -58,7 +58,7 @@ def given(models: Models) -> dict[str, tuple[ModelRef, bool]]:
 
 def _resolved(name: str | None, model: Model) -> list[tuple[ModelRef, bool]]:
     if callable(model):  # an nn.Module is callable too
-        called: str = name or getattr(model, "__name__", type(model).__name__)
+        called = name if name is not None else str(getattr(model, "__name__", type(model).__name__))
         return [(from_factory(called, called, own_card(called), _factory(model)), True)]
     if not isinstance(model, str | PathLike | ModelRef):
         raise BadInput(f"{type(model).__name__} is no model: give a name, a file, an nn.Module or a function")
