@@ -119,6 +119,7 @@ class Engine:
         # An image is decoded once for all models; noise made on one is kept for those it transfers to.
         self._decoded: Memory[LoadedImage] = Memory(DECODED_BYTES, _size)
         self._noise: Memory[Tensor] = Memory(NOISE_BYTES, lambda lr: lr.nbytes)
+        self._cost: dict[str, float] = {}
 
     @property
     def device(self) -> str:
@@ -131,6 +132,8 @@ class Engine:
         Raises:
             RunFailed: the store cannot be written.
         """
+        from srbench.zoo.cost import cost
+
         outcome = Outcome()
         if self._settings.rerun == "never":
             return outcome
@@ -146,6 +149,7 @@ class Engine:
                 if loaded is None or loaded[0] is not cell.model:
                     loaded = None  # let go of the previous model before the next one takes memory
                     loaded = (cell.model, cell.model.load(self._settings.device, cell.precision))
+                    self._cost = cost(loaded[1])
                 outcome.measured += self._run_cell(cell, loaded[1], todo)
             except CellFailed as failure:
                 outcome.measured += failure.measured
@@ -278,6 +282,7 @@ class Engine:
             tile=cell.tile,
             device=_device_name(self._settings.device),
             seconds=round(seconds, 6),
+            cost=self._cost,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             versions=provenance.versions(),
             commit=provenance.commit(),

@@ -33,6 +33,8 @@ class Record(BaseModel):
         precision, tile: "fp32" or "bf16"; LR tile side in pixels or null for the whole image at once.
         device: where the model ran.
         seconds: wall time of the model's forward pass.
+        cost: what the network takes, as :func:`srbench.zoo.cost.cost` counts it; empty in records made
+            before it was counted.
         created: when, UTC, ISO 8601.
         versions, commit: library versions, and srbench's git commit where it runs from a checkout.
     """
@@ -66,6 +68,7 @@ class Record(BaseModel):
     tile: int | None
     device: str
     seconds: float
+    cost: dict[str, float] = {}
     created: str
     versions: dict[str, str]
     commit: str | None

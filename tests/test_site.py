@@ -11,7 +11,7 @@ import pytest
 from helpers import record, srbench
 from site_pages import attacks, synthetic
 
-from srbench import evaluation
+from srbench import evaluation, zoo
 from srbench.boards.compute import tables
 from srbench.boards.site import facts
 from srbench.boards.site.build import read
@@ -122,12 +122,17 @@ def test_lines_of_the_curves(records: list[Record]) -> None:
     assert facts.attack_facts(transfer)["group"] == "transfer"
 
 
-def test_cost_has_what_is_known() -> None:
+def test_cost_is_the_records_or_else_the_cards() -> None:
     rows = [record(model="realesrgan-general", seconds=s, image=i) for s, i in ((0.1, "a"), (0.3, "b"))]
-    (board,) = site([*rows, record(model="mine")]).page["boards"]
+    counted = {"parameters": 7.0, "macs_per_lr_pixel": 5.5, "peak_mib": 1.25}
+    (board,) = site([*rows, record(model="mine"), record(model="yours", cost=counted)]).page["boards"]
     costs = {row["model"]: row["cost"] for row in board["rows"]}
-    assert costs["realesrgan-general"] == {"seconds": pytest.approx(0.2), "parameters": 1213296}
+    card = zoo.card("realesrgan-general").architecture
+    assert costs["realesrgan-general"] == {"seconds": pytest.approx(0.2)} | {
+        name: card[name] for name in counted
+    }
     assert costs["mine"] == {"seconds": 0.1}
+    assert costs["yours"] == {"seconds": 0.1} | counted
 
 
 EVALUATE, METRICS = "srbench evaluate --models", "--metrics psnr,lpips"

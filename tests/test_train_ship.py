@@ -28,6 +28,7 @@ def test_a_run_becomes_weights_and_card(tmp_path: Path, capsys: pytest.CaptureFi
     file = tmp_path / "zoo" / "mini" / "rsr-mini.safetensors"
     assert capsys.readouterr().out.strip() == str(file)
     card = Card.model_validate(read_toml(tmp_path / "zoo" / "cards" / "rsr-mini.toml"))
+    assert {"parameters", "macs_per_lr_pixel", "peak_mib"} <= set(card.architecture)
     assert card.packaged == sha256_file(file) and card.domain == "adversarial" and card.redistributable
     shipped = load_file(file)
     assert set(shipped) == set(weights)

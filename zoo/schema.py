@@ -87,7 +87,8 @@ class Card(BaseModel):
         domain: the degradation it was trained for, one of :data:`DOMAINS`.
         architecture: facts, such as ``family``, ``num_feat``, ``num_block``, ``parameters``. Where a
             model needs no weights, ``factory`` (``package.module:callable``) makes it. ``parameters``
-            is checked against weights whose sha256 is not published.
+            is checked against weights whose sha256 is not published; ``macs_per_lr_pixel`` and
+            ``peak_mib`` are :func:`srbench.zoo.cost.cost`'s.
         scale: the factor by which it enlarges.
         value_range: what the network wants its inputs in [0, 1] multiplied by (1 or 255).
         licence: of the weights; empty only for a user's own model.

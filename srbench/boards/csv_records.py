@@ -17,6 +17,7 @@ from srbench.records import Record
 _EFFECTS = ("lr_psnr", "sr_psnr", "lr_max")
 _AS_8BIT = "_as_8bit"
 _VERSION = "version_"
+_COST = "cost_"
 _SIZES = ("lr_height", "lr_width", "sr_height", "sr_width")
 
 
@@ -65,7 +66,7 @@ def from_frame(table: pd.DataFrame) -> list[Record]:
 
 def _is_ours(column: str) -> bool:
     fields = {*Record.model_fields, *registry(), *_EFFECTS, *_SIZES}
-    return column in fields or column.endswith(_AS_8BIT) or column.startswith(_VERSION)
+    return column in fields or column.endswith(_AS_8BIT) or column.startswith((_VERSION, _COST))
 
 
 def _text(value: Any) -> str:
@@ -87,6 +88,7 @@ def _record(row: dict[str, str]) -> Record:
         "saved": saved,
         "effect": {name: float(row[name]) for name in _EFFECTS if row.get(name)},
         "versions": {k.removeprefix(_VERSION): v for k, v in row.items() if k.startswith(_VERSION) and v},
+        "cost": {k.removeprefix(_COST): float(v) for k, v in row.items() if k.startswith(_COST) and v},
         "lr_size": (int(row.pop("lr_height")), int(row.pop("lr_width"))),
         "sr_size": (int(row.pop("sr_height")), int(row.pop("sr_width"))),
         "notes": notes,
@@ -99,7 +101,7 @@ def _record(row: dict[str, str]) -> Record:
     rest = {
         key: value
         for key, value in row.items()
-        if key not in taken and not key.endswith(_AS_8BIT) and not key.startswith(_VERSION)
+        if key not in taken and not key.endswith(_AS_8BIT) and not key.startswith((_VERSION, _COST))
     }
     return Record.model_validate(rest | fields)
 

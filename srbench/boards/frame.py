@@ -18,8 +18,8 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
 
     Columns: model, dataset, image, attack, protocol; one per metric (NaN where undefined or not
     computed); what an attack did, with ``METRIC_as_8bit`` for the attacked LR read back from a file; then
-    every other field of :class:`srbench.records.Record`, library versions as ``version_NAME`` and
-    reasons for undefined metrics as ``notes``.
+    every other field of :class:`srbench.records.Record`, library versions as ``version_NAME``, what the
+    network takes as ``cost_NAME`` and reasons for undefined metrics as ``notes``.
     """
     rows = []
     for record in records:
@@ -32,11 +32,13 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
         effect = row.pop("effect") | {f"{name}_as_8bit": value for name, value in row.pop("saved").items()}
         flags = "; ".join(f"{name}: {why}" for name, why in row.pop("flags").items())
         settings = row.pop("attack_settings")
+        cost = {f"cost_{name}": value for name, value in row.pop("cost").items()}
         row["attack_settings"] = json.dumps(settings, sort_keys=True) if settings else ""
         leading = {key: row.pop(key) for key in LEADING}
         sizes = {"lr_height": lr_height, "lr_width": lr_width, "sr_height": sr_height, "sr_width": sr_width}
         software = {f"version_{name}": version for name, version in versions.items()}
-        rows.append(leading | metrics | effect | row | sizes | {"notes": notes, "flags": flags} | software)
+        told = {"notes": notes, "flags": flags}
+        rows.append(leading | metrics | effect | row | sizes | told | cost | software)
     table = pd.DataFrame(rows)
     if table.empty:
         return table

@@ -33,6 +33,9 @@ def ship(run: Path, zoo: Path) -> Path:
     """
     from safetensors.torch import load_file, save_file
 
+    from srbench.zoo.cost import cost
+    from srbench.zoo.refs import resolve
+
     if not (run / CARD).is_file():
         raise BadInput(f"{run} holds no finished training: it has no {CARD}")
     card = Card.model_validate(read_toml(run / CARD))
@@ -41,8 +44,10 @@ def ship(run: Path, zoo: Path) -> Path:
     with atomic_path(target) as temporary:
         save_file(half(load_file(run / WEIGHTS)), temporary, metadata={"format": "pt"})
     target.chmod(0o644)  # it goes into a package that other users read
+    counted = cost(resolve([str(run)])[0].load())
     told = card.model_copy(
         update={
+            "architecture": counted | card.architecture,
             "licence": LICENCE,
             "citation": CITATION,
             "redistributable": True,

@@ -144,18 +144,19 @@ def _row(table: Table, row: Row, cost: dict[str, float]) -> dict[str, Any]:
 
 
 def _costs(records: Sequence[Record]) -> dict[RowKey, dict[str, float]]:
-    """By row: mean seconds per clean image, and the parameters on the model's card."""
+    """By row: mean seconds per clean image, and what the network takes by its records, or else its card."""
     seconds: dict[RowKey, list[float]] = defaultdict(list)
+    counted: dict[RowKey, dict[str, float]] = {}
     for record in records:
         spent = seconds[row_key(record)]
         if not record.attack_hash:
             spent.append(record.seconds)
-    found: dict[RowKey, dict[str, float]] = {}
-    for key, values in seconds.items():
-        count = facts.parameters(key[0])
-        found[key] = {"seconds": fmean(values)} if values else {}
-        found[key] |= {} if count is None else {"parameters": count}
-    return found
+        if record.cost:
+            counted[row_key(record)] = record.cost
+    return {
+        key: ({"seconds": fmean(spent)} if spent else {}) | (counted.get(key) or facts.card_cost(key[0]))
+        for key, spent in seconds.items()
+    }
 
 
 def _gap(table: Table, row: Row, name: str, attack: str) -> float:

@@ -10,6 +10,8 @@ from srbench.boards.table import Table
 from srbench.metrics import metric
 from srbench.records import Record
 
+COSTS = ("parameters", "macs_per_lr_pixel", "peak_mib")
+
 
 def metric_facts(name: str) -> dict[str, Any]:
     """Heading, direction and digits."""
@@ -39,13 +41,13 @@ def model_facts(name: str) -> dict[str, Any]:
     }
 
 
-def parameters(name: str) -> int | None:
-    """The number of parameters on the card of that name."""
+def card_cost(name: str) -> dict[str, float]:
+    """What the card of that name says of :func:`srbench.zoo.cost.cost`'s numbers."""
     from srbench.zoo import catalog
 
     card = catalog.shipped().get(name)
-    count = card.architecture.get("parameters") if card else None
-    return count if isinstance(count, int) and not isinstance(count, bool) else None
+    stated = card.architecture if card else {}
+    return {key: value for key in COSTS if isinstance(value := stated.get(key), int | float)}
 
 
 def attack_facts(record: Record) -> dict[str, Any]:

@@ -50,7 +50,7 @@ srbench.ranking = (() => {
             parameters: row.cost.parameters ?? null,
             mac: row.cost.macs_per_lr_pixel ?? null,
             seconds: row.cost.seconds ?? null,
-            memory: row.cost.peak_mb ?? null,
+            memory: row.cost.peak_mib ?? null,
           };
           shown.forEach((c, k) => {
             found[`c${c.index}`] = values[k] ? values[k][0] : null;
@@ -180,9 +180,9 @@ srbench.ranking = (() => {
     }
     const costs = [
       ["parameters", "Parameters", "Number of parameters", count],
-      ["mac", "MAC / LR px", "Multiply-accumulate operations per LR pixel", count],
+      ["mac", "MAC / LR px", "Multiply-accumulate operations per LR pixel, counted on its graph", count],
       ["seconds", "Time", "Seconds an image, as recorded; compare only rows of one device", seconds],
-      ["memory", "Memory", "Peak memory in MB", (v) => `${Math.round(v)} MB`],
+      ["memory", "Memory", "Peak memory: most bytes in tensors at once for an LR of 64 × 64, counted; a device takes more", (v) => `${v.toPrecision(3)} MiB`],
     ];
     for (const [field, text, about, format] of costs) {
       if (found.some((f) => f[field] !== null))
