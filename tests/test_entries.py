@@ -30,7 +30,8 @@ from srbench.entries.board import board, read_folder
 from srbench.entries.build import as_text, build, facts, means
 from srbench.entries.fixed import ATTACKS, lacking
 from srbench.entries.schema import Entry, digest, unpack_all
-from srbench.entries.submission import Told, Trial, from_records
+from srbench.entries.submission import from_records
+from srbench.entries.told import Told, Trial
 from srbench.entries.validate import Report, validate
 from srbench.errors import BadInput
 from srbench.records import Record
@@ -154,8 +155,8 @@ def test_means_and_digest_are_what_they_say() -> None:
 def test_a_partial_entry_passes_and_says_so(tmp_path: Path) -> None:
     report = check(raw(), tmp_path)
     assert report.valid
-    assert "partial: 2 of 12 images of ntire-mini under none" in report.notes
-    assert "partial: aim-mini was not measured under strong" in report.notes
+    assert "partial: ntire-mini: 2 of 12 images under none, random, rsr" in report.notes
+    assert "partial: aim-mini: 0 of 12 images under strong" in report.notes
 
 
 def test_what_a_complete_entry_needs() -> None:
@@ -168,7 +169,7 @@ def test_what_a_complete_entry_needs() -> None:
     assert lacking(without) == ["NIQE was not measured everywhere"]
     for attack in ATTACKS:
         lines = lacking([r for r in mine if r.attack != attack])
-        assert lines == [f"{name} was not measured under {attack}" for name in ("aim-mini", "ntire-mini")]
+        assert lines == [f"{name}: 0 of 12 images under {attack}" for name in ("aim-mini", "ntire-mini")]
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
@@ -334,7 +335,7 @@ def test_a_partial_entry_cannot_pass_as_complete(tmp_path: Path) -> None:
     entry = raw()
     entry["partial"] = []
     problems = check(resealed(entry, aggregates=False), tmp_path).problems
-    assert "partial: it does not say: 2 of 12 images of ntire-mini under none" in problems
+    assert "partial: it does not say: ntire-mini: 2 of 12 images under none, random, rsr" in problems
 
 
 def test_strong_cannot_be_milder_than_the_attack_it_contains(tmp_path: Path) -> None:

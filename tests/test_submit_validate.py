@@ -18,9 +18,11 @@ from srbench.cli import app
 from srbench.entries.build import means
 from srbench.entries.rerun import choose
 from srbench.entries.schema import Entry, digest, unpack_all
-from srbench.entries.submission import Told, Trial, command, prepare, public
+from srbench.entries.submission import attacks_of, prepare
+from srbench.entries.told import Told, Trial, command, public
 from srbench.entries.validate import validate
 from srbench.errors import BadInput
+from srbench.fetch import Unavailable
 from srbench.home import sha256_file
 from srbench.train.generator import build_generator
 
@@ -76,8 +78,8 @@ def test_submit_measures_the_fixed_protocol(trial: dict[str, Any]) -> None:
     assert cells == [(d, a, 1) for d in ("ntire-mini", "aim-mini") for a in ("none", "random")]
     assert trial["command"] == "srbench submit bicubic --limit 1 --attacks none,random"
     assert trial["model"]["parameters"] == 0
-    assert "1 of 12 images of ntire-mini under none" in trial["partial"]
-    assert "ntire-mini was not measured under rsr" in trial["partial"]
+    assert "ntire-mini: 1 of 12 images under none, random" in trial["partial"]
+    assert "ntire-mini: 0 of 12 images under rsr, strong" in trial["partial"]
 
 
 def test_an_honest_entry_passes_when_it_is_measured_again(entry: Path) -> None:
@@ -137,6 +139,25 @@ def test_gradient_attacks_are_run_again_with_the_objective_of_the_entry(
     assert ["/rsr/" in line and "lpips is " in line for line in problems] == [True, True]
 
 
+def test_like_another_entry_takes_its_attacks(shared_weights: Path, tmp_path: Path) -> None:
+    """Whatever is installed: the objective is that of the entry, and its absence is said at once."""
+    made = ["--records", MINI, "--limit", "1", "--attacks", "none,rsr"]
+    run("submit", "bicubic", *made, "--out", tmp_path / "theirs.json")
+    theirs = json.loads((tmp_path / "theirs.json").read_text())
+    (recipe,) = attacks_of(tmp_path / "theirs.json").values()
+    assert recipe.objective == "0.01*l1+lpips-alex"
+    assert {c["shared"]["attack_hash"] for c in theirs["cells"]} == {"", recipe.hash}
+    prepared = prepare("bicubic", Told(), Trial(1), like=tmp_path / "theirs.json").prepared
+    assert recipe in [cell.attack for cell in prepared.plan]
+
+
+def test_like_another_entry_without_its_weights(tmp_path: Path) -> None:
+    made = ["--records", MINI, "--limit", "1", "--attacks", "none,rsr"]
+    run("submit", "bicubic", *made, "--out", tmp_path / "theirs.json")
+    with pytest.raises(Unavailable, match="alexnet"):
+        attacks_of(tmp_path / "theirs.json")
+
+
 def test_without_the_weights_of_its_objective_an_attack_is_not_run_again(tmp_path: Path) -> None:
     file = tmp_path / "entry.json"
     run("submit", "bicubic", "--records", MINI, "--limit", "1", "--attacks", "none,rsr", "--out", file)
@@ -179,7 +200,7 @@ def test_a_model_of_ones_own_from_end_to_end(tmp_path: Path, monkeypatch: pytest
     assert alone.exit_code in (0, None) and "weights not checked" in alone.stdout
     again = run("validate", "mine.json", "--model", net)
     assert "measured 2 images again (4 records)" in again.stdout
-    assert "mine.json: valid" in again.stdout
+    assert "mine.json: valid, but partial" in again.stdout
     wrong = validate(Path("mine.json"), model=str(other)).problems
     assert len(wrong) == 1 and "weights_sha256" in wrong[0]
 
@@ -231,12 +252,12 @@ def test_a_command_names_no_folder_of_the_submitter(tmp_path: Path) -> None:
 
 def test_exit_codes_and_lines(entry: Path, tmp_path: Path) -> None:
     done = srbench("validate", str(entry), "--rerun", "0")
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, f"{entry}: valid")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, f"{entry}: valid, but partial")
     broken = tmp_path / "broken.json"
     broken.write_text(entry.read_text().replace('"lr_max": 13', '"lr_max": 15'))
     done = srbench("validate", str(entry), str(broken), "--rerun", "0")
     assert done.returncode == 1
-    assert f"{entry}: valid" in done.stdout.splitlines()
+    assert f"{entry}: valid, but partial" in done.stdout.splitlines()
     assert done.stdout.count("leaves the ball") == 2 and "digest: " in done.stdout
     (tmp_path / "text.json").write_text("hello")
     done = srbench("validate", str(tmp_path / "text.json"))

@@ -36,6 +36,10 @@ def submit(
     licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "",
     source: Annotated[str, typer.Option("--url", help="Where the weights are to be had.")] = "",
     citation: Annotated[str, typer.Option(help="The paper.")] = "",
+    like: Annotated[
+        Path | None,
+        typer.Option(help="An entry whose attacks are taken, weights of their objectives and all."),
+    ] = None,
     track: Annotated[
         Track, typer.Option(help="auto: the full set where registered, else the built-in mini one.")
     ] = Track.auto,
@@ -57,30 +61,38 @@ def submit(
     with the same command. `srbench validate` checks the file.
     """
     from srbench.boards.csv_records import read_csv
-    from srbench.entries import build, fixed, submission
+    from srbench.entries import build, fixed, submission, told
 
-    told = submission.Told(name, title, domain, licence, citation, source)
+    facts_told = told.Told(name, title, domain, licence, citation, source)
     said = {
-        "records": submission.public(str(records_csv)) if records_csv else "",
-        **{key: value for key, value in vars(told).items() if key != "source"},
+        "records": told.public(str(records_csv)) if records_csv else "",
+        **{key: value for key, value in vars(facts_told).items() if key != "source"},
         "url": source,
+        "like": told.public(str(like)) if like else "",
         "track": track.value if track != Track.auto else "",
         "limit": str(limit or ""),
         "attacks": attacks or "",
     }
-    command = submission.command(model, {key: value for key, value in said.items() if value})
-    trial = submission.Trial(limit, words(attacks) or fixed.ATTACKS)
+    command = told.command(model, {key: value for key, value in said.items() if value})
+    trial = told.Trial(limit, words(attacks) or fixed.ATTACKS)
     if records_csv is not None:
         records = trial.of(read_csv(records_csv))
-        facts = submission.from_records(model, told, records)
+        facts = submission.from_records(model, facts_told, records)
     else:
         with err().status("checking inputs and loading metrics"):
             prepared = submission.prepare(
-                model, told, trial, track=track.value, device=device, workers=workers, store=store
+                model,
+                facts_told,
+                trial,
+                track=track.value,
+                device=device,
+                workers=workers,
+                store=store,
+                like=like,
             )
         facts, records = prepared.model, _measured(prepared)
     entry = build.build(facts, records, command)
-    file = out_file or submission.default_file(facts.name)
+    file = out_file or told.default_file(facts.name)
     build.write(entry, file)
     count = sum(len(cell.images) for cell in entry.cells)
     typer.echo(f"{file}: {facts.name}, {count} records, digest {entry.digest[:12]}")

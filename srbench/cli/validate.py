@@ -47,6 +47,6 @@ def validate(
         for line in report.notes:
             typer.echo(f"{file}: note: {line}")
         invalid += not report.valid
-        typer.echo(f"{file}: {'valid' if report.valid else f'not valid, {len(report.problems)} violations'}")
+        typer.echo(f"{file}: {report.verdict}")
     if invalid:
         raise typer.Exit(1)

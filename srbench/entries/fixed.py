@@ -33,20 +33,20 @@ def belongs(record: Record) -> bool:
 
 def lacking(records: Sequence[Record]) -> list[str]:
     """What keeps records from being a complete entry, a line each; none for a complete one."""
-    images: dict[tuple[str, str], set[str]] = defaultdict(set)
+    images: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     due: dict[str, int] = {}
     for record in records:
-        images[record.dataset, record.attack].add(record.image)
+        images[record.dataset][record.attack].add(record.image)
         due[record.dataset] = record.dataset_images
-    here = {stands_for(dataset): dataset for dataset in due}
+    here = {stands_for(dataset) for dataset in due}
     lines = [f"{name} was not measured" for name in DATASETS if name not in here]
     for dataset in sorted(due):
+        by_count: dict[int, list[str]] = defaultdict(list)
         for attack in ATTACKS:
-            found = len(images.get((dataset, attack), ()))
-            if not found:
-                lines.append(f"{dataset} was not measured under {attack}")
-            elif found < due[dataset]:
-                lines.append(f"{found} of {due[dataset]} images of {dataset} under {attack}")
+            by_count[len(images[dataset][attack])].append(attack)
+        for count, attacks in by_count.items():
+            if count < due[dataset]:
+                lines.append(f"{dataset}: {count} of {due[dataset]} images under {', '.join(attacks)}")
     wanted = protocols.protocol(PROTOCOL).default
     lines += [
         f"{metric(name).title} was not measured everywhere"

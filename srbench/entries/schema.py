@@ -118,17 +118,22 @@ def digest(entry: Mapping[str, Any]) -> str:
 
 
 def pack(records: Iterable[Record]) -> list[CellRecords]:
-    """Records as cells, in the order in which each cell's first record comes."""
+    """Records as cells, in the order in which each cell's first record comes.
+
+    Fields at their defaults are left out, so that a field a later version adds changes no entry.
+    """
     cells: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     for record in records:
         key = record.dataset, record.dataset_hash, record.attack, record.attack_hash
-        cells.setdefault(key, []).append(record.model_dump(mode="json"))
+        row = record.model_dump(mode="json", exclude_defaults=True)
+        cells.setdefault(key, []).append({"schema_version": record.schema_version} | row)
     return [_cell(rows) for rows in cells.values()]
 
 
 def _cell(rows: Sequence[dict[str, Any]]) -> CellRecords:
     first = rows[0]
-    same = [key for key in first if key not in _OF_AN_IMAGE and all(row[key] == first[key] for row in rows)]
+    shared = [key for key in first if key not in _OF_AN_IMAGE]
+    same = [key for key in shared if all(key in row and row[key] == first[key] for row in rows)]
     return CellRecords(
         shared={key: first[key] for key in same},
         images=[{key: value for key, value in row.items() if key not in same} for row in rows],

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,84 +10,15 @@ from typing import TYPE_CHECKING
 from srbench.entries import fixed
 from srbench.entries.build import facts
 from srbench.entries.schema import NAME as ENTRY_NAME
+from srbench.entries.told import Told, Trial
 from srbench.errors import BadInput
 
 if TYPE_CHECKING:
+    from srbench.attacks.presets import Recipe
     from srbench.entries.schema import ModelFacts
     from srbench.evaluation import Prepared, Track
     from srbench.records import Record
-    from srbench.zoo import Card, ModelRef
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the submitter says of a model of their own; empty where nothing was said.
-
-    Attributes:
-        name, title, domain, licence, citation: as on a card of the zoo.
-        source: where the weights are to be had.
-    """
-
-    name: str = ""
-    title: str = ""
-    domain: str = ""
-    licence: str = ""
-    citation: str = ""
-    source: str = ""
-
-    def card(self, card: Card) -> Card:
-        """The card with what was told.
-
-        Raises:
-            BadInput: the card is the zoo's, the name is taken or none, or the domain is unknown.
-        """
-        from pydantic import ValidationError
-
-        from srbench.zoo import Card
-        from srbench.zoo.catalog import shipped
-        from srbench.zoo.schema import DOMAINS, NAME
-
-        told = {key: value for key, value in vars(self).items() if value and key != "source"}
-        if card.name in shipped():
-            if told or self.source:
-                raise BadInput(f"{card.name} has a card in the zoo: leave out what it says already")
-            return card
-        if self.name and (not NAME.fullmatch(self.name) or self.name in shipped()):
-            raise BadInput(f"--name {self.name}: use letters, digits and . _ + -, and no name of the zoo")
-        if self.domain and self.domain not in DOMAINS:
-            raise BadInput(f"--domain {self.domain}: choose one of {', '.join(DOMAINS)}")
-        if self.name and not self.title:
-            told["title"] = self.name
-        try:
-            return Card.model_validate(card.model_dump() | told)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise BadInput(f"--{first['loc'][0]}: {first['msg']}") from error
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Less than the whole protocol, to try it; what is left out makes the entry a partial one."""
-
-    limit: int | None = None
-    attacks: tuple[str, ...] = fixed.ATTACKS
-
-    def __post_init__(self) -> None:
-        if other := [name for name in self.attacks if name not in fixed.ATTACKS]:
-            raise BadInput(
-                f"--attacks {','.join(other)}: an entry has {', '.join(fixed.ATTACKS)}; for others use "
-                "srbench evaluate"
-            )
-        if "none" not in self.attacks:
-            raise BadInput("--attacks without none: an entry starts from the clean input")
-
-    def of(self, records: Sequence[Record]) -> list[Record]:
-        """Those of the records that the trial would have measured."""
-        images: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for record in records:
-            images[record.model, record.dataset].add(record.image)
-        kept = {key: set(sorted(ids)[: self.limit]) for key, ids in images.items()}
-        return [r for r in records if r.attack in self.attacks and r.image in kept[r.model, r.dataset]]
+    from srbench.zoo import ModelRef
 
 
 @dataclass
@@ -111,11 +39,16 @@ def prepare(
     device: str = "auto",
     workers: int = 0,
     store: Path | None = None,
+    like: Path | None = None,
 ) -> Submission:
     """Check model, data and metrics.
 
+    Args:
+        like: an entry whose attacks are taken exactly as they were run, so that both stand in one table.
+
     Raises:
         BadInput: as :func:`srbench.evaluation.prepare`; or the model is several.
+        Unavailable: weights that the attacks of ``like`` need.
     """
     from srbench import evaluation
     from srbench.metrics import metric
@@ -137,7 +70,10 @@ def prepare(
     if len(refs) != 1:
         raise BadInput(f"{model} names {len(refs)} models: an entry is about one")
     ref = _titled(refs[0], told)
-    prepared.plan = [replace(cell, model=ref) for cell in prepared.plan]
+    same = attacks_of(like) if like else {}
+    prepared.plan = [
+        replace(cell, model=ref, attack=same.get(cell.attack.name, cell.attack)) for cell in prepared.plan
+    ]
     notices = prepared.notices + [cell.attack.note for cell in prepared.plan if hasattr(cell.attack, "note")]
     notices += [
         f"the entry will be partial, {metric(m.name).title} cannot be measured ({m.reason}): "
@@ -154,6 +90,31 @@ def _titled(ref: ModelRef, told: Told) -> ModelRef:
     if not ENTRY_NAME.fullmatch(card.name):
         raise BadInput(f"'{card.name}' cannot name an entry: give --name, of letters, digits and . _ + -")
     return replace(ref, name=card.name, card=card)
+
+
+def attacks_of(file: Path) -> dict[str, Recipe]:
+    """The attacks of an entry, by name, with everything they need in place.
+
+    Raises:
+        BadInput: no well-formed entry, or attacks of its own.
+        Unavailable: weights that they need.
+    """
+    from srbench.attacks.variants import variants
+    from srbench.entries.read import read
+
+    _, records, problems = read(file)
+    if problems:
+        raise BadInput(f"{file}: {problems[0]}; `srbench validate {file}` says more")
+    found = {}
+    for name, hashed in sorted({(r.attack, r.attack_hash) for r in records if r.attack_hash}):
+        recipe = next((each for each in variants(name) if each.hash == hashed), None)
+        if recipe is None:
+            raise BadInput(
+                f"{file}: its {name} is not the preset {name}; `srbench validate {file}` says more"
+            )
+        recipe.build(lambda lr: lr)
+        found[name] = recipe
+    return found
 
 
 def from_records(model: str, told: Told, records: Sequence[Record]) -> ModelFacts:
@@ -181,22 +142,3 @@ def from_records(model: str, told: Told, records: Sequence[Record]) -> ModelFact
         redistributable=False,
     )
     return facts(told.card(card), mine[0].weights_sha256, source=told.source)
-
-
-def command(model: str, options: dict[str, str]) -> str:
-    """The command line of a submission, without the folders of the submitter's machine."""
-    words = ["srbench", "submit", public(model)]
-    for name, value in options.items():
-        words += [f"--{name}", value]
-    return shlex.join(words)
-
-
-def public(text: str) -> str:
-    """A path's file name where it is absolute or leads out of the current folder; other text as it is."""
-    path = Path(text)
-    return path.name if path.is_absolute() or text.startswith(("~", "..")) else text
-
-
-def default_file(name: str) -> Path:
-    """Where an entry goes unless ``--out`` says otherwise."""
-    return Path(re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-.") + ".json")

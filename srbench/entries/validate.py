@@ -31,6 +31,13 @@ class Report:
     def valid(self) -> bool:
         return not self.problems
 
+    @property
+    def verdict(self) -> str:
+        """In a few words."""
+        if self.problems:
+            return f"not valid, violations: {len(self.problems)}"
+        return "valid, but partial" if self.entry and self.entry.partial else "valid"
+
 
 def validate(
     file: Path,
