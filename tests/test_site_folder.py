@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import re
 import signal
 import socket
@@ -23,7 +24,7 @@ from srbench.errors import BadInput
 from srbench.records import Record
 
 ROOT = Path(__file__).resolve().parents[1]
-ASSETS = ROOT / "srbench" / "leaderboard" / "site" / "assets"
+ASSETS = ROOT / "srbench" / "boards" / "site" / "assets"
 SETS = [("one", "clean", "a" * 64), ("two", "ntire", "b" * 64)]
 OUTSIDE = re.compile(r"https?:|//[a-z]|@import|url\(|innerHTML|insertAdjacentHTML|fetch\(")
 IMAGES = ["i0", "i1", "i2", "i3"]
@@ -133,6 +134,53 @@ def test_serving_a_folder(tmp_path: Path) -> None:
             pass
     with socket.socket() as client:
         assert client.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _get(port: int, path: str) -> tuple[int, bytes]:
+    """Status and body, with the path sent as it is: urllib would tidy it up."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def test_serving_nothing_but_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "page"
+    (folder / "data").mkdir(parents=True)
+    (folder / "index.html").write_text("hello", encoding="utf-8")
+    (folder / "data" / "site.js").write_text("inside", encoding="utf-8")
+    (tmp_path / "page-secret.txt").write_text("secret", encoding="utf-8")
+    (folder / "link.txt").symlink_to(tmp_path / "page-secret.txt")
+    (folder / "out").symlink_to(tmp_path)
+    (folder / "alias.js").symlink_to(folder / "data" / "site.js")
+    with serve.serving(folder) as (address, _):
+        port = int(address.rstrip("/").rsplit(":", 1)[1])
+        assert _get(port, "/data/site.js") == (200, b"inside")
+        assert _get(port, "/alias.js") == (200, b"inside")
+        for path in (
+            "/../page-secret.txt",
+            "/%2e%2e/page-secret.txt",
+            "/data/..%2f..%2fpage-secret.txt",
+            "//page-secret.txt",
+            f"/{tmp_path}/page-secret.txt",
+            "/link.txt",
+            "/out/page-secret.txt",
+            "/out/page/index.html/../../page-secret.txt",
+            "/data/",
+            "/%00",
+        ):
+            status, body = _get(port, path)
+            assert status == 404, path
+            assert b"secret" not in body.replace(b"page-secret", b"")
+        # Only this machine: other addresses of it, where it has any, do not answer.
+        others = {found[4][0] for found in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+        for other in others - {"127.0.0.1"}:
+            with socket.socket() as client:
+                client.settimeout(2)
+                assert client.connect_ex((other, port)) != 0, other
 
 
 def test_serve_ends_cleanly_on_interrupt(tmp_path: Path) -> None:
