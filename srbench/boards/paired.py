@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from srbench.boards.significance import SignedRank, wilcoxon
-from srbench.boards.stats import Array, interval, resample_counts, resampled_means
+from srbench.boards.stats import Array, apart, interval, resample_counts, resampled_means
 from srbench.boards.table import Column, column_of
 from srbench.errors import BadInput
 from srbench.metrics import metric
@@ -68,23 +68,28 @@ def compare(first: Iterable[Record], second: Iterable[Record], name: str, attack
         BadInput: no image has the metric for both.
     """
     ours, theirs = (_values(records, name, attack) for records in (first, second))
-    found, draws, lone = {}, [], 0
+    pairs: dict[Column, Array] = {}
+    draws, lone = [], 0
     for column in sorted({*ours, *theirs}):
         a, b = ours.get(column, {}), theirs.get(column, {})
         both = sorted(a.keys() & b.keys())
         lone += len(a.keys() ^ b.keys())
         if both:
-            values = np.array([[a[image], b[image]] for image in both], dtype=np.float64)
-            apart: Array = values[:, 0] - values[:, 1]
-            draws.append(resampled_means(apart, resample_counts(len(apart), column.dataset_hash)))
-            means = float(values[:, 0].mean()), float(values[:, 1].mean())
-            found[column] = _difference(name, [apart], draws[-1]), means, wilcoxon(apart), apart
-    if not found:
+            pairs[column] = np.array([[of[image] for image in both] for of in (a, b)], dtype=np.float64)
+            draws.append(resampled_means(pairs[column], resample_counts(len(both), column.dataset_hash)))
+    if not pairs:
         raise BadInput(
             f"no image has {metric(name).title} of both under {attack}: evaluate both on one data set"
         )
-    overall = _difference(name, [apart for *_, apart in found.values()], np.mean(draws, axis=0))
-    return Compared(overall, {column: entry[:3] for column, entry in found.items()}, lone)
+    sets = {
+        column: (
+            _difference(name, [values], resampled),
+            (float(values[0].mean()), float(values[1].mean())),
+            wilcoxon(values[0] - values[1]),
+        )
+        for (column, values), resampled in zip(pairs.items(), draws, strict=True)
+    }
+    return Compared(_difference(name, list(pairs.values()), np.mean(draws, axis=0)), sets, lone)
 
 
 def _values(records: Iterable[Record], name: str, attack: str) -> dict[Column, dict[str, float]]:
@@ -98,10 +103,12 @@ def _values(records: Iterable[Record], name: str, attack: str) -> dict[Column, d
 
 
 def _difference(name: str, sets: Sequence[Array], draws: Array) -> Difference:
-    better = np.concatenate(sets) * (1.0 if metric(name).higher_is_better else -1.0)
+    """Of values (2, images) of each data set, and both rows' means in each resample, (10000, 2)."""
+    better = np.concatenate([values[0] - values[1] for values in sets])
+    better *= 1.0 if metric(name).higher_is_better else -1.0
     return Difference(
-        float(np.mean([apart.mean() for apart in sets])),
-        *interval(draws),
+        float(np.mean([(values[0] - values[1]).mean() for values in sets])),
+        *interval(apart(draws[:, 0], draws[:, 1])),
         wins=int((better > 0).sum()),
         losses=int((better < 0).sum()),
         images=len(better),

@@ -9,13 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from srbench.boards.stats import ENDS, RESAMPLES, Array, interval, resampled_means
+from srbench.boards.stats import ENDS, RESAMPLES, ROUNDING, Array, apart, interval, resampled_means
 
 View = Sequence[tuple[Array, Array]]
 """By data set: a metric of every row, shape (rows, images), and the resampling counts of the images."""
-
-_ROUNDING = 1e-12
-"""Resampled means of equal values differ by less than this share of them: sums are rounded."""
 
 
 class Rank(NamedTuple):
@@ -87,11 +84,11 @@ def _lower(means: Array, others: Array, sign: float) -> npt.NDArray[np.bool_]:
     n = len(means)
     if not n:
         return np.zeros(len(others), dtype=np.bool_)
-    margin = _ROUNDING * np.abs(means)
+    margin = ROUNDING * np.abs(means)
     above = others > means + margin if sign > 0 else others < means - margin
     not_above = n - np.count_nonzero(above, axis=1)
     place = int(ENDS[0] / 100 * (n - 1))
     certain: npt.NDArray[np.bool_] = not_above <= place
     for close in np.flatnonzero(not_above == place + 1):
-        certain[close] = interval(sign * (others[close] - means))[0] > 0
+        certain[close] = interval(sign * apart(others[close], means))[0] > 0
     return certain

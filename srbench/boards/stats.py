@@ -11,6 +11,8 @@ import numpy.typing as npt
 RESAMPLES = 10_000
 ENDS = (2.5, 97.5)
 """The percentiles of the resampled means that bound a 95 % interval."""
+ROUNDING = 1e-12
+"""Sums are rounded: means that differ by less than this share of them are equal."""
 Array = npt.NDArray[np.float64]
 
 
@@ -51,6 +53,12 @@ def resampled_means(values: Array, counts: Array) -> Array:
         means = counts @ np.where(defined, values, 0.0).T / (counts @ defined.astype(np.float64).T)
     spread: Array = np.where(defined.sum(axis=-1) > 1, means, np.nan)
     return spread
+
+
+def apart(first: Array, second: Array) -> Array:
+    """First minus second, broadcast; zero where they differ by rounding alone."""
+    difference: Array = first - second
+    return np.where(np.abs(difference) <= ROUNDING * np.abs(second), 0.0, difference)
 
 
 def interval(resampled: Array) -> tuple[float, float]:
