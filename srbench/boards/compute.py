@@ -93,7 +93,7 @@ def _row(table: Table, data: Index, key: RowKey) -> Row:
     draws: dict[tuple[str, Column], Array] = {}
     for column in table.columns:
         row.images[column] = len(data.cells.get((key, column), {}))
-        row.marks[column] = _mark(first.training_domain, data.domains[column])
+        row.marks[column] = mark(first.training_domain, data.domains[column])
         for name in table.metrics:
             values = data.values(key, column, name)
             n = int(np.isfinite(values).sum())
@@ -152,7 +152,8 @@ def _flags(table: Table, data: Index) -> list[str]:
     return lines
 
 
-def _mark(training: str, shown: str) -> str:
+def mark(training: str, shown: str) -> str:
+    """What a model is on a data set, as in :attr:`srbench.boards.table.Row.marks`, by its training domain."""
     if training in GENERALISTS:
         return "generalist"
     if training in ("none", "unknown") or shown == "unknown":

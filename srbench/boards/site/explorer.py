@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from srbench import kept
-from srbench.boards.compute import Column, RowKey, Table, row_key
+from srbench.boards.table import Column, RowKey, Table, row_key
 from srbench.errors import SrbenchError
 from srbench.home import atomic_path
 from srbench.metrics import metric
@@ -143,7 +143,7 @@ def _find(table: Table, columns: Sequence[Column], pictures: Kept, image: str) -
 def _entry(folder: Path, found: Found, loaded: LoadedImage | None) -> dict[str, Any]:
     first = min(found)
     outputs = [_read(file) for file in found[first]["sr"].values()]
-    box = _hardest(outputs, None if loaded is None else loaded.hr)
+    box = hardest(outputs, None if loaded is None else loaded.hr)
     x, y, width, height = box
     small = (x // SCALE, y // SCALE, width // SCALE, height // SCALE)
     bicubic = None
@@ -168,10 +168,14 @@ def _entry(folder: Path, found: Found, loaded: LoadedImage | None) -> dict[str, 
     }
 
 
-def _hardest(outputs: Sequence[Pixels], hr: Pixels | None) -> Box:
+def hardest(outputs: Sequence[Pixels], hr: Pixels | None, side: int = SIDE) -> Box:
     """The window with the largest squared error against HR; without HR, where the models differ most.
 
     It starts at a multiple of the scale, so that the LR crop shows exactly the same.
+
+    Args:
+        outputs: SR images of one size, (H,W,3).
+        side: of the window in HR pixels, a multiple of the scale; less where the image is smaller.
     """
     height, width = outputs[0].shape[:2]
     stack = np.stack([image.astype(np.float32) for image in outputs])
@@ -179,7 +183,7 @@ def _hardest(outputs: Sequence[Pixels], hr: Pixels | None) -> Box:
     error = np.square(stack - against).mean(axis=(0, 3))
     # On the LR grid: one cell per LR pixel, then sums over windows from the table of cumulated sums.
     cells = error.reshape(height // SCALE, SCALE, width // SCALE, SCALE).sum(axis=(1, 3), dtype=np.float64)
-    tall, wide = min(SIDE // SCALE, cells.shape[0]), min(SIDE // SCALE, cells.shape[1])
+    tall, wide = min(side // SCALE, cells.shape[0]), min(side // SCALE, cells.shape[1])
     sums = np.pad(cells.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     windows = sums[tall:, wide:] - sums[:-tall, wide:] - sums[tall:, :-wide] + sums[:-tall, :-wide]
     y, x = np.unravel_index(int(windows.argmax()), windows.shape)

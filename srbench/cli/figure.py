@@ -1,0 +1,205 @@
+"""``srbench figure``: pictures for papers, each as PNG and as PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from srbench.cli import app
+from srbench.cli.console import err, following, matches, report_failures, words
+
+if TYPE_CHECKING:
+    from srbench.boards.site.explorer import Box
+    from srbench.records import Record
+
+figure_app = typer.Typer(help="Make figures for papers, as PNG and PDF.", no_args_is_help=True)
+app.add_typer(figure_app, name="figure")
+
+Out = Annotated[Path | None, typer.Option("--out", help="The files, with or without .png or .pdf.")]
+
+Store = Annotated[Path | None, typer.Option(help="Directory of records.")]
+Records = Annotated[
+    Path | None, typer.Option("--records", help="A records.csv that --out wrote, in place of a store.")
+]
+Models = Annotated[str | None, typer.Option(help="Only these models (wildcards allowed).")]
+Datasets = Annotated[str | None, typer.Option(help="Only these data sets (wildcards allowed).")]
+OneProtocol = Annotated[str | None, typer.Option(help="Only this protocol.")]
+OneMetric = Annotated[str | None, typer.Option(help="Without: what the leaderboard is ranked by.")]
+Attack = Annotated[str, typer.Option(help="The attack whose records are shown.")]
+
+
+class CurvesBy(StrEnum):
+    model = "model"
+    attack = "attack"
+
+
+class MatrixBy(StrEnum):
+    domain = "domain"
+    model = "model"
+
+
+@figure_app.command()
+def qualitative(
+    models: Annotated[
+        str, typer.Option(help="As for evaluate: names, wildcards, checkpoints; by commas.")
+    ] = "bicubic,*-mini",
+    datasets: Annotated[
+        str, typer.Option("--dataset", help="Data sets, one row of the figure or more each; by commas.")
+    ] = "ntire-mini,aim-mini",
+    images: Annotated[
+        str | None, typer.Option("--image", help="Ids by commas; without: the first image of each set.")
+    ] = None,
+    crops: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--crop",
+            help="x,y,width,height in HR pixels, may be repeated; without: where the models differ the most.",
+        ),
+    ] = None,
+    attacks: Annotated[str, typer.Option("--attack", help="Attacks, by commas.")] = "none",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    tile: Annotated[
+        int | None, typer.Option(min=16, help="Run in LR tiles of this side, to save memory.")
+    ] = None,
+    store: Annotated[Path | None, typer.Option(help="Where images kept by evaluate are taken from.")] = None,
+    out: Out = None,
+) -> None:
+    """The same crop of LR, every model's SR and HR, with frames by training domain.
+
+    SR images that `evaluate --keep-images` kept are taken; models run for those that are not there.
+    """
+    from srbench.figures import gather, style
+    from srbench.figures.qualitative import draw
+    from srbench.figures.strips import strips
+
+    wanted = gather.Wanted(
+        models=words(models),
+        datasets=words(datasets),
+        images=words(images),
+        crops=tuple(_box(crop) for crop in crops or ()),
+        attacks=words(attacks),
+        device=device,
+        tile=tile,
+        store=store,
+    )
+    file = out or Path("qualitative")
+    style.stem(file)
+    console = err()
+    with console.status("checking inputs and loading metrics"):
+        prepared = gather.prepare(wanted)
+    for notice in prepared.notices:
+        console.print(notice, style="yellow", highlight=False)
+    with following(prepared.engine, prepared.todo, "figure"):
+        outcome = prepared.engine.run(prepared.todo)
+    report_failures(outcome)
+    rows = strips(prepared)
+    for row in rows:
+        crop = ",".join(str(side) for side in row.box)
+        why = "" if wanted.crops else ", where the models differ the most"
+        console.print(f"{row.dataset}, {row.image}: --crop {crop}{why}", style="dim", highlight=False)
+    _written(style.write(draw(rows), file))
+
+
+def _box(text: str) -> Box:
+    from srbench.errors import BadInput
+
+    try:
+        x, y, width, height = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise BadInput(f"--crop {text}: give x,y,width,height in HR pixels, such as 64,64,96,96") from error
+    return x, y, width, height
+
+
+def _written(files: Sequence[Path]) -> None:
+    for file in files:
+        typer.echo(file)
+
+
+@figure_app.command()
+def curves(
+    store: Store = None,
+    records: Records = None,
+    models: Models = None,
+    datasets: Datasets = None,
+    protocol: OneProtocol = None,
+    attacks: Annotated[
+        str | None, typer.Option(help="Only these attacks beside random noise (wildcards allowed).")
+    ] = None,
+    metric: OneMetric = None,
+    by: Annotated[CurvesBy, typer.Option(help="What each panel shows.")] = CurvesBy.model,
+    out: Out = None,
+) -> None:
+    """A metric over the radius of the attacks, with random noise, and over the severity of corruptions."""
+    from srbench.figures import style
+    from srbench.figures.curves import draw
+
+    found = _records(records, store, models, datasets, protocol, attacks)
+    _written(style.write(draw(found, metric, by.value), out or Path("curves")))
+
+
+@figure_app.command()
+def matrix(
+    store: Store = None,
+    records: Records = None,
+    models: Models = None,
+    datasets: Datasets = None,
+    protocol: OneProtocol = None,
+    metric: OneMetric = None,
+    attack: Attack = "none",
+    by: Annotated[MatrixBy, typer.Option(help="What rows and columns are.")] = MatrixBy.domain,
+    out: Out = None,
+) -> None:
+    """Training domain by test domain, or model by data set, as a heat map."""
+    from srbench.figures import style
+    from srbench.figures.matrix import draw
+
+    found = _records(records, store, models, datasets, protocol)
+    _written(style.write(draw(found, metric, attack, by.value), out or Path("matrix")))
+
+
+@figure_app.command()
+def ablation(
+    store: Store = None,
+    records: Records = None,
+    datasets: Datasets = None,
+    protocol: OneProtocol = None,
+    metric: OneMetric = None,
+    attack: Attack = "none",
+    suite: Annotated[str, typer.Option(help="The suite of trainings that was measured.")] = "ablation-mini",
+    out: Out = None,
+) -> None:
+    """What radius, steps, structure and loss of the attack do to a robust training."""
+    from srbench.figures import style
+    from srbench.figures.ablation import draw, suite_settings
+
+    found = _records(records, store, None, datasets, protocol)
+    _written(style.write(draw(found, suite_settings(suite), metric, attack), out or Path("ablation")))
+
+
+def _records(
+    csv: Path | None,
+    store: Path | None,
+    models: str | None,
+    datasets: str | None,
+    protocol: str | None,
+    attacks: str | None = None,
+) -> list[Record]:
+    """The records asked for; always the clean input and random noise, which attacks are compared with."""
+    from srbench.boards.site.build import read_any
+    from srbench.evaluation import default_store
+
+    asked = (*words(attacks), "none", "random*") if words(attacks) else ()
+
+    def chosen(record: Record) -> bool:
+        return (
+            matches(record.model, words(models))
+            and matches(record.dataset, words(datasets))
+            and matches(record.protocol, words(protocol))
+            and matches(record.attack, asked)
+        )
+
+    return read_any(csv, store or default_store(), chosen)[0]

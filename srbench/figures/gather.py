@@ -1,0 +1,153 @@
+"""What a qualitative figure needs: kept SR images where a store has them, the models where not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srbench import evaluation, kept
+from srbench.boards.site.explorer import SCALE, Box
+from srbench.errors import BadInput
+from srbench.home import home
+from srbench.store import Store
+
+if TYPE_CHECKING:
+    from srbench.datasets.base import DataSet
+    from srbench.engine import Engine
+    from srbench.plan import Cell
+    from srbench.records import Record
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be shown.
+
+    Attributes:
+        models, datasets, attacks: as for :class:`srbench.evaluation.Request`.
+        images: ids; empty for the first image of each set.
+        crops: x, y, width, height in HR pixels; empty for the place where the models differ the most.
+        store: where kept images are looked for first.
+    """
+
+    models: tuple[str, ...] = ("bicubic", "*-mini")
+    datasets: tuple[str, ...] = ("ntire-mini", "aim-mini")
+    images: tuple[str, ...] = ()
+    crops: tuple[Box, ...] = ()
+    attacks: tuple[str, ...] = ("none",)
+    device: str = "auto"
+    tile: int | None = None
+    store: Path | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A checked request.
+
+    Attributes:
+        plan: every cell of the figure with the images it shows.
+        todo: what no store has; the engine measures it into a store of the figures' own, because a
+            leaderboard with one image of twelve is none.
+        stores: where records and pictures are, in the order in which they are looked for.
+        metrics: what is printed below a panel, by kind of data set.
+    """
+
+    plan: list[Cell]
+    todo: list[Cell]
+    engine: Engine
+    notices: list[str]
+    stores: tuple[Path, ...]
+    metrics: dict[str, tuple[str, ...]]
+    crops: tuple[Box, ...]
+
+
+def prepare(wanted: Wanted) -> Prepared:
+    """Check every input and find out what has to be run.
+
+    Raises:
+        BadInput: an unknown name or image, a crop outside of an image, …
+    """
+    from srbench import datasets
+
+    sets, notices = datasets.resolve(wanted.datasets)
+    shown = _images(sets, wanted.images)
+    for data in sets:
+        for image in shown[data.name]:
+            _check_crops(wanted.crops, data, image)
+    kinds = {data.kind for data in sets}
+    own = home() / "figures"
+    prepared, metrics = _evaluation(wanted, kinds, own)
+    plan = [replace(cell, images=shown[cell.dataset.name]) for cell in prepared.plan]
+    plan = [cell for cell in plan if cell.images]
+    stores = (wanted.store or evaluation.default_store(), own)
+    todo = []
+    for cell in plan:
+        lacking = [i for i in cell.images if not find(stores, cell, i, metrics[cell.dataset.kind])]
+        if lacking:
+            todo.append(replace(cell, images=tuple(lacking)))
+    notices += [line for line in prepared.notices if line not in notices]
+    return Prepared(plan, todo, prepared.engine, notices, stores, metrics, wanted.crops)
+
+
+def _evaluation(
+    wanted: Wanted, kinds: set[str], store: Path
+) -> tuple[evaluation.Prepared, dict[str, tuple[str, ...]]]:
+    """The evaluation that would measure it all, with what a table is ranked by where it can be had."""
+    from srbench import protocols
+
+    request = evaluation.Request(
+        models=wanted.models,
+        datasets=wanted.datasets,
+        attacks=wanted.attacks,
+        device=wanted.device,
+        tile=wanted.tile,
+        keep_images=True,
+        store=store,
+    )
+    known = protocols.protocol(request.protocol)
+    single = known.rank_no_reference[:1] if "no-reference" in kinds else ()
+    for rank in known.rank:
+        names = (*(("psnr", rank) if "paired" in kinds else ()), *single)
+        prepared = evaluation.prepare(replace(request, metrics=names))
+        missing = {m.name for m in prepared.missing_metrics}
+        if "paired" not in kinds or rank not in missing:
+            break
+    ready = [name for name in prepared.metrics if name not in missing]
+    return prepared, {
+        "paired": tuple(name for name in ready if name not in single),
+        "no-reference": tuple(name for name in ready if name in single),
+    }
+
+
+def _images(sets: Sequence[DataSet], images: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """By data set, the images shown: those named that it has, or its first."""
+    if not images:
+        return {data.name: data.ids[:1] for data in sets}
+    for image in images:
+        if not any(image in data.ids for data in sets):
+            some = ", ".join(sets[0].ids[:12]) + (", …" if len(sets[0].ids) > 12 else "")
+            raise BadInput(f"--image {image}: no such image; {sets[0].name} has {some}")
+    return {data.name: tuple(image for image in images if image in data.ids) for data in sets}
+
+
+def _check_crops(crops: Sequence[Box], data: DataSet, image: str) -> None:
+    height, width = (SCALE * side for side in data.lr_size(image))
+    for x, y, wide, high in crops:
+        if min(x, y) < 0 or min(wide, high) < 8 or x + wide > width or y + high > height:
+            raise BadInput(
+                f"--crop {x},{y},{wide},{high} is no part of {image} in {data.name}, which has {width} x "
+                f"{height} HR pixels: give x,y,width,height, at least 8 wide and high"
+            )
+
+
+def find(
+    stores: Sequence[Path], cell: Cell, image: str, metrics: Sequence[str]
+) -> tuple[Path, Record] | None:
+    """The first store that has an image's pictures and its metrics, and the record."""
+    for root in stores:
+        if kept.complete(root, cell.path, image, attacked=bool(cell.attack.hash)):
+            for record in Store(root).read(cell.path):
+                if record.image == image and all(name in record.metrics for name in metrics):
+                    return root, record
+    return None

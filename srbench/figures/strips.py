@@ -1,0 +1,148 @@
+"""The rows of a qualitative figure: one crop of one image as LR, as every model made it, and as HR."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from srbench import kept
+from srbench.boards.compute import mark
+from srbench.boards.site.explorer import SCALE, Box, hardest
+from srbench.figures.gather import Prepared, find
+
+if TYPE_CHECKING:
+    from srbench.datasets.base import LoadedImage
+    from srbench.plan import Cell
+
+Pixels = npt.NDArray[np.uint8]
+SHARE, LARGEST = 3 / 8, 128
+"""Side of a crop that nobody named: this share of the image's shorter side, at most so many HR pixels."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One model's crop.
+
+    Attributes:
+        pixels: (height, width, 3), 8 bit.
+        mark: see :func:`srbench.boards.compute.mark`.
+        values: metrics of the whole image, as recorded; None where undefined.
+    """
+
+    name: str
+    pixels: Pixels
+    mark: str
+    values: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One crop of one image, as every model made it.
+
+    Attributes:
+        whole: the HR image, or the LR image enlarged where there is no HR, (H,W,3).
+        box: x, y, width, height of the crop in HR pixels.
+        lr: the crop of the LR image, every pixel enlarged to a square.
+        lr_name: "LR", or what was done to it where all models saw the same attacked image.
+        hr: the crop of HR; None without ground truth.
+    """
+
+    dataset: str
+    image: str
+    attack: str
+    whole: Pixels
+    box: Box
+    lr: Pixels
+    lr_name: str
+    panels: list[Panel]
+    hr: Pixels | None
+
+
+def strips(prepared: Prepared) -> list[Strip]:
+    """Every row of the figure, after what was lacking has been run: sets, then attacks, images, crops."""
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for cell in prepared.plan:
+        groups.setdefault((cell.dataset.name, cell.attack.name), []).append(cell)
+    places = list(dict.fromkeys(cell.dataset.name for cell in prepared.plan))
+    ordered = sorted(groups.items(), key=lambda item: places.index(item[0][0]))
+    return [
+        strip
+        for _, cells in ordered
+        for image in cells[0].images
+        for strip in _strips(prepared, cells, image)
+    ]
+
+
+def _strips(prepared: Prepared, cells: Sequence[Cell], image: str) -> list[Strip]:
+    first = cells[0]
+    metrics = prepared.metrics[first.dataset.kind]
+    loaded = first.dataset.load(image)
+    outputs, inputs, records = [], [], []
+    for cell in cells:
+        found = find(prepared.stores, cell, image, metrics)
+        assert found is not None
+        root, record = found
+        records.append(record)
+        outputs.append(_read(kept.sr_file(root, cell.path, image)))
+        if cell.attack.hash:
+            inputs.append(_read(kept.lr_file(root, cell.path, image)))
+    lr, lr_name = _input(loaded, inputs, first.attack.name)
+    height, width = outputs[0].shape[:2]
+    side = int(min(LARGEST, SHARE * min(height, width))) // SCALE * SCALE
+    enlarged = _enlarged(lr, smooth=False)
+    whole = loaded.hr if loaded.hr is not None else _enlarged(loaded.lr, smooth=True)
+    return [
+        Strip(
+            first.dataset.name,
+            image,
+            first.attack.name,
+            whole,
+            box,
+            _cut(enlarged, box),
+            lr_name,
+            [
+                Panel(
+                    cell.model.name,
+                    _cut(sr, box),
+                    mark(record.training_domain, record.dataset_domain),
+                    {name: record.metrics[name] for name in metrics},
+                )
+                for cell, sr, record in zip(cells, outputs, records, strict=True)
+            ],
+            None if loaded.hr is None else _cut(loaded.hr, box),
+        )
+        for box in prepared.crops or (hardest(outputs, None, max(side, 2 * SCALE)),)
+    ]
+
+
+def _input(loaded: LoadedImage, attacked: Sequence[Pixels], attack: str) -> tuple[Pixels, str]:
+    """The LR image shown: the attacked one where all models saw the same, else the clean one."""
+    if not attacked:
+        return loaded.lr, "LR"
+    if all(np.array_equal(attacked[0], other) for other in attacked):
+        return attacked[0], f"LR, {attack}"
+    return loaded.lr, "LR, clean"
+
+
+def _read(file: Path) -> Pixels:
+    from srbench.datasets.decode import decode, read
+
+    return decode(read(file), file)
+
+
+def _enlarged(lr: Pixels, *, smooth: bool) -> Pixels:
+    from PIL import Image
+
+    size = (lr.shape[1] * SCALE, lr.shape[0] * SCALE)
+    how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(lr).resize(size, how))
+
+
+def _cut(pixels: Pixels, box: Box) -> Pixels:
+    x, y, width, height = box
+    return pixels[y : y + height, x : x + width]
