@@ -1,6 +1,6 @@
-"""leaderboards/mini.md and ablation-mini.md: ``python -m srbench.boards.reports``.
+"""leaderboards/mini.md, ablation-mini.md and lpips-lite.md: ``python -m srbench.boards.reports``.
 
-A report NAME is made of what is committed: NAME/records.csv, NAME/training.csv
+A report NAME is made of what is committed: NAME/records.csv, NAME/training.csv where trainings are reported
 (:mod:`srbench.train.account`), NAME/about.toml with the commands and what they took, and paper.json.
 """
 
@@ -57,8 +57,9 @@ def report(folder: Path, paper: Paper) -> str:
         "## How it was made",
         markdown_table(["command", "minutes"], steps, left=(0,)),
         about.machine.strip(),
-        _training(folder / "training.csv"),
     ]
+    if (folder / "training.csv").is_file():
+        parts.append(_training(folder / "training.csv"))
     parts += ["## Limits", about.limits.strip()] if about.limits else []
     return "\n\n".join(parts) + "\n"
 
@@ -73,7 +74,18 @@ def _ablation(records: Sequence[Record], paper: Paper) -> str:
     return table_1(records, paper, {r.name: r.degradation for r in suite.load("ablation-mini").recipes()})
 
 
-REPORTS: dict[str, Callable[[Sequence[Record], Paper], str]] = {"mini": _mini, "ablation-mini": _ablation}
+def _lite(records: Sequence[Record], paper: Paper) -> str:
+    from srbench.boards.agreement import agreement
+    from srbench.lite.distill import NETWORKS
+
+    return agreement(records, NETWORKS)
+
+
+REPORTS: dict[str, Callable[[Sequence[Record], Paper], str]] = {
+    "mini": _mini,
+    "ablation-mini": _ablation,
+    "lpips-lite": _lite,
+}
 
 
 def _training(file: Path) -> str:

@@ -1,0 +1,82 @@
+"""leaderboards/lpips-lite.md: how well lpips-lite says what LPIPS would, on images it was not learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kendalltau, pearsonr, spearmanr
+
+from srbench.boards.markdown import markdown_table
+from srbench.records import Record
+
+TRUE, LITE = "lpips", "lpips-lite"
+WANTED = 0.97
+"""Spearman on SR of networks and images it has not seen, from which it may stand in for LPIPS."""
+
+
+def agreement(records: Sequence[Record], learnt_from: Collection[str]) -> str:
+    """Correlations and errors by kind of image, and how the models are ordered by either distance.
+
+    Args:
+        records: with both metrics.
+        learnt_from: models whose SR was among the pairs lpips-lite was learnt from.
+    """
+    found = pd.DataFrame(
+        {
+            "model": record.model,
+            "seen": record.model in learnt_from,
+            "dataset": record.dataset,
+            "attack": record.attack,
+            TRUE: record.metrics[TRUE],
+            LITE: record.metrics[LITE],
+        }
+        for record in records
+    )
+    clean, unseen = found[found.attack == "none"], found[~found.seen]
+    decisive = clean[~clean.seen]
+    groups = [
+        ("SR, networks it has not seen", decisive),
+        *((f"of it, {name}", part) for name, part in decisive.groupby("dataset")),
+        *((f"the same under {name}", part) for name, part in unseen.groupby("attack") if name != "none"),
+        ("SR, networks it was learnt from", clean[clean.seen]),
+        ("everything", found),
+    ]
+    rows = [[name, *_row(part)] for name, part in groups]
+    header = ["Images", "n", "Spearman", "Pearson", "Mean error", "Largest error"]
+    reached = float(spearmanr(decisive[TRUE], decisive[LITE]).statistic)
+    verdict = "reached" if reached >= WANTED else "not reached"
+    return "\n\n".join(
+        [
+            markdown_table(header, rows, left=(0,)),
+            f"Wanted: a Spearman correlation of {WANTED} in the first row ({verdict}: {reached:.4f}).",
+            "## Models in order",
+            _order(clean),
+        ]
+    )
+
+
+def _row(part: pd.DataFrame) -> list[str]:
+    error = (part[LITE] - part[TRUE]).abs()
+    correlations = (f(part[TRUE], part[LITE]).statistic for f in (spearmanr, pearsonr))
+    return [str(len(part)), *(f"{c:.4f}" for c in correlations), f"{error.mean():.4f}", f"{error.max():.4f}"]
+
+
+def _order(clean: pd.DataFrame) -> str:
+    """Means over sets of the means over images, and the places they give."""
+    means = clean.groupby(["model", "dataset"])[[TRUE, LITE]].mean().groupby("model").mean()
+    means = means.sort_values(TRUE)
+    places = means.rank().astype(int)
+    rows = [
+        [
+            str(model),
+            f"{row[TRUE]:.4f}",
+            f"{row[LITE]:.4f}",
+            *(str(places.loc[model, m]) for m in (TRUE, LITE)),
+        ]
+        for model, row in means.iterrows()
+    ]
+    tau = float(kendalltau(np.array(means[TRUE]), np.array(means[LITE])).statistic)
+    table = markdown_table(["Model", "LPIPS", "LPIPS-lite", "place", "by LPIPS-lite"], rows, left=(0,))
+    return f"{table}\n\nKendall's tau of the two orders: {tau:.3f}."
