@@ -30,20 +30,24 @@ class Rerun:
 
     Attributes:
         images: how many images; ``records`` how many records of theirs.
-        largest: by name of the number, the largest difference.
+        largest: by attack and name of the number, the largest difference.
         problems: differences beyond the tolerance, a line each.
         notes: what could not be measured again, a line each.
     """
 
     images: int = 0
     records: int = 0
-    largest: dict[str, float] = field(default_factory=dict)
+    largest: dict[str, dict[str, float]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        shown = ", ".join(f"{name} {value:.2g}" for name, value in self.largest.items())
-        return f"measured {self.images} images again ({self.records} records); largest differences: {shown}"
+        shown = [
+            f"under {attack}: " + ", ".join(f"{name} {value:.2g}" for name, value in values.items())
+            for attack, values in self.largest.items()
+        ]
+        measured = f"measured {self.images} images again ({self.records} records)"
+        return f"{measured}; largest differences {'; '.join(shown)}"
 
 
 def choose(entry: Entry, records: Sequence[Record], count: int) -> set[tuple[str, str]]:
@@ -75,7 +79,7 @@ def rerun(
     old = {_key(r): r for r in records if (r.dataset, r.image) in chosen}
     again = _measure(old, here, device, found, started)
     for key, record in again.items():
-        found.problems += _differences(old[key], record, found.largest)
+        found.problems += _differences(old[key], record, found.largest.setdefault(record.attack, {}))
     found.records = len(again)
     found.images = len({(dataset, image) for dataset, _, image in again})
     return found

@@ -6,15 +6,15 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from srbench.records import Record
 from srbench.zoo.schema import Domain, HttpUrl
 
-FORMAT = "srbench entry"
-SCHEMA_VERSION = 1
+FORMAT: Final = "srbench entry"
+SCHEMA_VERSION: Final = 1
 
 # What differs from image to image; the rest of a record is written once for its cell.
 _OF_AN_IMAGE = (
