@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGE := build/typed
 
-.PHONY: install demo test lint types wheel-check mini-zoo ablation clean
+.PHONY: install demo test lint types docs wheel-check mini-zoo ablation clean
 
 install: $(VENV)/.installed
 
@@ -28,6 +28,10 @@ types: install
 	rm -rf $(PACKAGE)
 	$(BIN)/python -m pip install --quiet --no-deps --target $(PACKAGE) .
 	cd $(PACKAGE) && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p srbench
+
+# The documentation site, strictly: build/docs/index.html. Needs no network.
+docs: install
+	$(BIN)/mkdocs build --strict
 
 # Build the wheel, install it where nothing else is, and use it away from the checkout.
 wheel-check: install
