@@ -11,7 +11,7 @@ import numpy as np
 from srbench import protocols
 from srbench.boards.index import Index
 from srbench.boards.ranks import Rank, ranks
-from srbench.boards.stats import Array, resampled_means, summarise
+from srbench.boards.stats import summarise
 from srbench.boards.table import Column, Row, RowKey, Table, column_of, row_key
 from srbench.metrics import metric, registry
 from srbench.records import Record
@@ -40,9 +40,9 @@ def tables(
 
 
 def _table(
-    key: tuple[str, str, str], records: list[Record], dataset_order: Sequence[str], wanted: Sequence[str]
+    group: tuple[str, str, str], records: list[Record], dataset_order: Sequence[str], wanted: Sequence[str]
 ) -> Table:
-    protocol, protocol_hash, kind = key
+    protocol, protocol_hash, kind = group
     place = {name: i for i, name in enumerate(dataset_order)}
     columns = sorted(
         {column_of(record) for record in records},
@@ -66,6 +66,12 @@ def _table(
         complete={c: data.complete[c] for c in columns},
     )
     table.rows = [_row(table, data, row_key) for row_key in data.rows]
+    for attack in table.attacks:
+        for key, row in zip(data.rows, table.rows, strict=True):
+            _fill(table, data, key, row, attack)
+        data.forget_draws()  # 80 kB a number
+    for row in table.rows:
+        row.partial = _partial(table, row, table.columns_of(table.attacks[0]), table.rank_by)
     _rank(table, data)
     table.flags = _flags(table, data)
     return table
@@ -88,32 +94,34 @@ def _ranking(protocol: str, kind: str, metrics: list[str], data: Index) -> tuple
 
 
 def _row(table: Table, data: Index, key: RowKey) -> Row:
+    """A row without its numbers."""
     first = data.rows[key]
     row = Row(first.model, first.model_title, first.training_domain, first.weights_sha256, key[2], key[3])
-    draws: dict[tuple[str, Column], Array] = {}
     for column in table.columns:
         row.images[column] = len(data.cells.get((key, column), {}))
         row.marks[column] = mark(first.training_domain, data.domains[column])
+    return row
+
+
+def _fill(table: Table, data: Index, key: RowKey, row: Row, attack: str) -> None:
+    """Put a row's numbers under an attack in."""
+    columns = table.columns_of(attack)
+    for column in columns:
         for name in table.metrics:
             values = data.values(key, column, name)
             n = int(np.isfinite(values).sum())
             if n:
-                draws[name, column] = resampled_means(values, data.counts(column))
                 mean = float(np.nanmean(values))
-                row.means[name, column] = summarise(mean, draws[name, column], n)
-    for attack in table.attacks:
-        columns = table.columns_of(attack)
-        for name in table.metrics:
-            if all((name, column) in row.means for column in columns):
-                stacked = np.stack([draws[name, column] for column in columns])
-                mean = float(np.mean([row.means[name, column].value for column in columns]))
-                n = sum(row.means[name, column].n for column in columns)
-                row.average[name, attack] = summarise(mean, stacked.mean(axis=0), n)
-        reached = [row.means[table.rank_by, c].value for c in columns if (table.rank_by, c) in row.means]
-        if reached:
-            row.worst[attack] = min(reached) if metric(table.rank_by).higher_is_better else max(reached)
-    row.partial = _partial(table, row, table.columns_of(table.attacks[0]), table.rank_by)
-    return row
+                row.means[name, column] = summarise(mean, data.draws(key, column, name), n)
+    for name in table.metrics:
+        if all((name, column) in row.means for column in columns):
+            stacked = np.stack([data.draws(key, column, name) for column in columns])
+            mean = float(np.mean([row.means[name, column].value for column in columns]))
+            n = sum(row.means[name, column].n for column in columns)
+            row.average[name, attack] = summarise(mean, stacked.mean(axis=0), n)
+    reached = [row.means[table.rank_by, c].value for c in columns if (table.rank_by, c) in row.means]
+    if reached:
+        row.worst[attack] = min(reached) if metric(table.rank_by).higher_is_better else max(reached)
 
 
 def _partial(table: Table, row: Row, columns: Sequence[Column], name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from srbench.boards.ranks import View
-from srbench.boards.stats import Array, resample_counts
+from srbench.boards.stats import Array, resample_counts, resampled_means
 from srbench.boards.table import Column, RowKey, column_of, row_key
 from srbench.records import Record
 
@@ -44,6 +44,7 @@ class Index:
                 self.flagged[key, column, check].append(finding)
         self.images = {column: sorted(ids) for column, ids in images.items()}
         self._counts: dict[tuple[str, int], Array] = {}
+        self._draws: dict[tuple[Column, str], dict[RowKey, Array]] = {}
 
     def values(self, row: RowKey, column: Column, name: str) -> Array:
         """The metric over the column's images, NaN where not measured or undefined."""
@@ -56,6 +57,22 @@ class Index:
         if key not in self._counts:
             self._counts[key] = resample_counts(key[1], key[0])
         return self._counts[key]
+
+    def draws(self, row: RowKey, column: Column, name: str) -> Array:
+        """Resampled means of a metric on a column, shape (10000,); NaN where there are none.
+
+        All rows of the column are resampled at once: one product of matrices is many times faster than a
+        product with each row's vector.
+        """
+        if (column, name) not in self._draws:
+            rows = [key for key in self.rows if (key, column) in self.cells]
+            found = resampled_means(*self.view(rows, [column], name)[0])
+            self._draws[column, name] = dict(zip(rows, np.ascontiguousarray(found.T), strict=True))
+        return self._draws[column, name][row]
+
+    def forget_draws(self) -> None:
+        """Let go of what :meth:`draws` keeps."""
+        self._draws.clear()
 
     def view(self, rows: Sequence[RowKey], columns: Sequence[Column], name: str) -> View:
         """A metric of these rows on these columns, as ranks need it."""
