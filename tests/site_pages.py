@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -78,7 +79,8 @@ def synthetic(
 def cell_of(found: Record) -> PurePosixPath:
     """A path as a store has it; the digest is no real one."""
     attack = found.attack.replace(":", "-").replace("@", "-")
-    return PurePosixPath(found.protocol, found.dataset, attack, f"{found.model}-000000000000.jsonl")
+    dataset, model = (re.sub(r"\W", "_", name) for name in (found.dataset, found.model))
+    return PurePosixPath(found.protocol, dataset, attack, f"{model}-000000000000.jsonl")
 
 
 def write_store(root: Path, records: list[Record]) -> None:
@@ -91,13 +93,19 @@ def write_store(root: Path, records: list[Record]) -> None:
         (root / cell).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def store_with_pictures(folder: Path) -> tuple[Path, str]:
-    """A store of :func:`synthetic` records with pictures of one set, and that set's spec."""
+def store_with_pictures(
+    folder: Path, change: Callable[[Record], Record] = lambda found: found
+) -> tuple[Path, str]:
+    """A store of :func:`synthetic` records with pictures of one set, and that set's spec.
+
+    Args:
+        change: what is done to every record first.
+    """
     lr_dir, hr_dir = write_pairs(folder, 3, side=80)
     spec = f"pairs:{lr_dir}:{hr_dir}"
     (pairs,), _ = datasets.resolve([spec])
     sets = [(pairs.name, "clean", pairs.content_hash), ("other", "ntire", "e" * 64)]
-    records = list(synthetic(sets, list(pairs.ids)))
+    records = [change(found) for found in synthetic(sets, list(pairs.ids))]
     root = folder / "store"
     write_store(root, records)
     generator = torch.Generator().manual_seed(0)

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import DESK, launched, missing
+from PIL import Image
+from screenshot import BOARDS, screenshot
 from site_pages import store_with_pictures, synthetic, write_store
 
 from srbench.boards.site.build import build, read
+from srbench.records import Record
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 Open = Callable[..., Any]
 
 
@@ -43,10 +34,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -59,7 +48,7 @@ def visit(browser: Any) -> Iterator[Open]:
             outside.append(request.url)
 
     def open_page(folder: Path, fragment: str = "", **options: Any) -> Any:
-        context = browser.new_context(**({"viewport": {"width": 1360, "height": 900}} | options))
+        context = browser.new_context(**({"viewport": DESK} | options))
         context.set_default_timeout(10_000)
         contexts.append(context)
         page = context.new_page()
@@ -118,6 +107,49 @@ def test_filters_and_views(small: Path, visit: Open) -> None:
     assert "PSNR" in page.inner_text("#ranking-status")
     page.select_option("#set", label="other")
     assert page.locator("a.average").count() == 3
+
+
+def test_ranks_have_their_interval_and_say_what_it_means(tmp_path: Path, visit: Open) -> None:
+    sets = [("one", "clean", "a" * 64)]
+    images = [f"i{i}" for i in range(8)]
+    records = list(synthetic(sets, images, clean=True))
+    twin = [
+        r.model_copy(update={"model": "twin", "model_title": "Blind Net", "weights_sha256": "9" * 64})
+        for r in records
+        if r.model == "blind-net"
+    ]
+    build(tmp_path / "page", [*records, *twin])
+    page = visit(tmp_path / "page")
+    ranks = page.locator(".tabulator-row .rank").all_inner_texts()
+    assert [rank.split() for rank in ranks] == [["1", "1–2"], ["1", "1–2"], ["3"], ["4"]]
+    assert "paired difference" in page.inner_text("#rank-meaning")
+    page.select_option("#matrix-by", "model")
+    names = page.locator("#matrix-table tbody th").all_text_contents()
+    assert {"Blind Net (blind-net)", "Blind Net (twin)"} <= set(names)
+    page.select_option("#trained", "clean")
+    assert models(page) == ["clean-net"]
+
+
+def test_cost_columns_sort_and_filter(tmp_path: Path, visit: Open) -> None:
+    counted = {"clean-net": 5e6, "blind-net": 2e5}
+    records = [
+        r.model_copy(
+            update={"cost": {"parameters": n, "macs_per_lr_pixel": 2 * n, "peak_mib": n / 1e5}}
+            if (n := counted.get(r.model))
+            else {}
+        )
+        for r in synthetic([("one", "clean", "a" * 64)], ["i0", "i1"], clean=True)
+    ]
+    build(tmp_path / "page", records)
+    page = visit(tmp_path / "page", viewport={"width": 1700, "height": 900})
+    headings = page.locator(".tabulator-col-title").all_inner_texts()
+    assert headings[-4:] == ["Params", "MAC / LR px", "Time", "Memory"]
+    row = page.locator(".tabulator-row", has_text="clean-net").locator(".tabulator-cell").all_inner_texts()
+    assert row[-4:] == ["5.00 M", "10.0 M", "0.10 s", "50.0 MiB"]
+    page.locator(".tabulator-col", has_text="MAC / LR px").locator("button.sort").click()
+    assert models(page) == ["blind-net", "clean-net", "bicubic"]
+    page.select_option("#size", "1e6")
+    assert models(page) == ["blind-net", "bicubic"]
 
 
 def test_marks_need_no_colour(small: Path, visit: Open) -> None:
@@ -204,7 +236,14 @@ def test_explorer_shows_the_same_crop_of_everything(small: Path, visit: Open) ->
     names = page.locator(".pane figcaption > b").all_inner_texts()
     assert names == ["LR", "Bicubic", "Blind Net ◆", "Clean Net ●", "HR"]
     assert page.locator("#explorer-strip button").count() == 3
-    assert "LPIPS" in page.locator(".pane .metrics").first.inner_text()
+    numbers = page.locator(".pane .metrics").nth(1).locator("a")
+    assert [text.split()[0] for text in numbers.all_inner_texts()] == ["LPIPS", "PSNR", "SSIM"]
+    numbers.first.click()
+    page.locator("dialog#record[open] .chosen").wait_for()
+    shown = page.locator("#explorer-strip button").first.get_attribute("title")
+    assert page.locator("dialog .chosen th").inner_text() == shown
+    assert numbers.first.text_content().split()[1] in page.locator("dialog .chosen").inner_text()
+    page.keyboard.press("Escape")
     page.locator(".panes").scroll_into_view_if_needed()
     page.wait_for_function(
         "[...document.querySelectorAll('.pane img')].every((i) => i.complete && i.naturalWidth)"
@@ -305,6 +344,17 @@ def test_a_phone(small: Path, visit: Open) -> None:
     assert page.evaluate("(d => d.scrollWidth <= d.clientWidth)(document.querySelector('dialog'))")
 
 
+def test_the_picture_for_readers(small: Path, tmp_path: Path, browser: Any) -> None:
+    """The script that README's picture is made with; the committed one is of the same width."""
+    screenshot(browser, small, tmp_path / "page.png")
+    with Image.open(tmp_path / "page.png") as made, Image.open(BOARDS / "page.png") as committed:
+        assert made.width == committed.width == DESK["width"]
+        assert made.height > 400
+        # Not blank: white, ink and the tints of the marks.
+        assert len(made.convert("RGB").getcolors(1 << 20)) > 20
+    assert (BOARDS / "page.png").stat().st_size < 300_000
+
+
 def test_a_page_without_pictures_or_attacks_says_how_to_get_them(tmp_path: Path, visit: Open) -> None:
     records = list(synthetic([("one", "clean", "a" * 64)], ["i0", "i1"], clean=True))
     build(tmp_path / "page", records)
@@ -324,18 +374,51 @@ def test_boards_of_several_protocols(tmp_path: Path, visit: Open) -> None:
     assert page.locator(".tabulator-row a").first.get_attribute("href").startswith("#record/1/")
 
 
+HOSTILE = "<script>alert(1)</script><img src=x onerror=document.title='taken'>"
+
+
 def test_hostile_names_are_only_text(tmp_path: Path, visit: Open) -> None:
-    bad = "<img src=x onerror=document.title='taken'>"
-    records = [
-        r.model_copy(update={"model": bad, "model_title": bad, "image": f"{bad}{r.image}", "dataset": bad})
-        for r in synthetic([("one", "clean", "a" * 64)], ["i0", "i1"], models=1)
-    ]
-    build(tmp_path / "page", records)
-    page = visit(tmp_path / "page", "#record/0/0/0/lpips")
-    page.locator("dialog#record dl").wait_for()
+    bad = {"model": HOSTILE, "model_title": HOSTILE, "dataset_domain": HOSTILE}
+
+    def renamed(found: Record) -> Record:
+        where = {"dataset": HOSTILE, "image": HOSTILE + found.image} if found.dataset == "other" else {}
+        return found.model_copy(update=where | (bad if found.model == "clean-net" else {}))
+
+    store, spec = store_with_pictures(tmp_path, renamed)
+    records, pictures = read(store)
+    build(tmp_path / "page", records, kept=pictures, data=[spec])
+    page = visit(tmp_path / "page")
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.locator(".panes").wait_for()
+    page.select_option("#matrix-by", "model")
+    page.locator("#robustness").scroll_into_view_if_needed()
+    page.locator("#robustness summary").first.click()
+    places = {
+        "heading": ".tabulator-col-title",
+        "data sets": "#set option",
+        "ranking": ".tabulator-row .model b",
+        "matrix": "#matrix-table tbody th",
+        "curves": "#curve-models label",
+        "numbers": "#robustness details[open] tbody th",
+        "explorer": ".pane figcaption > b",
+        "slider": "#slider-right option",
+    }
+    for where, selector in places.items():
+        texts = page.locator(selector).all_text_contents()
+        assert any(HOSTILE in text for text in texts), where
+    page.locator(".tabulator-row", has_text="<script>").locator("a.num").first.click()
+    dialog = page.locator("dialog#record[open] dl")
+    dialog.wait_for()
+    assert HOSTILE in page.inner_text("#record-title")
+    page.keyboard.press("Escape")
+    page.locator(".tabulator-row a.num.out-of-domain").last.click()
+    page.locator("dialog#record summary", has_text="images, worst").click()
+    assert HOSTILE in page.locator("dialog#record tbody th").last.inner_text()
     assert page.locator("img[src=x]").count() == 0
+    assert page.evaluate("[...document.scripts].every((s) => s.src && !s.text)")
     assert page.title() == "srbench leaderboard"
-    assert bad in page.inner_text("dialog#record")
+    assert dialogs == []
 
 
 @pytest.mark.slow

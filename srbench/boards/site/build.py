@@ -17,30 +17,32 @@ from srbench.boards.site.explorer import Kept
 from srbench.boards.table import Table, column_of, row_key
 from srbench.errors import BadInput, RunFailed
 from srbench.records import Record
-from srbench.store import Store
+from srbench.stores import open_store
 
 MARKER = "srbench-page.json"
 """A folder with this file is a page and may be replaced."""
 
 
-def read(root: Path, wanted: Callable[[Record], bool] = lambda record: True) -> tuple[list[Record], Kept]:
-    """The records of a store that are wanted, and where its pictures are.
+def read(
+    root: Path | str, wanted: Callable[[Record], bool] = lambda record: True
+) -> tuple[list[Record], Kept | None]:
+    """The records of a store that are wanted, and where its pictures are, if it can have any.
 
     Raises:
         BadInput: a damaged record.
     """
-    store = Store(root)
+    store = open_store(root)
     records: list[Record] = []
     cells = {}
     for cell in store.cells():
         found = [record for record in store.read(cell) if wanted(record)]
         records += found
         cells.update(dict.fromkeys(((row_key(r), column_of(r)) for r in found), cell))
-    return records, Kept(root, cells)
+    return records, None if store.folder is None else Kept(store.folder, cells)
 
 
 def read_any(
-    csv: Path | None, root: Path, wanted: Callable[[Record], bool] = lambda record: True
+    csv: Path | None, root: Path | str, wanted: Callable[[Record], bool] = lambda record: True
 ) -> tuple[list[Record], Kept | None]:
     """The wanted records of a ``records.csv`` if one is named, of the store otherwise.
 

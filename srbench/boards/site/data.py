@@ -61,7 +61,7 @@ def site(
         "records": len(everything),
         "created": [f(record.created for record in everything) for f in (min, max)] if everything else [],
         "versions": sorted({record.versions.get("srbench", "?") for record in everything}),
-        "legend": text.LEGEND,
+        "ranks_mean": text.SHARED,
         "metrics": {name: facts.metric_facts(name) for table in found for name in table.metrics},
         "models": {row.model: facts.model_facts(row.model) for table in found for row in table.rows},
         "boards": boards,

@@ -84,8 +84,15 @@ const srbench = (() => {
     waiting.get(name)?.done(content);
   }
 
-  /** The address of a number: opens its record. */
-  const address = (row, column, name, at = state.board) => `#record/${at}/${row}/${column}/${name}`;
+  /** A model's title, with its name where two of the board's models share the title. */
+  const titled = (row, b = board()) =>
+    b.rows.some((other) => other !== row && other.title === row.title) && row.title !== row.label
+      ? `${row.title} (${row.label})`
+      : row.title;
+
+  /** The address of a number: opens its record, at one of its images if that is given by its place. */
+  const address = (row, column, name, at = state.board, image = null) =>
+    `#record/${at}/${row}/${column}/${name}${image === null ? "" : `/${image}`}`;
   const onBoard = (listener) => listeners.push(listener);
   function setBoard(index) {
     state.board = Number(index);
@@ -108,6 +115,7 @@ const srbench = (() => {
     el,
     select,
     plainTable,
+    titled,
     load,
     chunk,
     address,

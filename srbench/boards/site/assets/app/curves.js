@@ -59,9 +59,10 @@ srbench.curves = (() => {
   function chart(canvas, name, line, set) {
     const ink = colour("--ink"),
       grid = colour("--rule");
+    const made = datasets(name, line, set);
     return new Chart(canvas, {
       type: "line",
-      data: { datasets: datasets(name, line, set) },
+      data: { datasets: made },
       options: {
         responsive: true,
         maintainAspectRatio: false,
@@ -69,9 +70,9 @@ srbench.curves = (() => {
         parsing: false,
         normalized: true,
         interaction: { mode: "nearest", intersect: false },
-        onClick: (_, hits, made) => {
+        onClick: (_, hits, drawn) => {
           if (!hits.length) return;
-          const point = made.data.datasets[hits[0].datasetIndex].data[hits[0].index];
+          const point = drawn.data.datasets[hits[0].datasetIndex].data[hits[0].index];
           location.hash = address(point.row, point.column, name);
         },
         plugins: {
@@ -90,6 +91,7 @@ srbench.curves = (() => {
           x: {
             type: "linear",
             min: 0,
+            max: Math.max(...made.flatMap((d) => d.data.map((p) => p.x))),
             title: {
               display: true,
               text:
@@ -198,7 +200,7 @@ srbench.curves = (() => {
       made,
       entry("random noise of the same radius, in the model's colour", "2px dotted currentColor"),
       entry("acceptance line: bicubic", `2px dashed ${colour("--muted")}`),
-      entry("excellence line: the best model", `9px solid ${colour("--halo")}`),
+      entry("excellence line: the best model, bicubic where none beats it", `9px solid ${colour("--halo")}`),
     );
   }
 

@@ -1,7 +1,7 @@
 // The image explorer: the same crop of every model, worst images first.
 "use strict";
 srbench.explorer = (() => {
-  const { data, el, select, board, state, metric, heading, load, DASH, MARKS } = srbench;
+  const { data, el, select, board, state, metric, heading, titled, address, load, DASH, MARKS } = srbench;
   const { view, picture, buttons, slider, mount } = srbench.panes;
   const choice = { board: null, set: null, image: 0, attack: 0, input: false, left: null, right: null };
   const entries = () => data.explorer.filter((e) => e.board === state.board && e.dataset === choice.set);
@@ -23,7 +23,7 @@ srbench.explorer = (() => {
       found.push({
         id: `${row}`,
         row,
-        name: board().rows[row].title,
+        name: titled(board().rows[row]),
         file: input || attack.sr[row],
         small: Boolean(input),
       });
@@ -32,12 +32,19 @@ srbench.explorer = (() => {
     return found;
   }
 
-  /** What was measured of this image, by row; null where the chunk cannot be had. */
+  /** The column of an image under the chosen input. */
+  const place = (entry) =>
+    board().columns.findIndex((c) => c.dataset === entry.dataset && c.attack === choice.attack);
+
+  /** What was measured of this image, by row and metric, and the address of its record. */
   async function numbers(entry) {
-    const place = board().columns.findIndex((c) => c.dataset === entry.dataset && c.attack === choice.attack);
-    const chunk = await load(board().columns[place].chunk);
+    const column = place(entry);
+    const chunk = await load(board().columns[column].chunk);
     const index = chunk.images.indexOf(entry.image);
-    return (row, name) => chunk.rows[row]?.values[name]?.[index] ?? null;
+    return (row, name) => {
+      const whole = chunk.rows[row]?.values[name]?.[index] ?? null;
+      return whole === null ? null : { whole, href: address(row, column, name, state.board, index) };
+    };
   }
 
   function caption(row, of) {
@@ -52,30 +59,24 @@ srbench.explorer = (() => {
       "span",
       { class: "metrics" },
       names.map((name) => {
-        const whole = of(row, name);
-        return el("span", {
-          text: `${metric(name).title} ${whole === null ? DASH : srbench.record.scaled(name, whole)}`,
-        });
+        const found = of(row, name);
+        const text = `${metric(name).title} ${found ? srbench.record.scaled(name, found.whole) : DASH}`;
+        return found ? el("a", { href: found.href, text }) : el("span", { text });
       }),
     );
   }
 
   function panes(entry, shape, of) {
     return pictures(entry).map((p) => {
-      const place =
-        p.row === undefined
-          ? ""
-          : board().rows[p.row].marks[
-              board().columns.findIndex((c) => c.dataset === entry.dataset && c.attack === choice.attack)
-            ];
+      const mark = p.row === undefined ? "" : board().rows[p.row].marks[place(entry)];
       return el(
         "figure",
-        { class: `pane ${place}` },
+        { class: `pane ${mark}` },
         view(p.name, shape, picture(p.file, `${p.name}, ${entry.image}`, p.small ? "small" : "")),
         el(
           "figcaption",
           {},
-          el("b", {}, p.name, place ? el("span", { class: "mark", text: ` ${MARKS[place]}` }) : null),
+          el("b", {}, p.name, mark ? el("span", { class: "mark", text: ` ${MARKS[mark]}` }) : null),
           p.row !== undefined ? caption(p.row, of) : null,
         ),
       );

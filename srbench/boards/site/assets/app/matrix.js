@@ -1,7 +1,7 @@
 // Training domain by test domain, as a heat map that is a table: every cell has its number and its records.
 "use strict";
 srbench.matrix = (() => {
-  const { el, select, board, metric, heading, number, better, address, DASH, MARKS } = srbench;
+  const { el, select, board, metric, heading, number, titled, address, DASH, MARKS } = srbench;
   const choice = { attack: 0, metric: "", by: "domain" };
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
 
@@ -31,7 +31,7 @@ srbench.matrix = (() => {
     const title =
       choice.by === "domain"
         ? (f) => ({ none: "nothing learned" })[f.row.trained] ?? f.row.trained
-        : (f) => f.row.title;
+        : (f) => titled(f.row);
     const head = choice.by === "domain" ? (f) => f.domain : (f) => f.column.title;
     const order = (of, name) => [...new Map(all.map((f) => [of(f), name(f)]))];
     const rows = order(side, title).map(([key, text]) => {
@@ -56,7 +56,7 @@ srbench.matrix = (() => {
         "a",
         {
           href: address(found[0].index, found[0].place, choice.metric),
-          title: `${found[0].row.title} on ${found[0].column.title}`,
+          title: `${titled(found[0].row)} on ${found[0].column.title}`,
         },
         shown,
       );
@@ -67,7 +67,7 @@ srbench.matrix = (() => {
         el(
           "a",
           { href: address(f.index, f.place, choice.metric) },
-          `${f.row.title}, ${f.column.title}: ${number(choice.metric, f.value)}`,
+          `${titled(f.row)}, ${f.column.title}: ${number(choice.metric, f.value)}`,
         ),
       ),
     );

@@ -1,7 +1,7 @@
 // Reported against measured, notes, and the page's last lines.
 "use strict";
 srbench.notes = (() => {
-  const { data, el, plainTable, metric, number, address } = srbench;
+  const { data, el, plainTable, metric, number, titled, address } = srbench;
 
   function reported() {
     const found = data.reported;
@@ -35,7 +35,7 @@ srbench.notes = (() => {
       return el(
         "tr",
         {},
-        el("th", { scope: "row", text: board.rows[row.row].title }),
+        el("th", { scope: "row", text: titled(board.rows[row.row], board) }),
         el("td", { text: column.title }),
         el("td", { text: metric(row.metric).title }),
         el("td", { text: row.reported }),
@@ -71,7 +71,7 @@ srbench.notes = (() => {
       ),
       el("p", {
         class: "small",
-        text: "Beneath a rank stand the best and the worst rank the uncertainty allows. Whiskers and ranges are 95 % intervals from a bootstrap over images.",
+        text: "Whiskers and ranges are 95 % intervals from a bootstrap over images.",
       }),
     );
     const days = [...new Set(data.created.map((time) => time.slice(0, 10)))].join(" to ");

@@ -129,7 +129,7 @@ srbench.ranking = (() => {
       {
         formatter: of((f) => average(name, f, shown, low, high)),
         headerSortStartingDir: start,
-        minWidth: 152,
+        minWidth: 144,
         widthGrow: 2,
         hozAlign: "left",
         headerHozAlign: "left",
@@ -141,7 +141,7 @@ srbench.ranking = (() => {
         column("worst", "Worst", "The worst data set's mean", {
           formatter: of((f) => (f.worst === null ? DASH : cell(name, f.index, f.worstAt, null))),
           headerSortStartingDir: start,
-          minWidth: 124,
+          minWidth: 118,
         }),
       );
     }
@@ -171,7 +171,7 @@ srbench.ranking = (() => {
             {
               formatter: of((f) => cell(name, f.index, c.index, top)),
               headerSortStartingDir: start,
-              minWidth: 124,
+              minWidth: 118,
               cssClass: "domain",
             },
           ),
@@ -179,7 +179,7 @@ srbench.ranking = (() => {
       }
     }
     const costs = [
-      ["parameters", "Parameters", "Number of parameters", count],
+      ["parameters", "Params", "Number of parameters", count],
       ["mac", "MAC / LR px", "Multiply-accumulate operations per LR pixel, counted on its graph", count],
       ["seconds", "Time", "Seconds an image, as recorded; compare only rows of one device", seconds],
       ["memory", "Memory", "Peak memory: most bytes in tensors at once for an LR of 64 × 64, counted; a device takes more", (v) => `${v.toPrecision(3)} MiB`],
@@ -189,7 +189,7 @@ srbench.ranking = (() => {
         made.push(
           column(field, text, about, {
             formatter: plain(format),
-            minWidth: field === "parameters" ? 118 : 88,
+            minWidth: field === "memory" ? 96 : 86,
           }),
         );
     }
@@ -236,6 +236,8 @@ srbench.ranking = (() => {
       placeholder: "No model fits these filters.",
       headerSortClickElement: "header",
     });
+    const ranges = found.some(({ rank }) => rank && rank[1] !== rank[2]);
+    document.getElementById("rank-meaning").textContent = ranges ? `${data.ranks_mean}.` : "";
     table.on("dataFiltered", count_shown);
     table.on("tableBuilt", () => table.setFilter(matches));
     const flags = board().flags;

@@ -1,7 +1,7 @@
 // Where a number comes from: the record behind it, as a dialog with an address of its own.
 "use strict";
 srbench.record = (() => {
-  const { data, el, plainTable, load, number, heading, interval, metric, DASH, MARK_WORDS } = srbench;
+  const { data, el, plainTable, load, number, heading, interval, metric, titled, DASH, MARK_WORDS } = srbench;
   const dialog = document.getElementById("record");
   let back = "#ranking";
 
@@ -51,8 +51,8 @@ srbench.record = (() => {
     return el("div", { class: "scroll" }, plainTable(heads, rows));
   }
 
-  /** Every image of the cell, worst by the metric first. */
-  function images(chunk, cell, name) {
+  /** Every image of the cell, worst by the metric first; open at the image that was asked for. */
+  function images(chunk, cell, name, chosen) {
     const names = Object.keys(cell.values);
     const by = names.includes(name) ? name : names[0];
     const order = chunk.images.map((_, index) => index).filter((index) => cell.values[by][index] !== null);
@@ -62,7 +62,7 @@ srbench.record = (() => {
       order.map((index) =>
         el(
           "tr",
-          {},
+          { class: index === chosen ? "chosen" : null },
           el("th", { scope: "row", text: chunk.images[index] }),
           names.map((n) => el("td", { text: scaled(n, cell.values[n][index]) })),
         ),
@@ -70,7 +70,7 @@ srbench.record = (() => {
     );
     return el(
       "details",
-      {},
+      { open: chosen !== null },
       el("summary", { text: `All ${order.length} images, worst ${metric(by).title} first` }),
       el("div", { class: "scroll tall" }, table),
     );
@@ -78,7 +78,7 @@ srbench.record = (() => {
   const scaled = (name, whole) =>
     whole === null ? DASH : (whole / 10 ** metric(name).decimals).toFixed(metric(name).decimals);
 
-  function fill(index, row, place, name, chunk) {
+  function fill(index, row, place, name, chosen, chunk) {
     const board = data.boards[index];
     const column = board.columns[place];
     const cell = chunk.rows[row];
@@ -103,7 +103,7 @@ srbench.record = (() => {
           { method: "dialog", class: "dialog-head" },
           el("h2", {
             id: "record-title",
-            text: `${model.title} on ${column.title}${attack.group === "clean" ? "" : `, ${attack.name}`}`,
+            text: `${titled(model, board)} on ${column.title}${attack.group === "clean" ? "" : `, ${attack.name}`}`,
           }),
           el("button", { class: "close", "aria-label": "Close", text: "✕" }),
         ),
@@ -178,14 +178,14 @@ srbench.record = (() => {
             ? fact("Homepage", el("a", { href: card.homepage, rel: "noreferrer", text: card.homepage }))
             : [],
         ),
-        images(chunk, cell, name),
+        images(chunk, cell, name, chosen),
       ),
     );
   }
 
   /** Opens the dialog where the address names a record. */
   async function route() {
-    const match = /^#record\/(\d+)\/(\d+)\/(\d+)\/(\w+)$/.exec(location.hash);
+    const match = /^#record\/(\d+)\/(\d+)\/(\d+)\/(\w+)(?:\/(\d+))?$/.exec(location.hash);
     if (!match) {
       if (dialog.open) dialog.close();
       return;
@@ -196,7 +196,7 @@ srbench.record = (() => {
     try {
       const chunk = await load(column.chunk);
       if (!chunk.rows[row]) return;
-      fill(index, row, place, match[4], chunk);
+      fill(index, row, place, match[4], match[5] === undefined ? null : Number(match[5]), chunk);
     } catch (error) {
       dialog.replaceChildren(
         el(
@@ -209,6 +209,7 @@ srbench.record = (() => {
     }
     if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;
+    dialog.querySelector(".chosen")?.scrollIntoView({ block: "center" });
   }
   dialog.addEventListener("close", () => {
     // The address goes back without moving the page.
