@@ -20,6 +20,7 @@ figure_app = typer.Typer(help="Make figures for papers, as PNG and PDF.", no_arg
 app.add_typer(figure_app, name="figure")
 
 Out = Annotated[Path | None, typer.Option("--out", help="The files, with or without .png or .pdf.")]
+Dpi = Annotated[int, typer.Option(min=50, max=1200, help="Pixels of the PNG per inch.")]
 
 Store = Annotated[Path | None, typer.Option(help="Directory of records.")]
 Records = Annotated[
@@ -67,6 +68,7 @@ def qualitative(
     ] = None,
     store: Annotated[Path | None, typer.Option(help="Where images kept by evaluate are taken from.")] = None,
     out: Out = None,
+    dpi: Dpi = 300,
 ) -> None:
     """The same crop of LR, every model's SR and HR, with frames by training domain.
 
@@ -101,7 +103,7 @@ def qualitative(
         crop = ",".join(str(side) for side in row.box)
         why = "" if wanted.crops else ", where the models differ the most"
         console.print(f"{row.dataset}, {row.image}: --crop {crop}{why}", style="dim", highlight=False)
-    _written(style.write(draw(rows), file))
+    _written(style.write(draw(rows), file, dpi))
 
 
 def _box(text: str) -> Box:
@@ -132,13 +134,14 @@ def curves(
     metric: OneMetric = None,
     by: Annotated[CurvesBy, typer.Option(help="What each panel shows.")] = CurvesBy.model,
     out: Out = None,
+    dpi: Dpi = 300,
 ) -> None:
     """A metric over the radius of the attacks, with random noise, and over the severity of corruptions."""
     from srbench.figures import style
     from srbench.figures.curves import draw
 
     found = _records(records, store, models, datasets, protocol, attacks)
-    _written(style.write(draw(found, metric, by.value), out or Path("curves")))
+    _written(style.write(draw(found, metric, by.value), out or Path("curves"), dpi))
 
 
 @figure_app.command()
@@ -152,13 +155,14 @@ def matrix(
     attack: Attack = "none",
     by: Annotated[MatrixBy, typer.Option(help="What rows and columns are.")] = MatrixBy.domain,
     out: Out = None,
+    dpi: Dpi = 300,
 ) -> None:
     """Training domain by test domain, or model by data set, as a heat map."""
     from srbench.figures import style
     from srbench.figures.matrix import draw
 
     found = _records(records, store, models, datasets, protocol)
-    _written(style.write(draw(found, metric, attack, by.value), out or Path("matrix")))
+    _written(style.write(draw(found, metric, attack, by.value), out or Path("matrix"), dpi))
 
 
 @figure_app.command()
@@ -171,13 +175,14 @@ def ablation(
     attack: Attack = "none",
     suite: Annotated[str, typer.Option(help="The suite of trainings that was measured.")] = "ablation-mini",
     out: Out = None,
+    dpi: Dpi = 300,
 ) -> None:
     """What radius, steps, structure and loss of the attack do to a robust training."""
     from srbench.figures import style
     from srbench.figures.ablation import draw, suite_settings
 
     found = _records(records, store, None, datasets, protocol)
-    _written(style.write(draw(found, suite_settings(suite), metric, attack), out or Path("ablation")))
+    _written(style.write(draw(found, suite_settings(suite), metric, attack), out or Path("ablation"), dpi))
 
 
 def _records(

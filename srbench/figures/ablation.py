@@ -165,7 +165,7 @@ def _panel(axis: Axes, factor: Factor) -> None:
         moved = [x + 0.06 * step * (number - (len(factor.lines) - 1) / 2) for x in xs]
         axis.errorbar(moved, ys, spread, label=label, capsize=1.5, elinewidth=0.7, **look)
     at = xs[factor.base]
-    shade = {"color": style.GREY, "alpha": 0.15, "linewidth": 0}
+    shade: dict[str, Any] = {"color": style.GREY, "alpha": 0.15, "linewidth": 0}
     axis.axvspan(at - 0.2 * step, at + 0.2 * step, label="the run all panels share", **shade)
     axis.set_xlabel(FACTORS[factor.name])
     shown = [str(value) for value in factor.values] if words else [f"{value:g}" for value in xs]

@@ -130,11 +130,15 @@ class _Block:
 
     def __init__(self, axis: str, found: Sequence[Curve], by: By) -> None:
         self.axis, self.found = axis, found
-        self._panel = (lambda c: c.model) if by == "model" else (lambda c: c.attack)
-        self._line = (lambda c: c.attack) if by == "model" else (lambda c: c.model)
+        self._by = by
         self._panels = list(dict.fromkeys(self._panel(c) for c in found))
         self._looks = _looks(dict.fromkeys(self._line(c) for c in found))
-        self._by = by
+
+    def _panel(self, curve: Curve) -> str:
+        return curve.model if self._by == "model" else curve.attack
+
+    def _line(self, curve: Curve) -> str:
+        return curve.attack if self._by == "model" else curve.model
 
     @property
     def across(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,7 +91,7 @@ def prepare(wanted: Wanted) -> Prepared:
 
 
 def _evaluation(
-    wanted: Wanted, kinds: set[str], store: Path
+    wanted: Wanted, kinds: Collection[str], store: Path
 ) -> tuple[evaluation.Prepared, dict[str, tuple[str, ...]]]:
     """The evaluation that would measure it all, with what a table is ranked by where it can be had."""
     from srbench import protocols

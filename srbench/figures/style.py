@@ -12,8 +12,6 @@ from srbench.errors import BadInput, RunFailed
 from srbench.home import atomic_path
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
@@ -105,7 +103,7 @@ def domain_key(marks: Container[str], *, coloured: bool = True) -> list[Line2D]:
     for domain, words in DOMAIN_WORDS.items():
         if domain in marks:
             colour = DOMAINS[domain] if coloured else BLACK
-            look = {"color": colour, "marker": marker[MARKS[domain]], "markeredgewidth": 1.0}
+            look: dict[str, Any] = {"color": colour, "marker": marker[MARKS[domain]], "markeredgewidth": 1.0}
             look |= {"linestyle": "-" if coloured else "", "label": words}
             entries.append(
                 Line2D([], [], markerfacecolor="white" if MARKS[domain] == "○" else colour, **look)
@@ -113,8 +111,12 @@ def domain_key(marks: Container[str], *, coloured: bool = True) -> list[Line2D]:
     return entries
 
 
-def inner(grid: npt.NDArray[np.object_]) -> None:
-    """Panels that share their axes: ticks and numbers at the left and at the lowest panel of a column."""
+def inner(grid: Any) -> None:
+    """Panels that share their axes: ticks and numbers at the left and at the lowest panel of a column.
+
+    Args:
+        grid: what ``subplots(..., squeeze=False)`` gives.
+    """
     for axis in grid[:, 1:].flat:
         axis.tick_params(left=False)
     for column in grid.T:
@@ -134,11 +136,12 @@ def stem(out: Path) -> Path:
     return out.with_suffix("") if out.suffix.lower() in _PICTURES else out
 
 
-def write(made: Figure, out: Path) -> list[Path]:
+def write(made: Figure, out: Path, dpi: int = DPI) -> list[Path]:
     """Write a figure as PNG and as PDF, each whole or not at all, without a date in either.
 
     Args:
         out: the path, with or without .png or .pdf.
+        dpi: pixels of the PNG per inch.
 
     Returns:
         The two files.
@@ -157,7 +160,7 @@ def write(made: Figure, out: Path) -> list[Path]:
     for file in files:
         try:
             with style(), atomic_path(file) as temporary:
-                made.savefig(temporary, format=file.suffix[1:], dpi=DPI, metadata=metadata[file.suffix])
+                made.savefig(temporary, format=file.suffix[1:], dpi=dpi, metadata=metadata[file.suffix])
         except OSError as error:
             raise RunFailed(
                 f"{file} cannot be written ({error.strerror or error}): name another --out"
