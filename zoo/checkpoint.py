@@ -1,12 +1,11 @@
-"""Read a weight file without ever running anything that is in it."""
+"""Read a weight file without ever running anything that is in it, and in a memory its size bounds."""
 
 from __future__ import annotations
 
-import io
-import pickletools
-import re
+import json
 import warnings
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,11 @@ import torch
 from torch import Tensor
 
 from srbench.errors import BadInput
+from srbench.zoo import pickles
 
-# What the pickle of a plain state dict is made of. It only tells a refused pickle from a broken file:
-# what may be loaded is torch's own decision.
-_HARMLESS = ("torch", "collections", "_codecs", "numpy")
-_PICKLE_SCAN_LIMIT = 64 << 20
+_ZIP = b"PK\x03\x04"  # by which torch, too, tells its two layouts apart
+_PICKLE_LIMIT = 32 << 20
+_SMALLEST = 1 << 20
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -29,24 +28,45 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     drops a common ``module.`` prefix.
 
     Raises:
-        BadInput: no such file; damaged, or no checkpoint at all; a pickle that wants to run code; a
-            TorchScript archive; nothing but optimizer state and the like inside.
+        BadInput: no such file; damaged, or no checkpoint at all; a pickle that wants to run code, or whose
+            content is out of all proportion to the file; a TorchScript archive; nothing but optimizer
+            state and the like inside; tensors that no network has (complex, sparse, whole-number weights).
     """
     from srbench.compat import prepare_torchvision
 
     prepare_torchvision()
     from spandrel import canonicalize_state_dict
 
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file")
+    _check_file(path)
     loaded = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else _read_pickle(path)
+    loaded = _named(loaded)
     if isinstance(loaded, dict) and isinstance(loaded.get("model_g_state_dict"), dict):
         loaded = loaded["model_g_state_dict"]  # DSGAN's name for the generator, unknown to spandrel
     state = canonicalize_state_dict(loaded) if isinstance(loaded, dict) else {}
-    tensors = {str(key): value for key, value in state.items() if isinstance(value, Tensor)}
+    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
     if not tensors:
         raise BadInput(f"{path} holds no network weights: give a checkpoint of the generator's state_dict")
+    _check_tensors(tensors, path)
     return tensors
+
+
+def _check_file(path: Path) -> None:
+    try:
+        found = path.is_file()
+        if found:
+            with path.open("rb") as file:
+                file.read(1)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror or error})") from error
+    if not found:
+        raise BadInput(f"{path}: no such file")
+
+
+def _named(loaded: Any, levels: int = 3) -> Any:
+    """Without the entries of dicts that go by anything but a name, as deep as wrappers go."""
+    if not isinstance(loaded, dict) or levels == 0:
+        return loaded
+    return {key: _named(value, levels - 1) for key, value in loaded.items() if isinstance(key, str)}
 
 
 def _read_safetensors(path: Path) -> Any:
@@ -54,36 +74,85 @@ def _read_safetensors(path: Path) -> Any:
     from safetensors.torch import load_file
 
     try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
+        loaded = load_file(path)
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")), object_pairs_hook=list)
+    # A dtype or shape that torch does not take fails in torch's own ways.
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError, OverflowError) as error:
         raise _damaged(path) from error
+    if twice := [name for name, count in Counter(name for name, _ in header).items() if count > 1]:
+        raise BadInput(f"{path} holds two tensors of one name ({_short(twice[0])}): save it again")
+    return loaded
 
 
 def _read_pickle(path: Path) -> Any:
-    zipped = zipfile.is_zipfile(path)
-    if zipped and _is_torchscript(path):
-        raise BadInput(f"{path} is a TorchScript archive: save the network's state_dict instead")
+    with path.open("rb") as file:
+        zipped = file.read(len(_ZIP)) == _ZIP
     try:
+        content = _index_of_archive(path) if zipped else _beginning(path)
+        pickles.check(content)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Detected pickle protocol")  # it is refused below
             # Only the zip layout can be mapped; that spares reading a training checkpoint's optimizer.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except BadInput:
+        raise
+    except pickles.UnwantedError as error:
+        raise BadInput(
+            f"{path} was refused because loading it would run code ({error}): "
+            "take a file that holds only tensors (safetensors or a bare state_dict)"
+        ) from error
+    except pickles.BombError as error:
+        raise BadInput(f"{path} was refused: it is no state_dict but a file made to use up memory") from error
     except Exception as error:
-        # torch answers a broken file with nearly any exception; what the file is says more.
-        if wanted := _code_wanted(path):
-            raise BadInput(
-                f"{path} was refused because loading it would run code ({wanted}): "
-                "take a file that holds only tensors (safetensors or a bare state_dict)"
-            ) from error
+        # torch answers a broken file with nearly any exception; that it is broken says more.
         raise _damaged(path) from error
 
 
-def _is_torchscript(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.rsplit("/", 1)[-1] == "constants.pkl" for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
-        return False
+def _index_of_archive(path: Path) -> bytes:
+    """The pickle of the zip layout, after the archive was found to be as torch writes them."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        # torch looks names up without regard to case, so these are what could be taken for each other.
+        names = Counter(member.filename.lower() for member in members)
+        indices = [member for member in members if member.filename.lower().endswith("/data.pkl")]
+        if any(name.endswith("constants.pkl") for name in names):
+            raise BadInput(f"{path} is a TorchScript archive: save the network's state_dict instead")
+        if len(indices) != 1 or max(names.values()) > 1:
+            raise _damaged(path)
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise BadInput(f"{path} is a compressed archive, which torch.save never writes: unpack it first")
+        if sum(member.file_size for member in members) > path.stat().st_size:
+            raise BadInput(f"{path} was refused: its parts are larger than the file")
+        if indices[0].file_size > _PICKLE_LIMIT:
+            raise pickles.BombError
+        return archive.read(indices[0])
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_PICKLE_LIMIT)
+
+
+def _check_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    """Refuse what is no plain array of numbers, or larger than what the file can hold."""
+    total = 0
+    for name, tensor in tensors.items():
+        plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+        if not plain or tensor.is_complex():
+            kind = f"{tensor.layout}, {tensor.dtype}, {tensor.device.type}".replace("torch.", "")
+            raise BadInput(f"{path}: {_short(name)} is no plain real array ({kind}): convert it")
+        if name.endswith(("weight", "bias")) and not tensor.is_floating_point():
+            dtype = str(tensor.dtype).removeprefix("torch.")
+            raise BadInput(f"{path}: {_short(name)} holds {dtype}, a network's weights are floating point")
+        total += tensor.numel() * tensor.element_size()
+    # Weights may be tied and stand under several names, but not each of them many times over.
+    if total > 4 * path.stat().st_size + _SMALLEST:
+        raise BadInput(f"{path} was refused: its tensors claim {total:,} bytes, far more than the file holds")
+
+
+def _short(name: str) -> str:
+    return ascii(name)[1:-1][:80]
 
 
 def _damaged(path: Path) -> BadInput:
@@ -91,37 +160,3 @@ def _damaged(path: Path) -> BadInput:
     return BadInput(
         f"{path} is damaged or no checkpoint ({size:,} bytes): fetch it again and check its sha256"
     )
-
-
-def _code_wanted(path: Path) -> str:
-    """The first thing a refused pickle would import that no state dict needs; "" if there is none.
-
-    The opcodes are listed, not executed, so that this is as safe as reading the file.
-    """
-    strings: list[str] = []
-    try:
-        stream = io.BytesIO(_pickle_bytes(path))
-        while True:  # the layout older than zip is several pickles in a row; genops stops after each
-            for opcode, argument, _ in pickletools.genops(stream):
-                if opcode.name in ("GLOBAL", "INST"):
-                    name = str(argument).replace(" ", ".")
-                elif opcode.name == "STACK_GLOBAL":
-                    name = ".".join(strings[-2:])
-                else:
-                    if isinstance(argument, str):
-                        strings.append(argument)
-                    continue
-                if re.fullmatch(r"[\w.]+", name) and name.split(".")[0] not in _HARMLESS:
-                    return name
-    except (ValueError, OSError, StopIteration, zipfile.BadZipFile):
-        return ""
-
-
-def _pickle_bytes(path: Path) -> bytes:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            member = next(n for n in archive.namelist() if n.rsplit("/", 1)[-1] == "data.pkl")
-            with archive.open(member) as file:
-                return file.read(_PICKLE_SCAN_LIMIT)
-    with path.open("rb") as file:
-        return file.read(_PICKLE_SCAN_LIMIT)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from srbench.errors import BadInput
+from srbench.zoo.budget import Budget
 from srbench.zoo.checkpoint import read_state_dict
 from srbench.zoo.schema import Card
 
@@ -51,9 +52,9 @@ def load_network(path: Path, card: Card | None = None) -> Network:
         card: if given, the network must have the number of parameters the card states.
 
     Raises:
-        BadInput: what ``read_state_dict`` raises; an architecture spandrel does not know or weights
-            that do not fit it; a scale other than 4; other than three channels in and out; another
-            network than the card describes.
+        BadInput: what ``read_state_dict`` raises; an architecture spandrel does not know or weights that do
+            not fit it, in a layer or by far; weights that are not finite; a scale other than 4; other than
+            three channels in and out; another network than the card describes.
     """
     return build_network(read_state_dict(path), path, card)
 
@@ -68,8 +69,9 @@ def build_network(state: dict[str, Tensor], path: Path, card: Card | None = None
     try:
         # An architecture draws random weights before it gets the right ones: not from the user's generator.
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-            warnings.filterwarnings("ignore", message="torch.meshgrid")  # spandrel's CRAFT, on every load
-            found = spandrel.ModelLoader().load_from_state_dict(state)
+            warnings.simplefilter("ignore")  # of an architecture's own code, on every load; nothing for users
+            with Budget(state):
+                found = spandrel.ModelLoader().load_from_state_dict(state)
     except spandrel.UnsupportedModelError as error:
         raise BadInput(
             f"{path}: spandrel does not know this architecture; write a function that returns the "
@@ -87,6 +89,8 @@ def build_network(state: dict[str, Tensor], path: Path, card: Card | None = None
         raise BadInput(
             f"{path} has {channels[0]} channels in and {channels[1]} out ({family}): RGB needs 3 and 3"
         )
+    if broken := [name for name, p in found.model.named_parameters() if not bool(torch.isfinite(p).all())]:
+        raise BadInput(f"{path} holds weights that are not finite ({broken[0]}): take an earlier checkpoint")
     parameters = sum(p.numel() for p in found.model.parameters())
     stated = card.architecture.get("parameters") if card else None
     if card and stated is not None and stated != parameters:

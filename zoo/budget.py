@@ -1,0 +1,82 @@
+"""A bound on what building a network may allocate.
+
+spandrel reads an architecture off the names and shapes in a state dict and builds it with random weights
+before it puts the right ones in. So a small file that names block 9,000, or an attention window of 5,000,
+would ask for any amount of memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+_LARGEST_INDEX = 10_000
+# Two inputs of this many elements give at most 400 MB, so what is made of smaller ones is counted afterwards.
+_SMALL = 10_000
+
+
+class OverBudgetError(RuntimeError):
+    """The network would be out of all proportion to the weights that are to go into it."""
+
+
+class Budget(TorchDispatchMode):
+    """While it is active, torch makes new tensors of so many bytes and pieces in all and no more.
+
+    Weights, their initial values, masks and position tables together took at most 2.7 times the weights given
+    (DRCT) and 190 MB more than these (the same), in at most 3.8 pieces a weight (PLKSR), in the twelve
+    architectures that were tried. The allowance is four times and 1 GiB, and 8 pieces and 4,000.
+
+    Args:
+        state: the weights the network is built for.
+
+    Raises:
+        OverBudgetError: from the constructor where a name counts further than any network does, inside
+            where a tensor goes beyond the allowance; it is not made.
+    """
+
+    def __init__(self, state: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        for name in state:
+            if any(len(digits) > 9 or int(digits) > _LARGEST_INDEX for digits in re.findall(r"\d+", name)):
+                raise OverBudgetError(f"'{name[:60]}' counts further than any network has layers")
+        held = sum(tensor.numel() * max(4, tensor.element_size()) for tensor in state.values())
+        self._left = 4 * held + (1 << 30)
+        self._pieces = 8 * len(state) + 4_000
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if any(returned.alias_info for returned in func._schema.returns):
+            return func(*args, **kwargs)  # in place, or a view: nothing new
+        inputs = [value for value in tree_leaves((args, kwargs)) if isinstance(value, Tensor)]
+        if inputs and all(tensor.numel() <= _SMALL for tensor in inputs):
+            made = func(*args, **kwargs)
+            self._take(made)
+            return made
+        self._take(_without_memory(func, args, kwargs, factory=not inputs))
+        return func(*args, **kwargs)
+
+    def _take(self, made: Any) -> None:
+        tensors = [value for value in tree_leaves(made) if isinstance(value, Tensor)]
+        self._left -= sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        self._pieces -= 1
+        if self._left < 0 or self._pieces < 0:
+            raise OverBudgetError("it would need many times the memory of the weights given")
+
+
+def _without_memory(func: Any, args: Any, kwargs: Any, *, factory: bool) -> Any:
+    """What an operation would make, as tensors of the meta device, which have a shape and no content."""
+    args, kwargs = tree_map_only(Tensor, lambda tensor: tensor.to("meta"), (args, kwargs))
+    if factory and any(argument.name == "device" for argument in func._schema.arguments):
+        kwargs = kwargs | {"device": torch.device("meta"), "pin_memory": None}
+    try:
+        return func(*args, **kwargs)
+    except (NotImplementedError, RuntimeError):  # its shape depends on content, and so is bounded by it
+        return None
