@@ -2,116 +2,11 @@
 "use strict";
 srbench.curves = (() => {
   const { el, plainTable, select, board, state, heading, number, address, colour, DASH } = srbench;
-  const { wanted, columns, points, measured, lines, acceptance, excellence } = srbench.curveData;
-  const SHAPES = ["circle", "rect", "triangle", "rectRot", "star", "cross"];
+  const { wanted, columns, points, measured, lines, acceptance } = srbench.curveData;
+  const { chart } = srbench.curveChart;
   const MOST = 6;
   const choice = { set: null, models: null, board: null };
   let charts = [];
-
-  function datasets(name, line, set) {
-    const palette = [1, 2, 3, 4, 5, 6].map((i) => colour(`--line-${i}`));
-    const faint = colour("--muted");
-    const made = [];
-    const best = excellence(name, line, set);
-    const base = acceptance();
-    const bicubic = base < 0 ? [] : points(name, base, line, set);
-    const add = (label, data, style) => {
-      if (data.length > 1) made.push({ label, data, borderWidth: 2, pointRadius: 3, clip: 8, ...style });
-    };
-    choice.models.forEach((row) => {
-      const place = choice.models.indexOf(row) % palette.length;
-      const style = {
-        borderColor: palette[place],
-        backgroundColor: palette[place],
-        pointStyle: SHAPES[place],
-        pointRadius: 4,
-      };
-      if (row !== base) add(board().rows[row].label, points(name, row, line, set), style);
-      if (line.group === "attack") {
-        const noise = lines(set, ["random"]).find((l) => l.norm === line.norm);
-        if (noise && row !== base)
-          add(`random noise, ${board().rows[row].label}`, points(name, row, noise, set), {
-            ...style,
-            borderDash: [2, 3],
-            borderWidth: 1.5,
-            pointRadius: 0,
-          });
-      }
-    });
-    add("acceptance: bicubic", bicubic, {
-      borderColor: faint,
-      backgroundColor: faint,
-      borderDash: [7, 4],
-      pointRadius: 0,
-    });
-    if (best)
-      add(`excellence: ${board().rows[best[0].row].label}`, best, {
-        borderColor: colour("--halo"),
-        backgroundColor: colour("--halo"),
-        borderWidth: 11,
-        borderCapStyle: "round",
-        pointRadius: 0,
-        order: 5,
-      });
-    return made;
-  }
-
-  function chart(canvas, name, line, set) {
-    const ink = colour("--ink"),
-      grid = colour("--rule");
-    const made = datasets(name, line, set);
-    return new Chart(canvas, {
-      type: "line",
-      data: { datasets: made },
-      options: {
-        responsive: true,
-        maintainAspectRatio: false,
-        animation: false,
-        parsing: false,
-        normalized: true,
-        interaction: { mode: "nearest", intersect: false },
-        onClick: (_, hits, drawn) => {
-          if (!hits.length) return;
-          const point = drawn.data.datasets[hits[0].datasetIndex].data[hits[0].index];
-          location.hash = address(point.row, point.column, name);
-        },
-        plugins: {
-          legend: { display: false },
-          tooltip: {
-            callbacks: {
-              title: (items) =>
-                line.group === "corruption"
-                  ? `severity ${items[0].parsed.x}`
-                  : `eps ${items[0].parsed.x} of 255`,
-              label: (item) => `${item.dataset.label}: ${number(name, item.parsed.y)}`,
-            },
-          },
-        },
-        scales: {
-          x: {
-            type: "linear",
-            min: 0,
-            max: Math.max(...made.flatMap((d) => d.data.map((p) => p.x))),
-            title: {
-              display: true,
-              text:
-                line.group === "corruption"
-                  ? "severity"
-                  : `eps, of 255${line.norm === "linf" ? "" : ` (${line.norm})`}`,
-              color: ink,
-            },
-            ticks: { color: ink, stepSize: line.group === "corruption" ? 1 : undefined },
-            grid: { color: grid },
-          },
-          y: {
-            title: { display: true, text: heading(name), color: ink },
-            ticks: { color: ink },
-            grid: { color: grid },
-          },
-        },
-      },
-    });
-  }
 
   /** One panel: a chart, drawn when it comes into view, and its numbers as a table with links. */
   function panel(name, line, set, observer) {
@@ -119,7 +14,7 @@ srbench.curves = (() => {
       role: "img",
       "aria-label": `${heading(name)} under ${line.line}; the numbers are in the table below`,
     });
-    canvas.draw = () => charts.push(chart(canvas, name, line, set));
+    canvas.draw = () => charts.push(chart(canvas, name, line, set, choice.models));
     observer.observe(canvas);
     return el(
       "figure",
@@ -191,7 +86,7 @@ srbench.curves = (() => {
     const made = choice.models
       .filter((row) => row !== acceptance())
       .map((row) => {
-        const place = choice.models.indexOf(row) % SHAPES.length;
+        const place = choice.models.indexOf(row) % shapes.length;
         return entry(board().rows[row].label, `2px solid ${colour(`--line-${place + 1}`)}`, shapes[place]);
       });
     return el(
