@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from srbench.errors import BadInput, RunFailed
@@ -65,7 +64,8 @@ def evaluate(
         workers: images in work at once; 0 for one per core, at most eight.
         threads: torch threads per worker.
         keep_images: keep SR and attacked LR beside the records.
-        store: a directory of records. Without one, models with a name or a file use the store of the
+        store: a directory of records, or an address that fsspec knows (``s3://…``). Without one, models
+            with a name or a file use the store of the
             command line, and networks that exist in Python only are measured anew in each call and
             leave nothing behind: their records are identified by name and by a sha256 over the state
             dict, which does not see a change of the code that uses these weights. With a store they are
@@ -98,7 +98,7 @@ def evaluate(
         workers=workers,
         threads=threads,
         keep_images=keep_images,
-        store=None if store is None else Path(fspath(store)),
+        store=None if store is None else fspath(store),
     )
     refs = given(models)
     here_only = [ref for ref, in_memory in refs.values() if in_memory and store is None]
@@ -106,7 +106,7 @@ def evaluate(
     remarks: list[str] = []
     records: list[Record] = []
     with tempfile.TemporaryDirectory(prefix="srbench-") as scratch:
-        for members, place in ((lasting, request.store), (here_only, Path(scratch))):
+        for members, place in ((lasting, request.store), (here_only, scratch)):
             if members:
                 prepared = job.prepare(replace(request, models=tuple(members), store=place))
                 result = job.run(prepared)

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from srbench import kept, provenance
 from srbench.attacked import attack_image, build, super_resolve
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from srbench.datasets.base import LoadedImage
     from srbench.measure import Instruments
     from srbench.plan import Cell
-    from srbench.store import Store
-    from srbench.zoo import SRModel
+    from srbench.stores import RecordStore
+    from srbench.zoo import ModelRef, SRModel
 
 Rerun = Literal["only-missing", "always", "never"]
 DECODED_BYTES = 512 << 20
@@ -74,6 +74,23 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
 
 
+class Runner(Protocol):
+    """Runs plans: :class:`Engine` in this process, others on several devices or machines.
+
+    Attributes:
+        on_image: called with the cell and how many of its images are done or were already there.
+    """
+
+    on_image: Callable[[Cell, int], None]
+
+    @property
+    def device(self) -> str:
+        """Where models run."""
+
+    def run(self, plan: Sequence[Cell]) -> Outcome:
+        """Measure what the store lacks; RunFailed if the store cannot be written."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """One image as it was measured, for whoever wants more than the record.
@@ -103,7 +120,7 @@ class Engine:
 
     def __init__(
         self,
-        store: Store,
+        store: RecordStore,
         instruments: Instruments,
         settings: Settings,
         on_image: Callable[[Cell, int], None] = lambda cell, images: None,
@@ -119,6 +136,7 @@ class Engine:
         # An image is decoded once for all models; noise made on one is kept for those it transfers to.
         self._decoded: Memory[LoadedImage] = Memory(DECODED_BYTES, _size)
         self._noise: Memory[Tensor] = Memory(NOISE_BYTES, lambda lr: lr.nbytes)
+        self._loaded: tuple[ModelRef, str, SRModel] | None = None
         self._cost: dict[str, float] = {}
 
     @property
@@ -132,31 +150,25 @@ class Engine:
         Raises:
             RunFailed: the store cannot be written.
         """
-        from srbench.zoo.cost import cost
-
         outcome = Outcome()
         if self._settings.rerun == "never":
             return outcome
         self._store.check_writable()
-        loaded: tuple[object, SRModel] | None = None
         for cell in plan:
-            todo = self._todo(cell)
+            todo = self.todo(cell)
             outcome.kept += len(cell.images) - len(todo)
             self.on_image(cell, len(cell.images) - len(todo))
             if not todo:
                 continue
             try:
-                if loaded is None or loaded[0] is not cell.model:
-                    loaded = None  # let go of the previous model before the next one takes memory
-                    loaded = (cell.model, cell.model.load(self._settings.device, cell.precision))
-                    self._cost = cost(loaded[1])
-                outcome.measured += self._run_cell(cell, loaded[1], todo)
+                outcome.measured += self.measure(cell, todo)
             except CellFailed as failure:
                 outcome.measured += failure.measured
                 outcome.failures.append(str(failure))
+        self._loaded = None
         return outcome
 
-    def _todo(self, cell: Cell) -> dict[str, list[str]]:
+    def todo(self, cell: Cell) -> dict[str, list[str]]:
         """Images to measure, each with its metrics: those wanted now and those its old record has."""
         wanted = self._instruments.names(paired=cell.dataset.kind == "paired")
         known = {record.image: record for record in self._store.read(cell.path)}
@@ -171,12 +183,25 @@ class Engine:
         return todo
 
     def _unkept(self, cell: Cell, image: str) -> bool:
-        if not self._settings.keep_images:
+        if not self._settings.keep_images or self._store.folder is None:
             return False
-        return not kept.complete(self._store.root, cell.path, image, attacked=bool(cell.attack.hash))
+        return not kept.complete(self._store.folder, cell.path, image, attacked=bool(cell.attack.hash))
 
-    def _run_cell(self, cell: Cell, model: SRModel, todo: dict[str, list[str]]) -> int:
-        done = 0
+    def measure(self, cell: Cell, todo: dict[str, list[str]]) -> int:
+        """Measure images of a cell and store their records, in the order of ``todo``.
+
+        Args:
+            todo: metrics by image, as :meth:`todo` gave them.
+
+        Returns:
+            How many.
+
+        Raises:
+            CellFailed: one of them cannot be measured; those before it are stored.
+            BadInput: the model cannot be loaded.
+            RunFailed: the store cannot be written.
+        """
+        model, done = self._load(cell), 0
         with self._store.writer(cell.path) as writer:
             try:
                 for record in self._records(cell, model, todo):
@@ -187,16 +212,17 @@ class Engine:
                 if isinstance(error, CellFailed):
                     error.measured = done
                 raise
-            finally:
-                self._compact(cell)
         return done
 
-    def _compact(self, cell: Cell) -> None:
-        """One line per image: where an image was measured again, the older line goes."""
-        records = self._store.read(cell.path)
-        lines = (self._store.root / cell.path).read_bytes().count(b"\n")
-        if lines != len(records):
-            self._store.replace(cell.path, records)
+    def _load(self, cell: Cell) -> SRModel:
+        """The cell's model; the last one stays loaded."""
+        from srbench.zoo.cost import cost
+
+        if self._loaded is None or self._loaded[:2] != (cell.model, cell.precision):
+            self._loaded = None  # let go of the previous model before the next one takes memory
+            model = cell.model.load(self._settings.device, cell.precision)
+            self._loaded, self._cost = (cell.model, cell.precision, model), cost(model)
+        return self._loaded[2]
 
     def _records(self, cell: Cell, model: SRModel, todo: dict[str, list[str]]) -> Iterator[Record]:
         """Records in the order of ``todo``, computed by several workers a few images ahead."""
@@ -252,8 +278,8 @@ class Engine:
             if attacked.saved is not None:
                 as_file = super_resolve(model, attacked.saved, cell.tile)
                 saved, _ = self._instruments.measure(names, as_file, hr)
-            if self._settings.keep_images:
-                kept.save(self._store.root, cell.path, image, sr, lr if cell.attack.hash else None)
+            if self._settings.keep_images and self._store.folder is not None:
+                kept.save(self._store.folder, cell.path, image, sr, lr if cell.attack.hash else None)
         card = cell.model.card
         record = Record(
             model=cell.model.name,

@@ -13,7 +13,7 @@ from srbench.home import home
 
 if TYPE_CHECKING:
     from srbench.boards.table import Table
-    from srbench.engine import Outcome
+    from srbench.engine import Outcome, Runner
     from srbench.measure import Missing
     from srbench.plan import Cell
     from srbench.records import Record
@@ -40,7 +40,7 @@ class Request:
     workers: int = 0
     threads: int = 1
     keep_images: bool = False
-    store: Path | None = None
+    store: Path | str | None = None
 
 
 @dataclass
@@ -48,11 +48,11 @@ class Prepared:
     """A checked request: every input was opened, no model has run yet."""
 
     plan: list[Cell]
-    engine: Engine
+    engine: Runner
     notices: list[str]
     missing_metrics: list[Missing]
     metrics: list[str]
-    store: Path
+    store: Path | str
 
     @property
     def unmeasured(self) -> list[str]:
@@ -105,7 +105,7 @@ def prepare(request: Request) -> Prepared:
     from srbench import attacks, datasets, protocols, zoo
     from srbench.measure import Instruments
     from srbench.plan import make_plan
-    from srbench.store import Store
+    from srbench.stores import open_store
 
     protocol = protocols.protocol(request.protocol)
     specs = attacks.resolve(request.attacks)
@@ -122,7 +122,12 @@ def prepare(request: Request) -> Prepared:
         limit=request.limit,
     )
     instruments = Instruments(protocol, request.metrics, device)
-    store = Store(request.store or default_store())
+    place = request.store or default_store()
+    store = open_store(place)
+    if request.keep_images and store.folder is None:
+        raise BadInput(
+            f"--keep-images keeps pictures in a directory, and {place} is none: name one with --store"
+        )
     settings = Settings(
         device=device,
         rerun=request.rerun,
@@ -137,7 +142,7 @@ def prepare(request: Request) -> Prepared:
         notices=notices,
         missing_metrics=instruments.missing,
         metrics=list(dict.fromkeys(shown)),
-        store=store.root,
+        store=place,
     )
 
 
@@ -150,9 +155,9 @@ def run(prepared: Prepared) -> Result:
 
 def stored(prepared: Prepared) -> list[Record]:
     """Records in the store that belong to the plan, cell by cell."""
-    from srbench.store import Store
+    from srbench.stores import open_store
 
-    store = Store(prepared.store)
+    store = open_store(prepared.store)
     found = []
     for cell in prepared.plan:
         wanted = set(cell.images)

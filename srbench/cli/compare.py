@@ -23,7 +23,7 @@ def compare(
         list[str],
         typer.Argument(help="Two models or more; MODEL@VERSION where one has records of several versions."),
     ],
-    store: Annotated[Path | None, typer.Option(help="Directory of records.")] = None,
+    store: Annotated[str | None, typer.Option(help="Directory of records, or an address (s3://…).")] = None,
     records: Annotated[
         Path | None, typer.Option(help="A records.csv that --out wrote, in place of a store.")
     ] = None,

@@ -28,7 +28,7 @@ class Format(StrEnum):
 
 @app.command()
 def leaderboard(
-    store: Annotated[Path | None, typer.Option(help="Directory of records.")] = None,
+    store: Annotated[str | None, typer.Option(help="Directory of records, or an address (s3://…).")] = None,
     models: Annotated[str | None, typer.Option(help="Only these models (wildcards allowed).")] = None,
     datasets: Annotated[str | None, typer.Option(help="Only these data sets (wildcards allowed).")] = None,
     protocol: Annotated[str | None, typer.Option(help="Only this protocol.")] = None,

@@ -13,7 +13,7 @@ from srbench.cli.console import err, words
 
 @app.command()
 def serve(
-    store: Annotated[Path | None, typer.Option(help="Directory of records.")] = None,
+    store: Annotated[str | None, typer.Option(help="Directory of records, or an address (s3://…).")] = None,
     records: Annotated[
         Path | None, typer.Option(help="A records.csv that --out wrote, in place of a store.")
     ] = None,
