@@ -66,7 +66,7 @@ class _Alive(TorchDispatchMode):
     """
 
     def __init__(self, given: Any) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.peak = 0
         self._alive: dict[StorageWeakRef, int] = {}
         self._note(list(given))
