@@ -187,6 +187,7 @@ def strip(**changes: object) -> Strip:
         "box": (8, 16, 32, 32),
         "lr": pixels(32),
         "lr_name": "LR",
+        "own_noise": False,
         "panels": panels,
         "hr": pixels(32),
     }
@@ -239,8 +240,10 @@ def test_the_best_value_as_printed_is_bold() -> None:
 
 def test_a_set_without_ground_truth_has_no_hr() -> None:
     one = strip(hr=None, panels=[Panel("net", np.zeros((32, 32, 3), np.uint8), "", {"niqe": 4.0})])
-    titles = [axis.get_title() for axis in qualitative.draw([one, strip()]).axes]
-    assert titles[:3] == ["LR, whole, bicubic", "LR", "net"]
+    figure = qualitative.draw([one, strip()])
+    assert [axis.get_title() for axis in figure.axes][:3] == ["LR, whole, bicubic", "LR", "net"]
+    said = [t.get_text() for t in figure.texts if t.get_text().startswith("Below")]
+    assert said == ["Below each: PSNR ↑ and LPIPS ↓, or NIQE ↓, of the whole image; best in bold"]
 
 
 def drawn(folder: Path, records: list[Record]) -> None:
@@ -378,6 +381,7 @@ def test_kept_images_are_taken_from_the_store(two_nets: gather.Wanted, tmp_path:
     # Random noise is the same for every model, so that it can be shown.
     attacked = rows[5]
     assert attacked.lr_name == "LR, random"
+    assert not attacked.own_noise
     noisy = np.asarray(
         Image.open(
             kept.lr_file(tmp_path / "store", next(c for c in prepared.plan if c.attack.hash).path, "001")
@@ -388,7 +392,7 @@ def test_kept_images_are_taken_from_the_store(two_nets: gather.Wanted, tmp_path:
 
 def test_a_white_box_attack_shows_the_clean_lr(two_nets: gather.Wanted) -> None:
     _, (found,) = gathered(replace(two_nets, attacks=("ifgsm-choi@8",)))
-    assert (found.lr_name, found.attack) == ("LR, clean", "ifgsm-choi")
+    assert (found.lr_name, found.attack, found.own_noise) == ("LR, clean", "ifgsm-choi", True)
     assert np.array_equal(found.lr, found.hr)
 
 

@@ -76,11 +76,11 @@ class _Page:
         x, y, width, height = strip.box
         words = [strip.image, f"{width} × {height} pixels at ({x}, {y})"]
         if strip.attack != "none":
-            words.insert(1, f"under {strip.attack}")
+            words.insert(1, f"under {strip.attack}" + (", made on each model" if strip.own_noise else ""))
         across, up = self._figure.get_size_inches()
         place = (MARGIN / across, (top - 0.12) / up)
         name = self._figure.text(*place, strip.dataset, fontsize=7.5, weight="bold", va="center")
-        right = name.get_window_extent().x1 / self._figure.dpi + 0.08
+        right = name.get_window_extent().x1 / self._figure.dpi + 0.12
         self._figure.text(right / across, place[1], "  ·  ".join(words), fontsize=7, va="center")
         crop = self._side * height / width
         axes = [
@@ -182,7 +182,7 @@ def _name_size(figure: Figure, strips: Sequence[Strip], side: float) -> float:
 def _key(figure: Figure, strips: Sequence[Strip]) -> None:
     """What frames, marks and numbers mean."""
     marks = {panel.mark for strip in strips for panel in strip.panels}
-    names = list(dict.fromkeys(name for s in strips for panel in s.panels for name in panel.values))
+    kinds = sorted({tuple(panel.values) for strip in strips for panel in strip.panels}, key=len, reverse=True)
     up = figure.get_figheight()
     figure.legend(
         handles=style.domain_key(marks),
@@ -193,7 +193,6 @@ def _key(figure: Figure, strips: Sequence[Strip]) -> None:
         handlelength=1.6,
         columnspacing=1.6,
     )
-    said = (
-        "Below each: " + " and ".join(heading(name) for name in names) + " of the whole image, best in bold."
-    )
-    figure.text(0.5, 0.07 / up, said if names else "", ha="center", va="center", fontsize=6.5)
+    shown = ", or ".join(" and ".join(heading(name) for name in kind) for kind in kinds if kind)
+    said = f"Below each: {shown}, of the whole image; best in bold" if shown else ""
+    figure.text(0.5, 0.07 / up, said, ha="center", va="center", fontsize=6.5)

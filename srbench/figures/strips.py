@@ -47,8 +47,10 @@ class Strip:
     Attributes:
         whole: the HR image, or the LR image enlarged where there is no HR, (H,W,3).
         box: x, y, width, height of the crop in HR pixels.
-        lr: the crop of the LR image, every pixel enlarged to a square.
-        lr_name: "LR", or what was done to it where all models saw the same attacked image.
+        lr: the crop of the LR image, every pixel enlarged to a square; of the attacked one where all models
+            saw the same.
+        lr_name: what it is.
+        own_noise: the models saw different attacked images, none of which is shown.
         hr: the crop of HR; None without ground truth.
     """
 
@@ -59,6 +61,7 @@ class Strip:
     box: Box
     lr: Pixels
     lr_name: str
+    own_noise: bool
     panels: list[Panel]
     hr: Pixels | None
 
@@ -105,6 +108,7 @@ def _strips(prepared: Prepared, cells: Sequence[Cell], image: str) -> list[Strip
             box,
             _cut(enlarged, box),
             lr_name,
+            bool(inputs) and lr is loaded.lr,
             [
                 Panel(
                     cell.model.name,
