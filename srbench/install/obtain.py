@@ -1,0 +1,132 @@
+"""A published file, here and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from srbench.errors import BadInput
+from srbench.fetch import Unavailable
+from srbench.home import forget_weight_files, offline, sha256_file
+from srbench.install import extras, http
+from srbench.install.first_use import expected, recorded, refuse_change
+from srbench.install.places import cannot_write, locked, remove
+from srbench.install.source import Source
+
+_WEB_PAGE = (b"<!doctype html", b"<html")
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """A file that is here and is what it should be.
+
+    Attributes:
+        source: where it is published.
+        path: where it is.
+        sha256: of its content.
+    """
+
+    source: Source
+    path: Path
+    sha256: str
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return self.path.stat().st_size
+
+
+def obtain(source: Source, target: Path, *, progress: bool = True) -> Obtained:
+    """Download a file to ``target`` unless it is there already, and check it.
+
+    It is brought to ``.NAME.part`` beside the target, which becomes the target when it is complete and has
+    the sha256 it must have: the published one, or the one it had when it was first used.
+
+    Args:
+        source: what to get, and from where; its addresses are tried in turn.
+        target: the file to make. A file there that has another sha256, or none to check it by, is
+            replaced on success.
+        progress: show a progress bar on a terminal.
+
+    Raises:
+        Unavailable: offline, not reachable, or not the file; the message has a reason for each address.
+        BadInput: it is not the file it was when it was first used.
+        RunFailed: it cannot be written. In every case the target is as it was.
+    """
+    wanted = expected(source)
+    if not (wanted and target.is_file()) and offline():
+        raise Unavailable("SRBENCH_OFFLINE=1 forbids fetching it")
+    with locked(target):
+        if wanted and target.is_file() and (found := sha256_file(target)).startswith(wanted):
+            return Obtained(source, target, found)
+        if offline():
+            raise Unavailable("SRBENCH_OFFLINE=1 forbids fetching it")
+        part = target.with_name(f".{target.name}.part")
+        failures = []
+        for address in source.downloads:
+            try:
+                with cannot_write(target.parent):
+                    _transfer(address, part, source, progress)
+                    sha256 = _checked(part, source, address)
+                    part.replace(target)
+                    _clear(part)
+            except Unavailable as error:
+                failures.append(str(error))
+                continue
+            forget_weight_files()
+            return Obtained(source, target, sha256)
+    raise Unavailable("; ".join(failures) or f"{source.address} can only be fetched by hand")
+
+
+def taken(source: Source, file: Path) -> Obtained:
+    """A file that the user fetched, checked as a downloaded one is.
+
+    Raises:
+        BadInput: no such file, or not the published one.
+    """
+    if not file.is_file():
+        raise BadInput(f"{file}: no such file")
+    found = sha256_file(file)
+    if source.sha256 and not found.startswith(source.sha256):
+        raise BadInput(
+            f"{file} is not {source.filename}: its sha256 is {found}, published is {source.sha256}"
+        )
+    refuse_change(source, found, str(file))
+    return Obtained(source, file, found)
+
+
+def _transfer(address: str, part: Path, source: Source, progress: bool) -> None:
+    # Only a whole sha256 tells a file from a mixture of two versions of it.
+    exact = source.exact or recorded(source) is not None
+    if address.startswith("gdrive:"):
+        extras.drive(address, part, exact=exact, progress=progress)
+    elif address.startswith("hf://"):
+        extras.hub(address, part, progress=progress)
+    else:
+        http.transfer(address, part, size=source.bytes, exact=exact, progress=progress)
+
+
+def _checked(part: Path, source: Source, address: str) -> str:
+    """The sha256 of what came; if it is not the file it is removed, so that the next try begins anew."""
+    with part.open("rb") as file:
+        web_page = file.read(512).lstrip().lower().startswith(_WEB_PAGE)
+    if web_page:
+        _clear(part)
+        raise Unavailable(f"{address} gave a web page, not {source.filename}: open it in a browser")
+    found = sha256_file(part)
+    if source.sha256 and not found.startswith(source.sha256):
+        _clear(part)
+        raise Unavailable(
+            f"{address} gave a file whose sha256 is {found}, expected {source.sha256}…: it was not kept"
+        )
+    try:
+        refuse_change(source, found, address)
+    except BadInput:
+        _clear(part)
+        raise
+    return found
+
+
+def _clear(part: Path) -> None:
+    for path in (part, part.with_name(part.name + ".json")):
+        remove(path)
