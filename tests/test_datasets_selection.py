@@ -64,7 +64,10 @@ def test_manifest(name: str) -> None:
 
 def test_only_divk2_publishes_a_hash() -> None:
     known = {s.filename: s.sha256 for n in NAMES for s in datasets.manifest(n).sources if s.sha256}
-    assert known == {"DIV2K_valid_HR.zip": "20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc"}
+    assert known == {
+        "DIV2K_valid_HR.zip": "20dd31fd84d777bc1cf5d6b7654a3f569c0aec74458ae094122ad1d0489900fc",
+        "DIV2K_train_HR.zip": "9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
+    }
 
 
 @pytest.mark.parametrize("change", [{"domain": "noisy"}, {"surprise": 1}, {"images": 0}, {"name": "A b"}])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from srbench.cli import app
 from srbench.cli.console import err, out
 
+if TYPE_CHECKING:
+    from srbench.datasets import SetStatus
+
 datasets_app = typer.Typer(
-    help="List data sets, register and verify local copies.", invoke_without_command=True
+    help="List data sets, install, register and verify them.", invoke_without_command=True
 )
 app.add_typer(datasets_app, name="datasets")
 
@@ -25,6 +28,7 @@ def datasets(
     if context.invoked_subcommand is not None:
         return
     from srbench import datasets as sets
+    from srbench.datasets.registry import how_to_get
 
     rows = [(sets.manifest(name), sets.status(name)) for name in sets.names()]
     if as_json:
@@ -53,7 +57,48 @@ def datasets(
     screen.print(table)
     for manifest, status in rows:
         if not status.available:
-            screen.print(f"{manifest.name}: {status.how}", highlight=False, soft_wrap=True, markup=False)
+            line = f"{manifest.name}: {how_to_get(manifest)}"
+            screen.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+@datasets_app.command()
+def install(
+    name: Annotated[str, typer.Argument(help="A data set from `srbench datasets`.")],
+    given: Annotated[
+        list[Path] | None, typer.Option("--from", help="An archive fetched by hand; may be repeated.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Where to unpack (default: the home).")] = None,
+    training: Annotated[
+        bool, typer.Option("--training", help="Install the images the set publishes to train on.")
+    ] = False,
+) -> None:
+    """Download the published archives, check and unpack them, and register the set."""
+    from srbench.install.sets import install_set, install_training
+
+    if training:
+        folder = install_training(name, given=given or [], to=to, say=typer.echo)
+        typer.echo(f"training images are in {folder}: `srbench train rsr --data {folder}`")
+        return
+    _registered(name, install_set(name, given=given or [], to=to, say=typer.echo))
+
+
+@datasets_app.command()
+def build(
+    name: Annotated[str, typer.Argument(help="faces: the one set that is drawn from another.")],
+    annotations: Annotated[Path, typer.Option("--annotations", help="wider_face_train_bbx_gt.txt.")],
+    images: Annotated[Path, typer.Option("--images", help="WIDER_train/images.")],
+    to: Annotated[Path | None, typer.Option("--to", help="The folder to make (default: in home).")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed draws other faces.", min=0)] = 0,
+) -> None:
+    """Draw 100 medium-size, unoccluded faces from WIDER FACE, crop them and register them."""
+    from srbench.datasets.faces import build_faces
+    from srbench.errors import BadInput
+
+    if name != "faces":
+        raise BadInput(f"'{name}' is not drawn from another set (faces is): `srbench datasets add {name}`")
+    with err().status("cropping faces"):
+        status = build_faces(annotations, images, to=to, seed=seed)
+    _registered(name, status)
 
 
 @datasets_app.command()
@@ -67,9 +112,7 @@ def add(
 
     with err().status(f"checking {name}"):
         status = sets.add(name, lr, hr)
-    typer.echo(f"{name} is registered: {status.images} images, content {status.content_hash}")
-    if status.note:
-        typer.echo(status.note)
+    _registered(name, status)
 
 
 @datasets_app.command()
@@ -92,3 +135,9 @@ def verify(
             failures.append(str(error))
     if failures:
         raise BadInput("; ".join(failures))
+
+
+def _registered(name: str, status: SetStatus) -> None:
+    typer.echo(f"{name} is registered: {status.images} images, content {status.content_hash}")
+    if status.note:
+        typer.echo(status.note)

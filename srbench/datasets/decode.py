@@ -15,7 +15,7 @@ ICC profile         ignored, as those tools do
 
 Refused: anything but PNG, JPEG, BMP, TIFF, WebP, GIF and PPM by content (the extension decides
 nothing), more than one frame, more than 16384 px a side or 100 megapixels (read from the header,
-nothing is decoded), 32-bit or floating-point samples (no defined white), 16-bit colour in TIFF, and
+nothing is decoded), more than 1 GiB, 32-bit or floating-point samples (no defined white), 16-bit colour in TIFF, and
 whatever cannot be decoded.
 """
 
@@ -49,6 +49,7 @@ from srbench.errors import BadInput
 
 MAX_SIDE = 16384
 MAX_PIXELS = 100_000_000
+MAX_BYTES = 1 << 30  # what is larger than 100 megapixels of 16-bit colour, uncompressed, is no image of ours
 
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE = 258
@@ -117,8 +118,10 @@ def decode(data: bytes, path: Path) -> Pixels:
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a file; BadInput naming it where it cannot be read."""
+    """The bytes of a file; BadInput naming it where it cannot be read, or is far too large for an image."""
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BadInput(f"{path} is larger than {MAX_BYTES >> 30} GiB, which no image here is: remove it")
         return path.read_bytes()
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror or error})") from error

@@ -4,42 +4,39 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from srbench.datasets.base import Domain, Kind
 from srbench.errors import unknown
+from srbench.install.source import Source
 from srbench.toml import read_toml
 
 MINI_SUFFIX = "-mini"
 _SETS = Path(__file__).parent / "sets"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+Role = Literal["lr", "hr", "training"]
 
 
-class Source(_Frozen):
-    """One published file of a data set; the hash and the size only where they are known.
+class SetSource(Source):
+    """One published archive of a data set.
 
     Attributes:
-        url: where it is published.
-        filename: the file's name.
-        sha256: 64 hex digits.
-        bytes: its length.
+        role: what srbench takes from it: the LR or the HR images, or images to train on; None for one
+            that is only named.
     """
 
-    url: str = Field(pattern=r"^https?://")
-    filename: str
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    bytes: PositiveInt | None = None
+    role: Role | None = None
 
 
-class SetManifest(_Frozen):
+class SetManifest(BaseModel):
     """What is known of a data set before anybody has it.
 
     Attributes:
         name: the name users and records write.
+        aliases: other names users may write for it.
         title: the name in full.
         domain: the degradation of its LR images.
         kind: "paired" or "no-reference".
@@ -48,24 +45,35 @@ class SetManifest(_Frozen):
         sources: its published files.
         how: how to get or make it.
         licence: the terms it comes under.
+        redistributable: whether they let copies be passed on.
         citation: what to cite.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     name: str = Field(pattern=r"^[a-z0-9]+(-mini)?$")
+    aliases: tuple[str, ...] = ()
     title: str
     domain: Domain
     kind: Kind
     images: PositiveInt | None = None
     mini: str | None = None
-    sources: tuple[Source, ...] = ()
+    sources: tuple[SetSource, ...] = ()
     how: str
     licence: str
+    redistributable: bool = False
     citation: str
 
     @property
     def is_mini(self) -> bool:
         """Whether srbench makes this set itself from images that are installed with it."""
         return self.name.endswith(MINI_SUFFIX)
+
+    @property
+    def installable(self) -> bool:
+        """Whether srbench can fetch all it takes to register the set."""
+        wanted = {"lr", "hr"} if self.kind == "paired" else {"lr"}
+        return wanted <= {source.role for source in self.sources if source.downloads}
 
 
 def names() -> list[str]:
@@ -76,6 +84,8 @@ def names() -> list[str]:
 def manifest(name: str) -> SetManifest:
     """The manifest of a data set. BadInput with the nearest names where it is not known."""
     known = names()
+    if name not in known:
+        name = next((n for n in known if name in _read(_SETS / f"{n}.toml").aliases), name)
     if name not in known:
         raise unknown("data set", name, known, "srbench datasets")
     return _read(_SETS / f"{name}.toml")

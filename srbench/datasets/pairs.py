@@ -45,12 +45,13 @@ def image_files(folder: Path) -> list[Path]:
     """The image files directly in ``folder``, by extension; hidden files are passed over.
 
     Raises:
-        BadInput: not a directory, not readable, or without image files.
+        BadInput: not a directory, not readable, without image files, or with one that is none (a link that
+            leads nowhere, a pipe) or whose name cannot be written in one line.
     """
     if not folder.is_dir():
         raise BadInput(f"{folder} is not a directory: give the folder that holds the images")
     try:
-        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and _is_visible_file(p))
+        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and _is_meant(p))
     except OSError as error:
         raise BadInput(f"{folder} cannot be read ({error.strerror or error})") from error
     if not files:
@@ -60,8 +61,15 @@ def image_files(folder: Path) -> list[Path]:
     return files
 
 
-def _is_visible_file(path: Path) -> bool:
-    return not path.name.startswith(".") and path.is_file()
+def _is_meant(path: Path) -> bool:
+    """Whether it is an image by its name: neither hidden nor a folder."""
+    if path.name.startswith(".") or path.is_dir():
+        return False
+    if not path.is_file():
+        raise BadInput(f"{path} is no file (a link that leads nowhere, a pipe or a device): remove it")
+    if not path.name.isprintable():  # control characters, and bytes that are no UTF-8
+        raise BadInput(f"{ascii(path.name)} in {path.parent} has characters no table can show: rename it")
+    return True
 
 
 def single_images(folder: Path) -> dict[str, Path]:

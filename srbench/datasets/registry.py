@@ -200,6 +200,12 @@ def add_command(card: SetManifest) -> str:
     return f"srbench datasets add {card.name} --lr DIR{hr}"
 
 
+def how_to_get(card: SetManifest) -> str:
+    """The commands that make a set available: fetch it, if srbench can, or register a copy."""
+    install = f"`srbench datasets install {card.name}`, or " if card.installable else ""
+    return f"{install}`{add_command(card)}`"
+
+
 def _path(name: str) -> Path:
     return home() / "datasets" / f"{name}.json"
 

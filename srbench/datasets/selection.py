@@ -11,7 +11,7 @@ from srbench.datasets.base import DataSet
 from srbench.datasets.files import user_folder, user_pairs
 from srbench.datasets.manifests import SetManifest, manifest, names
 from srbench.datasets.mini import CROP
-from srbench.datasets.registry import add_command, open_set, status
+from srbench.datasets.registry import add_command, how_to_get, open_set, status
 from srbench.errors import BadInput
 
 Track = Literal["auto", "full", "mini"]
@@ -75,7 +75,7 @@ def _open_named(name: str, track: Track) -> tuple[DataSet, list[str]]:
         raise BadInput(f"{name} is {state.note}: bring the folder back, or register again with `{state.how}`")
     if track == "auto" and card.mini is not None:
         return open_set(manifest(card.mini)), [_in_place(card, f"{name} is not registered")]
-    raise BadInput(f"{name} is not registered: `{state.how}`; where to get it: {card.how}")
+    raise BadInput(f"{name} is not registered: {how_to_get(card)}; where to get it: {card.how}")
 
 
 def _in_place(card: SetManifest, reason: str) -> str:
@@ -84,7 +84,7 @@ def _in_place(card: SetManifest, reason: str) -> str:
     line = f"{reason}: using {mini.name} ({mini.images} crops of {CROP} x {CROP})"
     if status(card.name).available:
         return f"{line} in place of {card.name}"
-    return f"{line}; register the full set with `{add_command(card)}`"
+    return f"{line}; get the full set: {how_to_get(card)}"
 
 
 def _expand(pattern: str, track: Track) -> list[str]:
