@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from srbench.zoo.catalog import register as register
     from srbench.zoo.installed import install as install
     from srbench.zoo.model import SRModel as SRModel
+    from srbench.zoo.published import download as download
+    from srbench.zoo.published import family as family
     from srbench.zoo.refs import ModelRef as ModelRef
     from srbench.zoo.refs import resolve as resolve
     from srbench.zoo.schema import Card as Card
@@ -34,6 +36,8 @@ _HOME = {
     "SRModel": "model",
     "Source": "schema",
     "Status": "weights",
+    "download": "published",
+    "family": "published",
     "install": "installed",
     "missing": "weights",
     "names": "catalog",

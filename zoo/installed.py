@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from srbench import home
 from srbench.errors import BadInput, RunFailed
+from srbench.install import first_use
+from srbench.install.places import locked
 from srbench.zoo import catalog
-from srbench.zoo.schema import Card
+from srbench.zoo.schema import Card, Source
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,6 +72,8 @@ def check_intact(name: str, record: Installed) -> None:
 def install(name: str, source_file: Path) -> Status:
     """Verify a weight file, convert it to safetensors and keep it in the srbench home.
 
+    Where no sha256 is published, that of the file is recorded, and another file is refused later.
+
     Args:
         name: a model of the zoo.
         source_file: the published file, under any name.
@@ -79,41 +83,51 @@ def install(name: str, source_file: Path) -> Status:
 
     Raises:
         BadInput: an unknown model or one that needs no weights; a file that is missing, damaged, would
-            run code, is not the published one (by sha256), or holds another network than the card says.
+            run code, is not the published one (by sha256) or the one first used, or holds another network
+            than the card says.
         RunFailed: the home cannot be written. In every case nothing half-made stays behind and what
             was installed before still is.
     """
-    from srbench.zoo.checkpoint import read_state_dict
-    from srbench.zoo.loading import build_network
-    from srbench.zoo.weights import status
-
     card = catalog.find(name)
     if not card.sources:
         raise BadInput(f"{name} needs no weights: it is ready to use")
     source_file = Path(source_file)
     if not source_file.is_file():
         raise BadInput(f"{source_file}: no such file")
+    with locked(installed_path(name)):
+        return place(card, source_file)
+
+
+def place(card: Card, source_file: Path) -> Status:
+    """What :func:`install` does, for a caller who holds the lock of the installed file."""
+    from srbench.zoo.checkpoint import read_state_dict
+    from srbench.zoo.loading import build_network
+    from srbench.zoo.weights import status
+
     digest = home.sha256_file(source_file)
-    verified = _verify(card, source_file, digest)
+    source = _source_of(card, source_file, digest)
+    first_use.refuse_change(source, digest, str(source_file))
     state = read_state_dict(source_file)
     build_network(state, source_file, card)
     try:
-        _write(name, state, source_file, digest, verified)
+        _write(card.name, state, source_file, digest, source.sha256 is not None)
     except OSError as error:
-        where = installed_path(name).parent
-        raise RunFailed(f"{name} cannot be installed in {where} ({error.strerror or error})") from error
+        where = installed_path(card.name).parent
+        raise RunFailed(f"{card.name} cannot be installed in {where} ({error.strerror or error})") from error
+    first_use.record(source, digest, source_file.stat().st_size)
     home.forget_weight_files()
-    return status(name)
+    return status(card.name)
 
 
-def _verify(card: Card, path: Path, digest: str) -> bool:
-    """Whether the sha256 is a published one; BadInput if it should be and is not."""
-    if any(s.sha256 and digest.startswith(s.sha256) for s in card.sources):
-        return True
+def _source_of(card: Card, path: Path, digest: str) -> Source:
+    """The source a file is from: by its sha256, or else the one that publishes none; BadInput if all do."""
+    for source in card.sources:
+        if source.sha256 and digest.startswith(source.sha256):
+            return source
     named = [s for s in card.sources if s.filename == path.name]
     candidates = named or list(card.sources)
-    if any(s.sha256 is None for s in candidates):
-        return False
+    if unverified := [s for s in candidates if s.sha256 is None]:
+        return unverified[0]
     expected = " or ".join(f"{s.sha256[:16]}… ({s.filename})" for s in candidates if s.sha256)
     raise BadInput(
         f"{path} is not {card.name}: its sha256 is {digest[:16]}…, published is {expected}; to measure it "

@@ -7,6 +7,10 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from srbench.install.source import Source, http_url
+
+__all__ = ["DOMAINS", "NAME", "Card", "Domain", "Source"]
+
 Domain = Literal["none", "clean", "ntire", "aim", "dped", "adversarial", "blind", "unknown"]
 DOMAINS: tuple[str, ...] = get_args(Domain)
 """The degradation a model was trained for.
@@ -19,63 +23,7 @@ broad random degradation model, such as Real-ESRGAN's. ``unknown``: a user's own
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
-def _http(url: str | None) -> str | None:
-    if url is not None and not re.fullmatch(r"https?://[^\s/]+\S*", url):
-        raise ValueError(f"'{url}' is not an http(s) address")
-    return url
-
-
-def _digest(digest: str | None) -> str | None:
-    if digest is not None and not re.fullmatch(r"[0-9a-f]{8,64}", digest):
-        raise ValueError(f"'{digest}' is neither a sha256 nor its first eight or more lower-case hex digits")
-    return digest
-
-
-def _plain(name: str) -> str:
-    if not name or name != re.split(r"[/\\]", name)[-1]:
-        raise ValueError(f"'{name}' is not a bare file name")
-    return name
-
-
-HttpUrl = Annotated[str | None, AfterValidator(_http)]
-
-
-class Source(BaseModel):
-    """One published weight file.
-
-    Attributes:
-        url: http(s) address of the file, or of the page or folder that holds it.
-        drive: Google Drive file id.
-        filename: the name it is published under.
-        sha256: 64 hex digits, or the first eight or more where only those are published.
-        bytes: its size.
-        note: what a user has to know before taking it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: HttpUrl = None
-    drive: str | None = Field(default=None, pattern=r"^[\w-]{20,}$")
-    filename: Annotated[str, AfterValidator(_plain)]
-    sha256: Annotated[str | None, AfterValidator(_digest)] = None
-    bytes: int | None = Field(default=None, gt=0)
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Source:
-        if self.url is None and self.drive is None:
-            raise ValueError(f"{self.filename}: a source needs a url or a drive id")
-        return self
-
-    @property
-    def address(self) -> str:
-        """Where a user finds the file."""
-        return self.url or f"https://drive.google.com/uc?id={self.drive}"
-
-    @property
-    def exact(self) -> bool:
-        """Whether the whole sha256 is published, so that the file is known whatever its name."""
-        return self.sha256 is not None and len(self.sha256) == 64
+HttpUrl = Annotated[str | None, AfterValidator(http_url)]
 
 
 class Card(BaseModel):

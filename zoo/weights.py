@@ -95,5 +95,10 @@ def _size(path: Path) -> int | None:
 def _how(card: Card, refused: list[str]) -> str:
     source = card.sources[0]
     # Everything after # is for the reader: the line can be pasted into a shell as it stands.
-    notes = "; ".join([f"download {source.address}", *refused])
-    return f"srbench models install {card.name} --from {source.filename}  # {notes}"
+    command = f"srbench models install {card.name}"
+    if any(s.downloads for s in card.sources):
+        first = f"downloads {source.address}; or give the file with --from {source.filename}"
+    else:
+        command += f" --from {source.filename}"
+        first = f"download {source.address}"
+    return f"{command}  # {'; '.join([first, *refused])}"

@@ -58,10 +58,21 @@ def models(
 @models_app.command()
 def install(
     name: Annotated[str, typer.Argument(help="A model from `srbench models`.")],
-    source: Annotated[Path, typer.Option("--from", help="The published weight file.")],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="The published weight file, fetched by hand.")
+    ] = None,
 ) -> None:
-    """Verify a weight file, convert it to safetensors and record its sha256."""
-    from srbench import zoo
+    """Download published weights, or take a file; verify it, convert it to safetensors, record its sha256.
 
-    status = zoo.install(name, source)
-    typer.echo(f"{name} is installed: {status.path} (sha256 of the source {status.sha256})")
+    The name of a family (impressionism, esrgan-fs) stands for all its models.
+    """
+    from srbench import zoo
+    from srbench.errors import BadInput
+
+    members = zoo.family(name)
+    if source and len(members) > 1:
+        raise BadInput(f"{name} is {len(members)} models ({', '.join(members)}): say which one {source} is")
+    for member in members:
+        status = zoo.install(member, source) if source else zoo.download(member, say=typer.echo)
+        unverified = "" if status.verified else "; none is published: recorded, and a later change is refused"
+        typer.echo(f"{member} is installed: {status.path} (sha256 of the source {status.sha256}{unverified})")
