@@ -94,7 +94,7 @@ def qualitative(
     with console.status("checking inputs and loading metrics"):
         prepared = gather.prepare(wanted)
     for notice in prepared.notices:
-        console.print(notice, style="yellow", highlight=False)
+        console.print(notice, style="yellow", highlight=False, markup=False)
     with following(prepared.engine, prepared.todo, "figure"):
         outcome = prepared.engine.run(prepared.todo)
     report_failures(outcome)
@@ -102,7 +102,8 @@ def qualitative(
     for row in rows:
         crop = ",".join(str(side) for side in row.box)
         why = "" if wanted.crops else ", where the models differ the most"
-        console.print(f"{row.dataset}, {row.image}: --crop {crop}{why}", style="dim", highlight=False)
+        line = f"{row.dataset}, {row.image}: --crop {crop}{why}"
+        console.print(line, style="dim", highlight=False, markup=False)
     _written(style.write(draw(rows), file, dpi))
 
 
