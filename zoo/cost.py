@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
+
+from srbench.zoo.memory import Alive
 
 SIDE = 64
 """Side of the LR image that costs are counted for, which is that of the mini track's images."""
@@ -49,36 +48,10 @@ def _count(
     forward: Callable[[Tensor], Any], device: torch.device | str, state: Mapping[str, Tensor]
 ) -> tuple[int, int] | None:
     """Floating-point operations and peak bytes; None where the network fails on such an input."""
-    flops, memory = FlopCounterMode(display=False), _Alive(state.values())
+    flops, memory = FlopCounterMode(display=False), Alive(state.values())
     try:
         with torch.inference_mode(False), torch.no_grad(), memory, flops:
             forward(torch.zeros(1, 3, SIDE, SIDE, device=device))
     except Exception:  # whatever a user's network cannot do: it is measured without these numbers
         return None
     return flops.get_total_flops(), memory.peak
-
-
-class _Alive(TorchDispatchMode):
-    """Follows the storages that operations make, and notes the most bytes alive at once.
-
-    Attributes:
-        peak: in bytes.
-    """
-
-    def __init__(self, given: Any) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.peak = 0
-        self._alive: dict[StorageWeakRef, int] = {}
-        self._note(list(given))
-
-    def __torch_dispatch__(self, func: Any, types: Sequence[Any], args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        self._note([value for value in tree_leaves(made) if isinstance(value, Tensor)])
-        return made
-
-    def _note(self, tensors: list[Tensor]) -> None:
-        self._alive = {storage: size for storage, size in self._alive.items() if not storage.expired()}
-        for tensor in tensors:
-            storage = tensor.untyped_storage()
-            self._alive[StorageWeakRef(storage)] = storage.nbytes()
-        self.peak = max(self.peak, sum(self._alive.values()))

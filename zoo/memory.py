@@ -1,0 +1,102 @@
+"""How much memory a network takes for an image, counted on its graph: nothing is multiplied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+MARGIN = 1.25
+"""What is said to be needed, over what is counted; ``benchmarks/memory_model.py`` compares with real use."""
+SIDE = 32
+"""Side of the LR image that stands for all where a network cannot be followed without values."""
+_CONVOLUTIONS = (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)
+
+
+class Alive(TorchDispatchMode):
+    """Follows the storages that operations make, and notes the most bytes alive at once.
+
+    Args:
+        given: tensors that are there before, and stay.
+        workspace: count what a convolution reads and writes twice while it runs: the library has a layout
+            of its own and copies both into it. (One that lies in memory as channels_last is read in place.)
+
+    Attributes:
+        peak: in bytes.
+    """
+
+    def __init__(self, given: Any, workspace: bool = False) -> None:
+        super().__init__()
+        self._given = {StorageWeakRef(s): s.nbytes() for s in (t.untyped_storage() for t in given)}
+        self._base = sum(self._given.values())
+        self.peak = self._base
+        self._workspace = workspace
+        self._alive: dict[StorageWeakRef, int] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Sequence[Any], args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        tensors = [value for value in tree_leaves(made) if isinstance(value, Tensor)]
+        extra = 0
+        if self._workspace and func in _CONVOLUTIONS:
+            # The gradient of an image is made of the gradient of what was made of it.
+            extra = args[0].nbytes + sum(tensor.nbytes for tensor in tensors)
+        self._note(tensors, extra)
+        return made
+
+    def _note(self, tensors: list[Tensor], extra: int) -> None:
+        self._alive = {storage: size for storage, size in self._alive.items() if not storage.expired()}
+        for tensor in tensors:
+            storage = tensor.untyped_storage()
+            if (reference := StorageWeakRef(storage)) not in self._given:
+                self._alive[reference] = storage.nbytes()
+        self.peak = max(self.peak, self._base + sum(self._alive.values()) + extra)
+
+
+def needed(model: nn.Module, height: int, width: int, *, gradient: bool = False) -> int:
+    """Bytes that one image takes, the weights apart: activations, and what convolutions work in.
+
+    Args:
+        model: (1, 3, H, W) to (1, 3, 4H, 4W).
+        height, width: of the LR image, in pixels.
+        gradient: the gradient to the LR image too, for which the activations of all layers are kept.
+
+    Returns:
+        What is counted on the graph, times :data:`MARGIN`. A network that chooses by values is measured on
+        a small image and scaled by the number of pixels; one that fails even there is said to need nothing.
+    """
+    state: dict[str, Tensor] = dict([*model.named_parameters(), *model.named_buffers()])
+    empty = {name: torch.empty_like(value, device="meta") for name, value in state.items()}
+
+    def without_values(lr: Tensor) -> Tensor:
+        made: Tensor = torch.func.functional_call(model, empty, (lr,))
+        return made
+
+    try:
+        counted = _beside(without_values, empty, torch.empty(1, 3, height, width, device="meta"), gradient)
+    except Exception:  # whatever a user's network cannot do
+        device = next((value.device for value in state.values()), torch.device("cpu"))
+        try:
+            counted = _beside(model, state, torch.zeros(1, 3, SIDE, SIDE, device=device), gradient)
+        except Exception:
+            return 0
+        return int(MARGIN * counted * height * width / SIDE**2)
+    return int(MARGIN * counted)
+
+
+def _beside(forward: Any, state: dict[str, Tensor], lr: Tensor, gradient: bool) -> int:
+    """Peak bytes beside the weights."""
+    memory = Alive(state.values(), workspace=True)
+    weights = memory.peak
+    with torch.inference_mode(False), torch.set_grad_enabled(gradient), memory:
+        if gradient:
+            lr = lr.clone().requires_grad_()
+            sr = forward(lr)
+            torch.autograd.grad(sr, lr, torch.ones_like(sr))
+        else:
+            forward(lr)
+    return memory.peak - weights
