@@ -59,7 +59,8 @@ class Cell:
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "unnamed"
+    # File names end at 255 bytes; the digest tells apart what is cut.
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:100] or "unnamed"
 
 
 def make_plan(

@@ -35,7 +35,7 @@ def progress_bar(
             return Text(rate.format(task.speed) if task.speed else "")
 
     return Progress(
-        TextColumn(text),
+        TextColumn(text, markup=False),  # a model may be called [bold]
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         Rate(),

@@ -177,6 +177,8 @@ def _checkpoint(path: Path) -> ModelRef:
     from srbench.zoo.loading import load_network
     from srbench.zoo.model import SRModel
 
+    if not path.stem.isprintable():  # control characters, and bytes that are no UTF-8
+        raise BadInput(f"{path.name!a} has characters no table can show: rename the file")
     network = load_network(path)
     sha256 = sha256_file(path)
     card = Card(

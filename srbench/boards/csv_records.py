@@ -30,8 +30,9 @@ def read_csv(file: Path) -> list[Record]:
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
         raise BadInput(
-            f"{file} cannot be read as records.csv ({error}): name one that --out wrote"
+            f"{file} cannot be read as records.csv ({reason}): name one that --out wrote"
         ) from error
     found = []
     for number, row in enumerate(table.to_dict("records"), start=2):

@@ -13,7 +13,7 @@ import pandas as pd
 
 from srbench.boards import text
 from srbench.boards.frame import frame
-from srbench.boards.markdown import markdown_table
+from srbench.boards.markdown import escaped, markdown_table
 from srbench.boards.stats import Mean
 from srbench.boards.table import Table
 from srbench.errors import RunFailed
@@ -50,15 +50,23 @@ def markdown(tables: Sequence[Table], extra: Sequence[str] = ()) -> str:
     parts = []
     for table in tables:
         for attack in table.attacks:
-            rows = markdown_table(*text.grid(table, attack, lambda shown: f"**{shown}**"), left=text.WORDS)
-            parts.append(f"### {text.title(table, attack)}\n\n{rows}")
+            rows = _rows(*text.grid(table, attack, lambda shown: f"**{shown}**"))
+            parts.append(f"### {escaped(text.title(table, attack))}\n\n{rows}")
         if summary := text.robustness(table):
-            rows = markdown_table(*summary, left=text.WORDS)
+            rows = _rows(*summary)
             parts.append(f"### Under attack, averaged over the data sets\n\n{rows}")
-        parts.append("\n".join(f"- {line}" for line in text.notes(table)))
+        parts.append("\n".join(f"- {escaped(line)}" for line in text.notes(table)))
     if extra:
         parts.append("\n".join(f"- {line}" for line in extra))
     return "\n\n".join(parts) + "\n"
+
+
+def _rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose names are shown as they are; the numbers' cells hold Markdown already."""
+    cells = [
+        [escaped(cell) if place in text.WORDS else cell for place, cell in enumerate(row)] for row in rows
+    ]
+    return markdown_table([header[0], *map(escaped, header[1:])], cells, left=text.WORDS)
 
 
 def flat(tables: Sequence[Table]) -> pd.DataFrame:

@@ -1,8 +1,14 @@
-"""GitHub Markdown tables."""
+"""GitHub Markdown: tables, and text that is no Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+
+
+def escaped(words: str) -> str:
+    """Any text, such as a name from a file, as Markdown that shows it: no markup of its own, one line."""
+    shown = " ".join(words.split())
+    return "".join(f"\\{letter}" if letter in r"\`*_[]<>|!#&~" else letter for letter in shown)
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: Sequence[int]) -> str:

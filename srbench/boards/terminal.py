@@ -31,12 +31,12 @@ def show(console: Console, table: Table) -> None:
             title="Under attack, averaged over the data sets", title_justify="left", title_style="bold"
         )
         for index, heading in enumerate(summary[0]):
-            drawn.add_column(heading, no_wrap=True, justify="left" if index in (1, 2) else "right")
+            drawn.add_column(Text(heading), no_wrap=True, justify="left" if index in (1, 2) else "right")
         for row in summary[1]:
-            drawn.add_row(*row)
+            drawn.add_row(*map(_plain, row))
         _print_whole(console, drawn)
     for line in text.notes(table):
-        console.print(line, style="dim", highlight=False)
+        console.print(_plain(line), style="dim", highlight=False)
 
 
 def _width(console: Console, drawn: RichTable) -> int:
@@ -54,14 +54,14 @@ def _print_whole(console: Console, drawn: RichTable) -> None:
 def _rich(table: Table, attack: str, metrics: list[str]) -> RichTable:
     columns = table.columns_of(attack)
     ranked = table.rank_by in metrics
-    drawn = RichTable(title=text.title(table, attack), title_justify="left", title_style="bold")
+    drawn = RichTable(title=_plain(text.title(table, attack)), title_justify="left", title_style="bold")
     drawn.add_column("#", justify="right", no_wrap=True)
     drawn.add_column("Model", no_wrap=True)
     drawn.add_column("Trained for", no_wrap=True)
     for name in metrics:
         for column in columns:
             drawn.add_column(
-                f"{text.heading(name)}\n{table.column_title(column)}", justify="right", no_wrap=True
+                Text(f"{text.heading(name)}\n{table.column_title(column)}"), justify="right", no_wrap=True
             )
         if len(columns) > 1:
             drawn.add_column(f"{text.heading(name)}\nAvg", justify="right", no_wrap=True)
@@ -70,7 +70,7 @@ def _rich(table: Table, attack: str, metrics: list[str]) -> RichTable:
         if len(columns) > 1:
             drawn.add_column(f"{metric(table.rank_by).title}\nworst", justify="right", no_wrap=True)
     for row in table.rows:
-        cells: list[str | Text] = [text.rank(row), row.label, text.trained_for(row)]
+        cells: list[str | Text] = [text.rank(row), _plain(row.label), text.trained_for(row)]
         for name in metrics:
             cells += [_cell(table, row, name, column) for column in columns]
             if len(columns) > 1:
@@ -84,6 +84,11 @@ def _rich(table: Table, attack: str, metrics: list[str]) -> RichTable:
                 cells.append(text.worst(table, row, attack))
         drawn.add_row(*cells)
     return drawn
+
+
+def _plain(words: str) -> Text:
+    """A name or a sentence that holds one, as it is: rich takes brackets in a string for its own."""
+    return Text(" ".join(words.split()))
 
 
 def _cell(table: Table, row: Row, name: str, column: Column) -> Text:

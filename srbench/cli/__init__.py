@@ -69,7 +69,9 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"srbench: {message}", file=sys.stderr)
+    # A file's name may hold line breaks and what moves a terminal's cursor.
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+    print(f"srbench: {shown}", file=sys.stderr)
     sys.exit(code)
 
 

@@ -113,7 +113,7 @@ def attack(
     with console.status("checking inputs and loading metrics"):
         prepared = gallery.prepared = job.prepare(request, gallery.show, gallery.lacks)
     for notice in prepared.notices:
-        console.print(notice, style="yellow", highlight=False)
+        console.print(notice, style="yellow", highlight=False, markup=False)
     with following(prepared.engine, prepared.plan, "attack"):
         outcome = job.run(prepared)
     report_failures(outcome)

@@ -115,16 +115,18 @@ def _curve_table(prepared: Prepared, curve: Curve, judge: str) -> Table:
 
 
 def _transfer_table(attack: str, matrix: list[Transferred], judge: str) -> Table:
+    from rich.markup import escape
+
     sources = list(dict.fromkeys(cell.source for cell in matrix))
     targets = list(dict.fromkeys(cell.target for cell in matrix))
     found = {(cell.source, cell.target): cell.metrics for cell in matrix if cell.attack in (attack, "random")}
     table = _table(f"{attack}: noise made on (rows), {_heading(judge)} of (columns)")
     table.add_column("")
     for target in targets:
-        table.add_column(target, justify="right", no_wrap=True)
+        table.add_column(escape(target), justify="right", no_wrap=True)
     for source in sources:
         cells = [found.get((source, target), {}).get(judge) for target in targets]
-        table.add_row(source, *("–" if c is None else _value(judge, c) for c in cells))
+        table.add_row(escape(source), *("–" if c is None else _value(judge, c) for c in cells))
     return table
 
 
@@ -145,12 +147,14 @@ def _corruption_table(
 
 
 def _check_table(verdicts: list[Verdict]) -> Table:
+    from rich.markup import escape
+
     table = _table("Is the attack strong?")
     for heading in ("check", "", "finding"):
         table.add_column(heading, overflow="fold")
     for verdict in verdicts:
         mark = "[green]ok[/green]" if verdict.ok else "[red]flag[/red]"
-        table.add_row(verdict.name, mark, verdict.detail)
+        table.add_row(verdict.name, mark, escape(verdict.detail))
     return table
 
 
@@ -160,8 +164,10 @@ def markdown(shown: list[Table], notes: list[str]) -> str:
 
     from rich.text import Text
 
+    from srbench.boards.markdown import escaped
+
     def plain(cell: Any) -> str:
-        return Text.from_markup(str(cell)).plain.replace("|", "\\|")
+        return escaped(Text.from_markup(str(cell)).plain)
 
     lines: list[str] = []
     for table in shown:
@@ -171,14 +177,15 @@ def markdown(shown: list[Table], notes: list[str]) -> str:
         columns = [[plain(cell) for cell in column.cells] for column in table.columns]
         lines += [f"| {' | '.join(row)} |" for row in zip(*columns, strict=True)]
         lines.append("")
-    lines += [f"{note}" for note in notes]
+    lines += [escaped(note) for note in notes]
     return re.sub(r"\n+\Z", "\n", "\n".join(lines) + "\n")
 
 
 def _table(title: str) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
-    return Table(title=title, title_justify="left", title_style="bold")
+    return Table(title=escape(title), title_justify="left", title_style="bold")
 
 
 def _heading(name: str) -> str:

@@ -104,7 +104,7 @@ def evaluate(
     with console.status("checking inputs and loading metrics"):
         prepared = job.prepare(request)
     for notice in prepared.notices:
-        console.print(notice, style="yellow", highlight=False)
+        console.print(notice, style="yellow", highlight=False, markup=False)
     with following(prepared.engine, prepared.plan, "evaluate"):
         result = job.run(prepared)
     remarks = _remarks(request, prepared)
@@ -117,10 +117,10 @@ def evaluate(
         for table in result.tables:
             terminal.show(screen, table)
         for line in remarks:
-            screen.print(line, highlight=False, soft_wrap=True)
+            screen.print(line, highlight=False, soft_wrap=True, markup=False)
     outcome = result.outcome
     where = f"{outcome.measured} images measured, {outcome.kept} already in {prepared.store}"
-    console.print(where, style="dim", highlight=False)
+    console.print(where, style="dim", highlight=False, markup=False)
     report_failures(outcome)
     if not result.records:
         raise BadInput(f"{prepared.store} has no records of this plan: run without --rerun never")

@@ -88,7 +88,8 @@ def leaderboard(
         build(
             html, records, kept=kept, data=words(data), images=images, dataset_order=order, reported=reported
         )
-        err().print(f"{html / 'index.html'} shows {len(records)} records", style="dim", highlight=False)
+        said = f"{html / 'index.html'} shows {len(records)} records"
+        err().print(said, style="dim", highlight=False, markup=False)
         if out_dir is None and shape is Format.screen:
             return
     found = tables(records, dataset_order=words(datasets))

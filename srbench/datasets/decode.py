@@ -13,9 +13,9 @@ CMYK, YCbCr         Pillow's conversion
 ICC profile         ignored, as those tools do
 ==================  ==============================================================================
 
-Refused: anything but PNG, JPEG, BMP, TIFF, WebP, GIF and PPM by content (the extension decides
-nothing), more than one frame, more than 16384 px a side or 100 megapixels (read from the header,
-nothing is decoded), more than 1 GiB, 32-bit or floating-point samples (no defined white), 16-bit colour in TIFF, and
+Refused: anything but PNG, JPEG, BMP, TIFF, WebP, GIF and PPM by content (the extension decides nothing),
+more than one frame, more than 16384 px a side or 100 megapixels (read from the header, nothing is decoded),
+files larger than 1 GiB, 32-bit or floating-point samples (no defined white), 16-bit colour in TIFF, and
 whatever cannot be decoded.
 """
 
@@ -49,7 +49,7 @@ from srbench.errors import BadInput
 
 MAX_SIDE = 16384
 MAX_PIXELS = 100_000_000
-MAX_BYTES = 1 << 30  # what is larger than 100 megapixels of 16-bit colour, uncompressed, is no image of ours
+MAX_BYTES = 1 << 30  # 100 megapixels of 16-bit colour, uncompressed, are 600 MB
 
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE = 258

@@ -68,7 +68,7 @@ def _is_meant(path: Path) -> bool:
     if not path.is_file():
         raise BadInput(f"{path} is no file (a link that leads nowhere, a pipe or a device): remove it")
     if not path.name.isprintable():  # control characters, and bytes that are no UTF-8
-        raise BadInput(f"{ascii(path.name)} in {path.parent} has characters no table can show: rename it")
+        raise BadInput(f"{path.name!a} in {path.parent} has characters no table can show: rename it")
     return True
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from srbench.boards.compute import tables
 from srbench.boards.files import markdown
-from srbench.boards.markdown import markdown_table
+from srbench.boards.markdown import escaped, markdown_table
 from srbench.boards.table import column_of
 from srbench.entries import fixed
 from srbench.entries.schema import Entry, ModelFacts, unpack_all
@@ -54,11 +54,11 @@ def _base(dataset: str) -> str:
 def _files(entries: dict[str, Entry]) -> str:
     rows = [
         [
-            f"[{_cell(name)}]({name})",
-            _cell(entry.model.title),
-            _cell(entry.model.domain),
+            f"[{escaped(name)}]({name})",
+            escaped(entry.model.title),
+            escaped(entry.model.domain),
             _parameters(entry.model),
-            _cell(entry.model.licence) or "–",
+            escaped(entry.model.licence) or "–",
             entry.model.weights_sha256[:8] or "–",
             entry.digest[:8],
         ]
@@ -70,12 +70,6 @@ def _files(entries: dict[str, Entry]) -> str:
 
 def _parameters(model: ModelFacts) -> str:
     return "–" if model.parameters is None else f"{model.parameters:,}"
-
-
-def _cell(text: str) -> str:
-    """Text from an entry inside a Markdown table: no markup of its own, one line."""
-    shown = " ".join(text.split())
-    return "".join(f"\\{letter}" if letter in r"\`*_[]<>|!#&~" else letter for letter in shown)
 
 
 def read_folder(folder: Path) -> dict[str, Entry]:
