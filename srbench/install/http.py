@@ -15,7 +15,6 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from srbench.fetch import Unavailable
-from srbench.home import write_atomic
 from srbench.install.hosts import CONNECT_TIMEOUT_S, url_reachable
 from srbench.install.places import need_space
 from srbench.install.progress import download_bar
@@ -172,7 +171,8 @@ class _Attempt:
             # The old content goes first: a kill in between leaves an empty file, not a mixture.
             self._file.truncate(0)
             self._file.seek(0)
-            write_atomic(self._notes, json.dumps({"url": self._url, "version": version}))
+            # Half-written notes name no version, and what has none is not gone on from.
+            self._notes.write_text(json.dumps({"url": self._url, "version": version}), encoding="utf-8")
 
     def _after_the_end(self, content_range: str) -> None:
         """The server has no bytes after ours: either that was all, or it is another file now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -34,9 +35,21 @@ def locked(target: Path) -> Iterator[None]:
             print(f"waiting for another srbench process to finish {target.name}", file=sys.stderr, flush=True)
             lock.acquire()
     try:
+        sweep(target)
         yield
     finally:
         lock.release()
+
+
+def sweep(target: Path) -> None:
+    """Remove what :func:`srbench.home.atomic_path` left of ``target`` in a process that was killed.
+
+    Only for who holds the lock under which ``target`` is written.
+    """
+    temporary = re.compile(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}")
+    for path in target.parent.iterdir():
+        if temporary.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

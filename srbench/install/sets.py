@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from srbench.datasets.manifests import Role, SetManifest, SetSource, manifest
+from srbench.datasets.manifests import Role, SetManifest, manifest
 from srbench.datasets.pairs import EXTENSIONS
 from srbench.datasets.registry import SetStatus, add, add_command, status
 from srbench.errors import BadInput
@@ -96,42 +97,41 @@ def _folder(
     root = (to.expanduser() if to else home() / "files").resolve()
     target = root / Path(source.filename).stem
     given = files.get(source.filename)
+    download = root / f".{source.filename}"  # ours to remove, unlike a file of the user's
     with locked(target):
-        if given or not _is_of(target, source):
-            archive = (
-                taken(source, given) if given else obtain(source, root / source.filename, progress=progress)
+        if given:
+            _unpack(taken(source, given), target)
+        elif _notes(target).get("address") != source.address:
+            archive = obtain(source, download, progress=progress)
+            try:
+                _unpack(archive, target)
+            except BadInput:  # it would be found here again by the next try
+                remove(download)
+                raise
+        # From the notes, for the process that unpacked it may have been killed before it came to this.
+        sha256, size = _notes(target)["sha256"], _notes(target)["bytes"]
+        if record(source, sha256, size):
+            say(
+                f"{source.filename} has no published sha256: {sha256} was recorded, a later change is refused"
             )
-            _unpack(archive, target, say, keep=given is not None)
+        remove(download)
     return _images(target)
 
 
-def _unpack(archive: Obtained, target: Path, say: Say, *, keep: bool) -> None:
-    source, size = archive.source, archive.bytes
-    try:
-        with cannot_write(target.parent), whole_folder(target) as new:
-            unpack(archive.path, new)
-            notes = {"address": source.address, "sha256": archive.sha256, "bytes": size}
-            write_atomic(new / _NOTES, json.dumps(notes, indent=1) + "\n")
-    except BadInput:
-        if not keep:  # a damaged archive would be found here again by the next try
-            remove(archive.path)
-        raise
-    if record(source, archive.sha256, size):
-        say(
-            f"{source.filename} has no published sha256: {archive.sha256} was recorded, and a later change "
-            "is refused"
-        )
-    if not keep:
-        remove(archive.path)
+def _unpack(archive: Obtained, target: Path) -> None:
+    with cannot_write(target.parent), whole_folder(target) as new:
+        unpack(archive.path, new)
+        notes = {"address": archive.source.address, "sha256": archive.sha256, "bytes": archive.bytes}
+        write_atomic(new / _NOTES, json.dumps(notes, indent=1) + "\n")
 
 
-def _is_of(target: Path, source: SetSource) -> bool:
-    """Whether a folder was unpacked, whole, from this source."""
+def _notes(target: Path) -> dict[str, Any]:
+    """What was unpacked into a folder; empty where it is not there, or not of srbench's making."""
     try:
         notes = json.loads((target / _NOTES).read_text(encoding="utf-8"))
-        return bool(notes["address"] == source.address)
+        return {key: notes[key] for key in ("address", "sha256", "bytes")}
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return {}
 
 
 def _images(target: Path) -> Path:
