@@ -173,7 +173,7 @@ def test_a_server_that_fails_registers_nothing_and_the_same_command_goes_on(
         install_set("toy", say=said.append, progress=False)
     assert "\n" not in str(error.value) and "input.zip" in str(error.value)
     assert not datasets.status("toy").available
-    assert not [name for name in left(private_home / "files") if not name.startswith(".input.zip.part")]
+    assert not [name for name in left(private_home / "files") if not name.startswith("..input.zip.part")]
     publish()
     assert install_set("toy", say=said.append, progress=False).images == 3
     assert left(private_home / "files") == ["HR", "input"]

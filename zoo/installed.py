@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from srbench import home
 from srbench.errors import BadInput, RunFailed
 from srbench.install import first_use
-from srbench.install.places import locked
+from srbench.install.places import locked, sweep
 from srbench.zoo import catalog
 from srbench.zoo.schema import Card, Source
 
@@ -104,6 +104,7 @@ def place(card: Card, source_file: Path) -> Status:
     from srbench.zoo.loading import build_network
     from srbench.zoo.weights import status
 
+    sweep(_record_path(card.name))
     digest = home.sha256_file(source_file)
     source = _source_of(card, source_file, digest)
     first_use.refuse_change(source, digest, str(source_file))
