@@ -18,6 +18,7 @@ TERMS: dict[str, tuple[str, ...]] = {
     "vgg19": ("vgg", "percep", "perceptual"),
     "lpips-alex": ("lpips",),
     "lpips-squeeze": (),
+    "lpips-lite": (),
 }
 _TERM = re.compile(r"(?:(?P<weight>[0-9.]+(?:e-?[0-9]+)?)\*)?(?P<name>[a-z][a-z0-9-]*)")
 

@@ -1,4 +1,4 @@
-"""Perceptual objectives: VGG19 conv5_4 features (ESRGAN, RSR) and LPIPS, with the target's features kept."""
+"""Perceptual objectives: VGG19 conv5_4 features (ESRGAN, RSR), LPIPS, lpips-lite; the target's are kept."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from srbench.attacks.objectives import Objective, Score
 from srbench.errors import BadInput
 from srbench.fetch import Unavailable
+from srbench.lite import network as lite
 from srbench.metrics.lpips_net import BACKBONES, load_lpips
 from srbench.metrics.weights import Source, Weight
 
@@ -29,7 +30,7 @@ VGG19_WEIGHT = Weight(
 # Output channels of VGG19's convolutions by block; conv5_4 is the last of all sixteen.
 _BLOCKS = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_LEAST_SIDE = {"vgg19": 16, "lpips-alex": 31, "lpips-squeeze": 17}
+_LEAST_SIDE = {"vgg19": 16, "lpips-alex": 31, "lpips-squeeze": 17, "lpips-lite": lite.LEAST_SIDE}
 
 
 def locate(term: str) -> Path:
@@ -38,6 +39,8 @@ def locate(term: str) -> Path:
     Raises:
         Unavailable: it is not here and cannot be fetched; the message says how to get it.
     """
+    if term == "lpips-lite":
+        return lite.WEIGHTS
     weight = VGG19_WEIGHT if term == "vgg19" else BACKBONES[term.removeprefix("lpips-")]
     try:
         return weight.locate()
@@ -128,6 +131,22 @@ class LPIPS(Objective):
         return score
 
 
+class LPIPSLite(Objective):
+    """lpips-lite, the distance that comes with srbench (:mod:`srbench.lite`); SR is not clipped."""
+
+    text = "lpips-lite"
+
+    def __init__(self) -> None:
+        self._copies = _Copies(_load_lite())
+
+    def bind(self, target: Tensor) -> Score:
+        _check_side(target, _LEAST_SIDE[self.text], self.text)
+        network: Any = self._copies.beside(target)
+        with torch.no_grad():
+            wanted = network.features(target)
+        return lambda sr: lite.total(lite.maps(network.features(sr), wanted))
+
+
 def _unit(features: Tensor) -> Tensor:
     """As lpips.normalize_tensor: every pixel's channels divided by their Euclidean length."""
     norm = features.square().sum(1, keepdim=True).sqrt()
@@ -176,6 +195,11 @@ def _load_vgg19(file: Path) -> nn.Module:
     except RuntimeError as error:
         raise BadInput(f"{file} is not torchvision's VGG19: {str(error).splitlines()[0]}") from error
     return network
+
+
+@functools.lru_cache(maxsize=1)
+def _load_lite() -> nn.Module:
+    return lite.load()
 
 
 @functools.lru_cache(maxsize=4)

@@ -206,7 +206,7 @@ def _random(_choose: Choose) -> Recipe:
 
 def _rsr(name: str, weight: str, choose: Choose) -> Recipe:
     objective, note = choose(
-        [f"{weight}l1+vgg19", f"{weight}l1+lpips-alex", f"{weight}l1+lpips-squeeze", "l1"]
+        [f"{weight}l1+vgg19", f"{weight}l1+lpips-alex", f"{weight}l1+lpips-squeeze", f"{weight}l1+lpips-lite"]
     )
     return Recipe(
         name,
@@ -235,13 +235,12 @@ def _strong(choose: Choose) -> Recipe:
     """Random noise, ``rsr``, adaptive PGD on several objectives and structures, and a black-box search.
 
     Chosen by squared error and LPIPS together, so that it damages each image at least as much as ``rsr``
-    in both; see :class:`~srbench.attacks.ensemble.Ensemble`. Without LPIPS weights it goes by squared
-    error alone.
+    in both; see :class:`~srbench.attacks.ensemble.Ensemble`. Without LPIPS weights lpips-lite stands in.
     """
-    perceptual, note = choose(["lpips-alex", "lpips-squeeze", ""])
+    perceptual, note = choose(["lpips-alex", "lpips-squeeze", "lpips-lite"])
     # Of a natural image's damage 0.01 is squared error and 0.4 LPIPS: the first weight follows LPIPS, the
     # second squared error, both without losing the other.
-    both, pixels = (f"{weight}*mse+{perceptual}" if perceptual else "mse" for weight in (10, 100))
+    both, pixels = (f"{weight}*mse+{perceptual}" for weight in (10, 100))
     rsr = _rsr("rsr", "0.01*", choose)
 
     def part(kind: str, objective: str, **options: Any) -> Recipe:
@@ -268,7 +267,7 @@ def _strong(choose: Choose) -> Recipe:
             part("APGD", pixels, steps=10, structure=1.0, **adaptive),
             part("SquareSearch", both, queries=20, share=0.8),
         ),
-        measures=("mse", perceptual) if perceptual else ("mse",),
+        measures=("mse", perceptual),
         note="; ".join(filter(None, [rsr.note, note])),
     )
 
@@ -292,26 +291,28 @@ PRESETS: dict[str, Callable[[Choose], Recipe]] = {
 def first_available(wanted: list[str]) -> tuple[str, str]:
     """The first objective whose weights are here or can be fetched, and a note where it is not the first.
 
-    The empty text stands for doing without.
+    Args:
+        wanted: objectives; the last needs nothing that can be missing.
     """
     from srbench.attacks.perceptual import locate
     from srbench.fetch import Unavailable
 
     missing: dict[str, str] = {}
     for text in wanted:
-        for _, term in parse_terms(text) if text else []:
+        terms = [term for _, term in parse_terms(text)]
+        for term in terms:
             if term not in (*missing, "l1", "mse"):
                 try:
                     locate(term)
                 except Unavailable as error:
                     missing[term] = str(error)
-        if not text or not any(term in missing for _, term in parse_terms(text)):
+        if missing.keys().isdisjoint(terms):
             break
     if text == wanted[0]:
         return canonical(text), ""
-    used = f"objective {canonical(text)} in place of {canonical(wanted[0])}" if text else "done without"
     lacking = next(iter(missing))
-    return (canonical(text) if text else ""), f"{lacking} is not installed, {used}: {missing[lacking]}"
+    used = f"objective {canonical(text)} in place of {canonical(wanted[0])}"
+    return canonical(text), f"{lacking} is not installed, {used}: {missing[lacking]}"
 
 
 def _label(name: str, changed: dict[str, Any]) -> str:

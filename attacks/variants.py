@@ -8,7 +8,7 @@ from itertools import chain, combinations
 from srbench.attacks.objectives_text import TERMS, canonical, parse_terms
 from srbench.attacks.presets import PRESETS, Choose, Recipe
 
-_NEEDS_NO_WEIGHTS = ("l1", "mse")
+_NEEDS_NO_WEIGHTS = ("l1", "mse", "lpips-lite")
 
 
 def variants(name: str) -> list[Recipe]:
@@ -36,9 +36,8 @@ def _chooser(present: Iterable[str]) -> Choose:
 
     def choose(wanted: list[str]) -> tuple[str, str]:
         def complete(text: str) -> bool:
-            return not text or usable.issuperset(term for _, term in parse_terms(text))
+            return usable.issuperset(term for _, term in parse_terms(text))
 
-        found = next(filter(complete, wanted), wanted[-1])
-        return (canonical(found) if found else ""), ""
+        return canonical(next(filter(complete, wanted))), ""
 
     return choose

@@ -60,9 +60,9 @@ class Instruments:
         from srbench.errors import BadInput
 
         found = metric(name)
-        settings = self._protocol.metrics.get(name)
+        settings = self._protocol.known.get(name)
         if settings is None:
-            choices = ", ".join(self._protocol.metrics)
+            choices = ", ".join(self._protocol.known)
             raise BadInput(f"protocol {self._protocol.name} has no settings for {name}; it has {choices}")
         try:
             self._ready[name] = (found, settings, found.build(settings.params, self._device))

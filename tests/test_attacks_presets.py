@@ -42,12 +42,12 @@ GOLDEN = {
     "rsr": "41879eca201ae4c5a9eb98275523aa4a1a7751f4b1e730f7afb04b32dfec64c2",
     "rsr-paper": "b094a939027fa33d9401b3689912125fdafe2d30fc904e25b179a7412c011546",
     "ifgsm-choi": "b47b40dbcac93f250e6f67c03119405e1ae1a65663b07f4c7555e85e81e7adc2",
-    "strong": "c93840f835f9884d551bff8f600e72db87fdc3776570dd78a514d7942f56db8c",
+    "strong": "e3cb008791eaa94657c70e600e796c9e3a2ef7ca37c4dca3cbd3777ba08b0a7a",
 }
 
 
 def test_hashes_never_move() -> None:
-    """``rsr`` and ``rsr-paper`` as published; ``strong`` as it is without any weights."""
+    """``rsr`` and ``rsr-paper`` as published; ``strong`` as it is without downloaded weights."""
     published = {"rsr": "0.01*l1+vgg19", "rsr-paper": "l1+vgg19"}
     found = {
         name: preset(name).with_(objective=published[name]).hash if name in published else preset(name).hash
@@ -83,10 +83,10 @@ def test_without_vgg19_the_objective_falls_back_and_says_so(shared_weights: Path
     assert preset("strong").measures == ("mse", "lpips-alex")
 
 
-def test_with_no_weights_at_all_only_pixels_are_left() -> None:
-    assert preset("rsr").objective == "l1" and "in place of" in preset("rsr").note
+def test_with_no_downloaded_weights_lpips_lite_stands_in() -> None:
+    assert preset("rsr").objective == "0.01*l1+lpips-lite" and "in place of" in preset("rsr").note
     strong = preset("strong")
-    assert strong.measures == ("mse",) and "lpips-alex is not installed" in strong.note
+    assert strong.measures == ("mse", "lpips-lite") and "lpips-alex is not installed" in strong.note
     assert "vgg19 is not installed" in strong.note
     assert preset("random").note == "" == preset("ifgsm-choi").note
 

@@ -218,8 +218,8 @@ def test_an_undefined_metric_is_null_with_a_reason_and_not_measured_again(tmp_pa
 def test_without_lpips_the_next_ranking_metric_is_measured(tmp_path: Path) -> None:
     result = evaluate(job.Request(models=("bicubic",), datasets=("clean-mini",), limit=1))
     assert "lpips" not in result.records[0].metrics
-    assert result.records[0].metrics["fsim"] is not None
-    assert result.tables[0].rank_by == "fsim"
+    assert result.records[0].metrics["lpips-lite"] is not None
+    assert result.tables[0].rank_by == "lpips-lite"
 
 
 class Broken(nn.Module):
@@ -260,7 +260,7 @@ def test_bfloat16_and_tiles_are_rows_of_their_own(tmp_path: Path, wiggle: str) -
     from srbench.boards.compute import tables
 
     (table,) = tables(Store(job.default_store()))
-    assert {row.label for row in table.rows} == {"wiggle", "wiggle (bf16)", "wiggle (tile 16)"}
+    assert {row.label for row in table.rows} == {"wiggle", "wiggle (bf16)", "wiggle (tile 16, halo 32)"}
 
 
 @pytest.mark.slow

@@ -469,7 +469,7 @@ def test_auto_takes_the_first_that_is_installed(
     for folder, files, taken, missing in (
         ("both", ("alexnet_features.pth", "squeezenet1_1_features.pth"), "lpips-alex", ("vgg19",)),
         ("one", ("squeezenet1_1_features.pth",), "lpips-squeeze", ("vgg19", "lpips-alex")),
-        ("none", (), "features", ("vgg19", "lpips-alex", "lpips-squeeze")),
+        ("none", (), "lpips-lite", ("vgg19", "lpips-alex", "lpips-squeeze")),
     ):
         installed(shared_weights, tmp_path / folder, monkeypatch, *files)
         chosen = perceptual.choose("auto", discriminator=network)
@@ -500,8 +500,7 @@ def test_choices_that_cannot_be() -> None:
             perceptual.choose(text)
     for text, words in (
         ("features", "set discriminator.kind"),
-        ("auto", "vgg19, lpips-alex and lpips-squeeze are not installed and there is no discriminator"),
-        ("dists", "choose auto, vgg19, lpips-alex, lpips-squeeze, features or none"),
+        ("dists", "choose auto, vgg19, lpips-alex, lpips-squeeze, lpips-lite, features or none"),
     ):
         with pytest.raises(BadInput, match=words) as caught:
             perceptual.choose(text)

@@ -68,14 +68,10 @@ def _order(clean: pd.DataFrame) -> str:
     means = clean.groupby(["model", "dataset"])[[TRUE, LITE]].mean().groupby("model").mean()
     means = means.sort_values(TRUE)
     places = means.rank().astype(int)
+    columns = (means[TRUE], means[LITE], places[TRUE], places[LITE])
     rows = [
-        [
-            str(model),
-            f"{row[TRUE]:.4f}",
-            f"{row[LITE]:.4f}",
-            *(str(places.loc[model, m]) for m in (TRUE, LITE)),
-        ]
-        for model, row in means.iterrows()
+        [str(model), f"{true:.4f}", f"{lite:.4f}", str(first), str(second)]
+        for model, true, lite, first, second in zip(means.index, *columns, strict=True)
     ]
     tau = float(kendalltau(np.array(means[TRUE]), np.array(means[LITE])).statistic)
     table = markdown_table(["Model", "LPIPS", "LPIPS-lite", "place", "by LPIPS-lite"], rows, left=(0,))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from srbench.cli import app
-from srbench.cli.console import err, out, words
+from srbench.cli.console import err, out, report_failures, words
 
 if TYPE_CHECKING:
     from srbench.train.recipe import Recipe
@@ -36,7 +36,7 @@ PaperLosses = Annotated[
     bool, typer.Option("--paper-losses", help="Unweighted sums, as in Eq. 3 and 4 of the paper.")
 ]
 Perceptual = Annotated[
-    str | None, typer.Option("--perceptual", help="auto, vgg19, lpips-alex, lpips-squeeze, features or none.")
+    str | None, typer.Option("--perceptual", help="auto, vgg19, lpips-alex, lpips-lite, features, none, …")
 ]
 GanWeight = Annotated[float | None, typer.Option("--gan-weight", min=0, help="Weight of the GAN loss.")]
 Iterations = Annotated[int | None, typer.Option("--iterations", min=1, help="Optimizer steps.")]
@@ -258,4 +258,5 @@ def _show(recipe: Recipe, folder: Path) -> None:
     result = job.run(job.prepare(request))
     for table in result.tables:
         terminal.show(out(), table)
+    report_failures(result.outcome)
     err().print(f"srbench evaluate --models {folder} measures it on anything", style="dim", highlight=False)

@@ -17,6 +17,7 @@ _RANGES = {
     "psnr": (0.0, 80.0),  # dB; equal images have 80, see PSNR_OFFSET
     "ssim": (-1.0, 1.0),
     "lpips": (0.0, math.inf),
+    "lpips-lite": (0.0, math.inf),
     "fsim": (0.0, 1.0),
     "ms_ssim": (0.0, 1.0),
     "gmsd": (0.0, 1.0),
@@ -29,7 +30,7 @@ SLACK = 1e-6
 PSNR_OFFSET = 1e-8
 """What pyiqa adds to the MSE of images in [0, 1]."""
 # Not part of what an attack's hash is taken over: where it ran, and a remark.
-_NOT_HASHED = ("note", "tile")
+_NOT_HASHED = ("note", "tile", "halo")
 
 
 def place(record: Record) -> str:

@@ -30,7 +30,9 @@ class Protocol(BaseModel):
         default: metrics computed unless others are asked for.
         rank: metrics that order a table of paired sets; the first one measured everywhere is taken.
         rank_no_reference: the same for sets without ground truth.
-        metrics: settings of every metric that may be computed under it.
+        metrics: settings of every metric that could be computed under it when it was published.
+        later: settings of metrics added since. They move no number of the others, so a protocol with and
+            without them has one hash; what they compute by is named in their own ``params``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,16 +45,22 @@ class Protocol(BaseModel):
     rank: tuple[str, ...]
     rank_no_reference: tuple[str, ...]
     metrics: dict[str, MetricSettings]
+    later: dict[str, MetricSettings] = {}
+
+    @property
+    def known(self) -> dict[str, MetricSettings]:
+        """Settings of every metric that may be computed under it now."""
+        return self.metrics | self.later
 
     @model_validator(mode="after")
     def _names_are_settled(self) -> Protocol:
         for name in (*self.default, *self.rank, *self.rank_no_reference):
-            if name not in self.metrics:
+            if name not in self.known:
                 raise ValueError(f"metric {name} is used but has no settings")
         return self
 
     @cached_property
     def hash(self) -> str:
-        """sha256 over everything that can move a number: name, scale and metric settings."""
+        """sha256 over everything that can move a number: name, scale and published metric settings."""
         content = self.model_dump(mode="json", include={"name", "scale", "metrics"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The perceptual loss of a training: VGG19 or LPIPS where installed, else what the discriminator sees."""
+"""The perceptual loss of a training: VGG19 or LPIPS where installed, else lpips-lite."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from srbench.attacks.objectives import Objective, Score
-from srbench.attacks.perceptual import LPIPS, VGG19
+from srbench.attacks.perceptual import LPIPS, VGG19, LPIPSLite
 from srbench.errors import BadInput
 from srbench.fetch import Unavailable
 from srbench.train.discriminators import Discriminator
 from srbench.train.frequency import high_pass
 
-AUTO = ("vgg19", "lpips-alex", "lpips-squeeze", "features")
-"""What ``auto`` tries, in this order."""
+AUTO = ("vgg19", "lpips-alex", "lpips-squeeze", "lpips-lite")
+"""What ``auto`` tries, in this order; the last is always here."""
 _FLOOR = 1e-6
 
 
@@ -35,7 +35,7 @@ class Perceptual:
 
     @property
     def text(self) -> str:
-        """Its name: ``vgg19``, ``lpips-alex``, ``lpips-squeeze``, ``features`` or ``none``."""
+        """Its name: one of :data:`AUTO`, ``features`` or ``none``."""
         return self.objective.text if self.objective else "none"
 
     def bind(self, hr: Tensor) -> Score | None:
@@ -99,14 +99,14 @@ def choose(text: str, *, discriminator: nn.Module | None = None, high_pass_width
     """The perceptual loss a recipe names.
 
     Args:
-        text: ``vgg19``, ``lpips-alex``, ``lpips-squeeze``, ``features`` (the discriminator's), ``none``, or
-            ``auto``: the first of :data:`AUTO` whose weights are here or can be fetched.
+        text: one of :data:`AUTO`, ``features`` (the discriminator's), ``none``, or ``auto``: the first of
+            :data:`AUTO` whose weights are here or can be fetched.
         discriminator: from :func:`~srbench.train.discriminators.build_discriminator`, not wrapped for
-            parallel training; for ``features`` and for ``auto``, which takes it last.
+            parallel training; for ``features``.
         high_pass_width: the width of the high-pass the discriminator is shown; 0 for none.
 
     Raises:
-        BadInput: an unknown text; ``features`` without a discriminator; ``auto`` with nothing to take.
+        BadInput: an unknown text; ``features`` without a discriminator.
         Unavailable: the weights of the named network are not installed; the message says how to get them.
     """
     if text == "none":
@@ -120,25 +120,22 @@ def choose(text: str, *, discriminator: nn.Module | None = None, high_pass_width
         except Unavailable as error:
             missing[name] = str(error)
             continue
-        except BadInput as error:
-            if name != "features" or discriminator is not None:
-                raise
-            raise BadInput(
-                f"no perceptual loss can be had: {_listed(missing)} and there is no discriminator to take "
-                f"features from; {missing[AUTO[1]]}"
-            ) from error
         note = f"perceptual loss {name}: {_listed(missing)} ({missing[AUTO[0]]})" if missing else ""
         return Perceptual(objective, note)
-    raise AssertionError("features are taken or refused, never passed over")
+    raise AssertionError(f"{AUTO[-1]} comes with srbench")
 
 
 def _objective(text: str, discriminator: nn.Module | None, width: int) -> Objective:
     if text == "vgg19":
         return VGG19()
-    if text in ("lpips-alex", "lpips-squeeze"):
+    if text == "lpips-lite":
+        return LPIPSLite()
+    if text in AUTO:
         return LPIPS(text.removeprefix("lpips-"))
     if text != "features":
-        raise BadInput(f"perceptual loss '{text}' is not known: choose auto, {', '.join(AUTO)} or none")
+        raise BadInput(
+            f"perceptual loss '{text}' is not known: choose auto, {', '.join(AUTO)}, features or none"
+        )
     if discriminator is None:
         raise BadInput(
             "perceptual loss features compares what the discriminator sees, and this recipe has none: "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -52,7 +51,7 @@ class LossSettings(_Strict):
     """Weights of the generator's losses; a weight of 0 leaves the loss out.
 
     Attributes:
-        perceptual_net: ``auto``, ``vgg19``, ``lpips-alex``, ``lpips-squeeze``, ``features``, ``none``, …;
+        perceptual_net: ``auto``, ``vgg19``, ``lpips-alex``, ``lpips-lite``, ``features``, ``none``, …;
             also what ``percep`` means in the loss of an attack.
         l1_low_pass: L1 sees SR and HR averaged over squares of this side; 0 for the images themselves.
         gan_high_pass: the discriminator sees what such an average leaves over; 0 for the images themselves.
@@ -218,11 +217,7 @@ def load(spec: str, changes: Mapping[str, Any] | None = None) -> Recipe:
         raise unknown("recipe", spec, names(), "srbench train")
     if not path.is_file():
         raise BadInput(f"{spec}: no such recipe file")
-    try:
-        table = read_toml(path)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BadInput(f"{spec} is no TOML file that can be read: {error}") from error
-    return parse(_changed(table, changes or {}), spec)
+    return parse(_changed(read_toml(path), changes or {}), spec)
 
 
 def parse(table: Mapping[str, Any], what: str = "recipe") -> Recipe:

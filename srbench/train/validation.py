@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from srbench.attacks.noise import structured_uniform
-from srbench.attacks.objectives import L1, Objective
-from srbench.attacks.perceptual import LPIPS
+from srbench.attacks.objectives import Objective
+from srbench.attacks.perceptual import LPIPS, LPIPSLite
 from srbench.fetch import Unavailable
 from srbench.train.data.crops import Crops
 from srbench.train.data.resize import bicubic_down
@@ -124,4 +124,8 @@ def _distance() -> tuple[str, str, Objective]:
             LPIPS("squeeze"),
         )
     except Unavailable:
-        return "L1", f"validation measures L1, for LPIPS is not installed ({note})", L1()
+        return (
+            "LPIPS-lite",
+            f"validation measures lpips-lite, for LPIPS is not installed ({note})",
+            LPIPSLite(),
+        )

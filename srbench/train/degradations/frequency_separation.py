@@ -43,7 +43,8 @@ class Settings(Table):
         colour: weight of the L1 of the low-pass.
         texture: weight of the GAN on the high-pass.
         perceptual: weight of LPIPS against the clean LR; 0 leaves it out.
-        perceptual_net: ``lpips-alex``, ``lpips-squeeze``, ``none``, or ``auto``: the first that is installed.
+        perceptual_net: ``lpips-alex``, ``lpips-squeeze``, ``lpips-lite``, ``none``, or ``auto``, the first
+            that is here.
         features, blocks: of the DSGAN's generator.
         skip: the generator starts from the identity; see :class:`~srbench.train.degradations.dsgan.DSGAN`.
         discriminator_features: of the DSGAN's discriminator.
@@ -62,7 +63,7 @@ class Settings(Table):
     colour: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     texture: float = Field(default=0.005, ge=0, allow_inf_nan=False)
     perceptual: float = Field(default=0.01, ge=0, allow_inf_nan=False)
-    perceptual_net: Literal["auto", "lpips-alex", "lpips-squeeze", "none"] = "auto"
+    perceptual_net: Literal["auto", "lpips-alex", "lpips-squeeze", "lpips-lite", "none"] = "auto"
     features: int = Field(default=64, ge=1)
     blocks: int = Field(default=8, ge=0)
     skip: bool = False
@@ -162,7 +163,7 @@ def _net(settings: Settings) -> tuple[str, str]:
         return settings.perceptual_net, ""
     from srbench.attacks.presets import first_available
 
-    return first_available(["lpips-alex", "lpips-squeeze", ""])
+    return first_available(["lpips-alex", "lpips-squeeze", "lpips-lite"])
 
 
 def _plan(s: Settings, net: str) -> Plan:

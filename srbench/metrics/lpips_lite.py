@@ -1,0 +1,40 @@
+"""lpips-lite, the distance that comes with srbench: see :mod:`srbench.lite`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from srbench.metrics.base import Metric, Scorer, require
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def build(params: Mapping[str, str], device: str) -> Scorer:
+    """A small network's estimate of LPIPS (AlexNet, v0.1), needing no download; 0 for equal images."""
+    require(params, "lpips-lite", version=("1",))
+    import torch
+
+    from srbench.lite.network import load
+
+    network = load().to(device)
+
+    def score(sr: Tensor, hr: Tensor | None) -> float:
+        with torch.no_grad():
+            return float(network(sr, hr))
+
+    return score
+
+
+METRIC = Metric(
+    name="lpips-lite",
+    title="LPIPS-lite",
+    kind="FR",
+    higher_is_better=False,
+    decimals=4,
+    order=3,
+    build=build,
+    source="distilled from LPIPS by srbench, leaderboards/lpips-lite.md",
+    min_side=31,
+)
