@@ -15,6 +15,9 @@ class SrbenchError(Exception):
 
     exit_code = 1
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message))
+
 
 class BadInput(SrbenchError, ValueError):  # noqa: N818 - the name a reader wants at the raise
     """What the user asked for cannot be done as asked (unknown name, bad file, bad option). Exit code 2."""
@@ -26,6 +29,14 @@ class RunFailed(SrbenchError, RuntimeError):  # noqa: N818
     """A well-formed run could not be finished (disk full, no network, out of memory). Exit code 1."""
 
     exit_code = 1
+
+
+def one_line(message: str) -> str:
+    """A message whose line breaks, and whatever else would move a terminal's cursor, are shown as escapes.
+
+    The name of a file, or a key in one, may hold any of these.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
 
 
 def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> BadInput:

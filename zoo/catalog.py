@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import resources
@@ -37,7 +36,7 @@ def shipped() -> dict[str, Card]:
             continue
         try:
             card = Card.model_validate(read_toml(file))
-        except (ValidationError, tomllib.TOMLDecodeError) as error:
+        except ValidationError as error:
             raise ValueError(f"zoo/cards/{file.name}: {error}") from error
         if f"{card.name}.toml" != file.name:
             raise ValueError(f"zoo/cards/{file.name} holds the card of '{card.name}': rename one")

@@ -38,7 +38,8 @@ def read_csv(file: Path) -> list[Record]:
     for number, row in enumerate(table.to_dict("records"), start=2):
         try:
             found.append(_record({str(key): str(value) for key, value in row.items()}))
-        except (ValidationError, ValueError, KeyError) as error:
+        # "inf" for a size, and brackets ten thousand deep for the settings of an attack.
+        except (ValidationError, ValueError, KeyError, OverflowError, RecursionError) as error:
             raise BadInput(f"{file} line {number} is not a record: name a file that --out wrote") from error
     return found
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from srbench.errors import SrbenchError
+from srbench.errors import SrbenchError, one_line
 from srbench.version import __version__
 
 # 128 + SIGINT, what shells report for a command stopped by Ctrl-C; typer returns it too.
@@ -69,9 +69,7 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    # A file's name may hold line breaks and what moves a terminal's cursor.
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-    print(f"srbench: {shown}", file=sys.stderr)
+    print(f"srbench: {one_line(message)}", file=sys.stderr)
     sys.exit(code)
 
 
