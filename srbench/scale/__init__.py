@@ -1,0 +1,1 @@
+"""Plans on several devices and machines: split into tasks and run by workers, who write the records."""
