@@ -9,15 +9,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
-from srbench.errors import BadInput
+from srbench.errors import BadInput, RunFailed
+
+_UNFINISHED = ".srbtmp"
 
 
 def home() -> Path:
@@ -80,12 +84,17 @@ def _sha256(path: str, size: int, mtime_ns: int) -> str:
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """A temporary path beside ``target`` that becomes ``target`` on success and vanishes on failure."""
+    """A temporary path beside ``target`` that becomes ``target`` on success and vanishes on failure.
+
+    Where the process is killed meanwhile, the next one that writes into the folder removes it.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
+    _sweep(str(target.parent))
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=_UNFINISHED, dir=target.parent)
     temporary = Path(name)
     try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # mkstemp makes files only their owner can read; results are meant to be shared.
         umask = os.umask(0)
         os.umask(umask)
@@ -93,7 +102,36 @@ def atomic_path(target: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(target)
     finally:
+        os.close(handle)
         temporary.unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=256)  # once a process and folder
+def _sweep(folder: str) -> None:
+    """Remove temporary files whose writers are dead: the lock a writer holds dies with it."""
+    for left in Path(folder).glob(f".*{_UNFINISHED}"):
+        with suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A file is locked just after it is made, not while it is.
+            if time.time() - os.fstat(file.fileno()).st_mtime > 1:
+                left.unlink()
+
+
+@contextmanager
+def output_path(target: Path) -> Iterator[Path]:
+    """:func:`atomic_path` for what a command writes where ``--out`` says.
+
+    Raises:
+        RunFailed: it cannot be written.
+    """
+    try:
+        with atomic_path(target) as temporary:
+            yield temporary
+    except OSError as error:
+        raise RunFailed(
+            f"{target} cannot be written ({error.strerror or error}): free space or name another --out; "
+            "what was measured is kept, the same command resumes"
+        ) from error
 
 
 def write_atomic(target: Path, text: str) -> None:

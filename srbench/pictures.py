@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from srbench.home import atomic_path
+from srbench.home import output_path
 from srbench.metrics import metric
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def save_image(folder: Path, measured: Measured, clean_metrics: dict[str, float 
     )
     _save(folder / f"{name}_lr.png", lr)
     _save(folder / f"{name}_sr.png", sr)
-    with atomic_path(folder / f"{name}_noise.npy") as temporary, temporary.open("wb") as file:
+    with output_path(folder / f"{name}_noise.npy") as temporary, temporary.open("wb") as file:
         np.save(file, noise)
     largest = max(float(np.abs(noise).max()), 1e-9)
     shown = _pixels(0.5 + 0.5 * noise.transpose(1, 2, 0) / largest)
@@ -126,12 +126,12 @@ def save_corruptions(
 
 
 def _write(figure: Figure, file: Path, dpi: int) -> None:
-    with atomic_path(file) as temporary:
+    with output_path(file) as temporary:
         figure.savefig(temporary, dpi=dpi, format="png")
 
 
 def _save(file: Path, pixels: Pixels) -> None:
-    with atomic_path(file) as temporary:
+    with output_path(file) as temporary:
         Image.fromarray(pixels).save(temporary, format="png")
 
 

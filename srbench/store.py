@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -52,11 +53,11 @@ class Store:
         Raises:
             RunFailed: records cannot be written there; better said before any model runs.
         """
-        probe = self.root / f".probe-{os.getpid()}"
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            probe.touch()
-            probe.unlink()
+            # It has no name, so that a killed run leaves none.
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
         except OSError as error:
             raise RunFailed(
                 f"the store {self.root} cannot be written ({error.strerror or error}): "

@@ -33,7 +33,8 @@ class Log:
 
     Args:
         folder: the run's directory.
-        done: iterations the run begins after; rows beyond it, of a session that was killed, are cut off.
+        done: iterations the run begins after; rows beyond it, of a session that was killed, are cut off; where
+            none is done all are, because the first validation is made again.
         total: iterations of the whole run.
         every: iterations between rows of log.csv.
         console: where progress is shown; None for nowhere.
@@ -73,7 +74,9 @@ class Log:
             self._bar.start()
 
     def _open(self, path: Path, header: Sequence[str], done: int) -> Any:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        # What follows the last newline is a row that was torn; what comes before the first iteration will
+        # come again.
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() and done else []
         kept = [
             line for line in lines[1:] if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= done
         ]
