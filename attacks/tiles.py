@@ -8,13 +8,11 @@ from torch import Tensor
 from srbench.attacks.base import SRAttack
 from srbench.attacks.problem import SCALE
 
-OVERLAP = 16
-
 
 def attack_in_tiles(
-    attack: SRAttack, lr: Tensor, hr: Tensor | None, image: str, tile: int, overlap: int = OVERLAP
+    attack: SRAttack, lr: Tensor, hr: Tensor | None, image: str, tile: int, halo: int
 ) -> Tensor:
-    """Attack each ``tile`` x ``tile`` piece and ``overlap`` LR pixels around it; keep the piece's noise.
+    """Attack each ``tile`` x ``tile`` piece and ``halo`` LR pixels around it; keep the piece's noise.
 
     Every piece has its own noise and its own objective, so this is another, and weaker or stronger, attack
     than that on the whole image: records say that they are tiled. With a tile that holds the whole image
@@ -25,6 +23,7 @@ def attack_in_tiles(
         lr, hr: (1,3,H,W) and (1,3,4H,4W) or None, in [0,1].
         image: its id; pieces are seeded by it and their corner.
         tile: edge of a piece in LR pixels.
+        halo: context on each side in LR pixels.
 
     Returns:
         (1,3,H,W) in [0,1], inside the threat model's ball.
@@ -36,8 +35,8 @@ def attack_in_tiles(
     delta = torch.zeros_like(lr)
     for top in range(0, height, tile):
         for left in range(0, width, tile):
-            y0, x0 = max(top - overlap, 0), max(left - overlap, 0)
-            y1, x1 = min(top + tile + overlap, height), min(left + tile + overlap, width)
+            y0, x0 = max(top - halo, 0), max(left - halo, 0)
+            y1, x1 = min(top + tile + halo, height), min(left + tile + halo, width)
             seen = lr[..., y0:y1, x0:x1]
             target = None if hr is None else hr[..., SCALE * y0 : SCALE * y1, SCALE * x0 : SCALE * x1]
             noise = attack(seen, target, ids=[f"{image}#{top},{left}"]).to(lr) - seen

@@ -10,6 +10,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from srbench.errors import BadInput, RunFailed
+from srbench.fitting import HALO, Tile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,10 +37,13 @@ def evaluate(
     limit: int | None = None,
     device: str = "auto",
     precision: str = "fp32",
-    tile: int | None = None,
+    tile: Tile = "auto",
+    halo: int = HALO,
+    memory: float | None = None,
     rerun: Rerun = "only-missing",
     workers: int = 0,
     threads: int = 1,
+    channels_last: bool = False,
     keep_images: bool = False,
     store: str | PathLike[str] | None = None,
 ) -> pd.DataFrame:
@@ -59,10 +63,14 @@ def evaluate(
         limit: only the first so many images of each set.
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: ``fp32`` or ``bf16``.
-        tile: side of LR tiles in pixels; None for whole images.
+        tile: side of LR tiles in pixels; None for whole images; ``auto`` for whole images where they fit in
+            memory, and else tiles, which are part of a row's name.
+        halo: LR pixels around a tile that it is run with.
+        memory: GiB the run may take; None for a share of what there is.
         rerun: ``only-missing``, ``always`` or ``never``.
         workers: images in work at once; 0 for one per core, at most eight.
         threads: torch threads per worker.
+        channels_last: have networks' images lie pixel by pixel: faster for many, and other last digits.
         keep_images: keep SR and attacked LR beside the records.
         store: a directory of records, or an address that fsspec knows (``s3://…``). Without one, models
             with a name or a file use the store of the
@@ -94,9 +102,12 @@ def evaluate(
         device=device,
         precision=precision,
         tile=tile,
+        halo=halo,
+        memory=memory,
         rerun=rerun,
         workers=workers,
         threads=threads,
+        channels_last=channels_last,
         keep_images=keep_images,
         store=None if store is None else fspath(store),
     )
@@ -111,7 +122,7 @@ def evaluate(
                 prepared = job.prepare(replace(request, models=tuple(members), store=place))
                 result = job.run(prepared)
                 failures = [f"failed: {failure}" for failure in result.outcome.failures]
-                remarks += [*prepared.notices, *prepared.unmeasured, *failures]
+                remarks += [*prepared.notices, *result.outcome.notices, *prepared.unmeasured, *failures]
                 records += [_only(record, prepared.metrics) for record in result.records]
     for line in dict.fromkeys(remarks):
         warnings.warn(line, stacklevel=2)

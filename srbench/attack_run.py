@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from srbench.engine import Engine, Settings
 from srbench.errors import BadInput
 from srbench.evaluation import default_store, pick_device
+from srbench.fitting import HALO, Tile, fit
+from srbench.fitting import run as run_fitting
 
 if TYPE_CHECKING:
     from srbench.attacks import AttackSpec
@@ -37,7 +39,9 @@ class Request:
     norm: str = "linf"
     transfer_to: tuple[str, ...] = ()
     corruptions: bool = False
-    tile: int | None = None
+    tile: Tile = "auto"
+    halo: int = HALO
+    memory: float | None = None
     limit: int | None = None
     device: str = "auto"
     workers: int = 0
@@ -54,6 +58,7 @@ class Prepared:
         transfers: attacks made on one model and measured on another, at the largest radius.
         targets: the models transferred noise is measured on.
         corruptions: natural corruptions of the clean image.
+        retry: halo of the smaller tiles that are tried, changing the plan, where memory runs out; or None.
     """
 
     plan: list[Cell]
@@ -66,6 +71,7 @@ class Prepared:
     transfers: list[Transfer] = field(default_factory=list)
     targets: list[ModelRef] = field(default_factory=list)
     corruptions: list[Corruption] = field(default_factory=list)
+    retry: int | None = None
 
     @property
     def names(self) -> list[str]:
@@ -105,7 +111,8 @@ def prepare(
     specs: list[AttackSpec] = [attacks.NONE]
     for group in (*(tuple(named.values()) for named in recipes.values()), corruptions):
         specs += [spec for spec in group if spec not in specs]
-    plan = make_plan(models, sets, specs, protocol, limit=request.limit, tile=request.tile)
+    tile = None if request.tile == "auto" else request.tile
+    plan = make_plan(models, sets, specs, protocol, limit=request.limit, tile=tile, halo=request.halo)
     sources, targets = _transfer(request.transfer_to, model)
     strongest = recipes[max(recipes)]
     transfers = []
@@ -113,12 +120,17 @@ def prepare(
         made_elsewhere = _foreign(strongest, [source for source in sources if source.name != target.name])
         transfers += [spec for spec in made_elsewhere if spec not in transfers]
         specs = [attacks.NONE, *strongest.values(), *made_elsewhere]
-        cells = make_plan([target], sets, specs, protocol, limit=request.limit, tile=request.tile)
+        cells = make_plan(
+            [target], sets, specs, protocol, limit=request.limit, tile=tile, halo=request.halo
+        )
         plan += [cell for cell in cells if cell not in plan]
     device = pick_device(request.device)
+    if request.tile == "auto":
+        plan, tiled = fit(plan, device, request.memory, request.halo)
+        notices += tiled
     instruments = Instruments(protocol, None, device)
     store = Store(request.store or default_store())
-    settings = Settings(device=device, workers=request.workers)
+    settings = Settings(device=device, workers=request.workers, memory=request.memory)
     engine = Engine(store, instruments, settings, on_measured=on_measured, again=again)
     notices += list(dict.fromkeys(recipe.note for recipe in strongest.values() if recipe.note))
     return Prepared(
@@ -132,6 +144,7 @@ def prepare(
         transfers,
         targets,
         corruptions,
+        request.halo if request.tile == "auto" else None,
     )
 
 
@@ -179,7 +192,7 @@ def _foreign(recipes: dict[str, Recipe], sources: list[ModelRef]) -> list[Transf
 
 def run(prepared: Prepared) -> Outcome:
     """Attack and measure what the store lacks."""
-    return prepared.engine.run(prepared.plan)
+    return run_fitting(prepared.engine, prepared.plan, prepared.retry)
 
 
 def records(prepared: Prepared, model: str | None = None) -> dict[str, list[Record]]:

@@ -64,12 +64,14 @@ class Attacked:
         }
 
 
-def build(spec: AttackSpec, model: SRModel, device: str, tile: int | None) -> Perturbation | None:
+def build(
+    spec: AttackSpec, model: SRModel, device: str, tile: int | None, halo: int | None = None
+) -> Perturbation | None:
     """The attack on a model, with the weights its objective needs; None for the clean input.
 
     Args:
         device: where the source model of a transferred attack is loaded.
-        tile: attack in LR tiles of this side, None for the whole image.
+        tile, halo: attack in LR tiles of this side with that much around them; None for the whole image.
     """
     if not spec.hash:
         return None
@@ -92,22 +94,22 @@ def build(spec: AttackSpec, model: SRModel, device: str, tile: int | None) -> Pe
 
     def apply(lr: Tensor, hr: Tensor | None, image: str) -> Tensor:
         if tile is not None:
-            return attack_in_tiles(attack, lr, hr, image, tile)
+            return attack_in_tiles(attack, lr, hr, image, tile, halo or 0)
         found: Tensor = attack(lr, hr, ids=[image])
         return found
 
-    return Perturbation(apply, spec.settings() | {"note": spec.note, "tile": tile}, attack.threat, origin)
+    tiling = {"tile": tile} | ({} if tile is None else {"halo": halo})
+    return Perturbation(apply, spec.settings() | {"note": spec.note} | tiling, attack.threat, origin)
 
 
 def attack_image(
     perturbation: Perturbation | None,
-    model: SRModel,
     lr: Tensor,
     hr: Tensor | None,
     image: str,
-    tile: int | None,
     data: tuple[str, ...],
     noise: Memory[Tensor],
+    clean: Callable[[], Tensor],
 ) -> Attacked:
     """Apply an attack to one image; without one, the clean image.
 
@@ -115,9 +117,9 @@ def attack_image(
         perturbation: what :func:`build` made.
         lr, hr: (1,3,H,W) and (1,3,4H,4W) in [0,1]; without HR the model's own clean output is the target.
         image: its id, which seeds the noise.
-        tile: LR tile side for the model's clean output, None for the whole image.
-        data: identity of the data set the image is from.
+        data: identity of the data set the image is from, and of how the model is run.
         noise: attacked images already made, by what made them.
+        clean: gives the model's output for the clean image.
     """
     if perturbation is None:
         return Attacked(lr, lr)
@@ -126,11 +128,11 @@ def attack_image(
     from srbench.attacks.checks import inside
 
     made = perturbation
-    key = (*made.origin, *data, image, tile)
+    key = (*made.origin, *data, image)
     adversarial = noise.get(key, lambda: made.apply(lr, hr, image))
     flags, saved = {}, None
     with torch.inference_mode():
-        clean_sr = super_resolve(model, lr, tile)
+        clean_sr = clean()
         if threat := perturbation.threat:
             as_file = (adversarial * 255).round() / 255
             verdicts = [
@@ -142,11 +144,11 @@ def attack_image(
     return Attacked(adversarial, lr, saved, clean_sr, perturbation.settings, flags)
 
 
-def super_resolve(model: SRModel, lr: Tensor, tile: int | None) -> Tensor:
-    """The model's output for one image, whole or in tiles."""
+def super_resolve(model: SRModel, lr: Tensor, tile: int | None, halo: int | None = None) -> Tensor:
+    """The model's output for one image, whole or in tiles with a halo."""
     from srbench.zoo.tiling import tiled
 
-    sr: Tensor = model(lr) if tile is None else tiled(model, lr, tile)
+    sr: Tensor = model(lr) if tile is None else tiled(model, lr, tile, halo or 0)
     return sr
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from srbench import kept, provenance
 from srbench.attacked import attack_image, build, super_resolve
 from srbench.errors import RunFailed, SrbenchError
+from srbench.fitting import at_once, is_out_of_memory
+from srbench.lookahead import Lookahead
 from srbench.memory import Memory
 from srbench.records import Record
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 Rerun = Literal["only-missing", "always", "never"]
 DECODED_BYTES = 512 << 20
 NOISE_BYTES = 128 << 20
+CLEAN_BYTES = 128 << 20
 MAX_WORKERS = 8
 
 
@@ -44,6 +46,8 @@ class Settings:
         workers: images in work at once; 0 means one per core, at most eight.
         threads: torch threads per worker. A worker's thread count can move a metric in its last digits,
             so it does not depend on the number of workers.
+        channels_last: have networks' images lie pixel by pixel; faster for many, and other last digits.
+        memory: GiB that the run may take, None for a share of what there is.
         keep_images: keep the SR, and the LR where it was attacked, as 8-bit PNG beside the records; an
             image whose picture is missing is measured again.
     """
@@ -52,6 +56,8 @@ class Settings:
     rerun: Rerun = "only-missing"
     workers: int = 0
     threads: int = 1
+    channels_last: bool = False
+    memory: float | None = None
     keep_images: bool = False
 
     @property
@@ -67,11 +73,15 @@ class Outcome:
         measured: images measured now.
         kept: images whose records were already there.
         failures: one line per cell that could not be finished.
+        out_of_memory: the cells among these that need more memory, each with its line.
+        notices: what was not done as planned, a line each.
     """
 
     measured: int = 0
     kept: int = 0
     failures: list[str] = field(default_factory=list)
+    out_of_memory: list[tuple[Cell, str]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
 
 class Runner(Protocol):
@@ -133,9 +143,11 @@ class Engine:
         self.on_image = on_image
         self._on_measured = on_measured
         self._again = again
-        # An image is decoded once for all models; noise made on one is kept for those it transfers to.
+        # An image is decoded once for all models; noise made on one is kept for those it transfers to, and
+        # what a model makes of the clean image for its other attacks.
         self._decoded: Memory[LoadedImage] = Memory(DECODED_BYTES, _size)
         self._noise: Memory[Tensor] = Memory(NOISE_BYTES, lambda lr: lr.nbytes)
+        self._clean: Memory[Tensor] = Memory(CLEAN_BYTES, lambda sr: sr.nbytes)
         self._loaded: tuple[ModelRef, str, SRModel] | None = None
         self._cost: dict[str, float] = {}
 
@@ -165,6 +177,8 @@ class Engine:
             except CellFailed as failure:
                 outcome.measured += failure.measured
                 outcome.failures.append(str(failure))
+                if failure.out_of_memory:
+                    outcome.out_of_memory.append((cell, str(failure)))
         self._loaded = None
         return outcome
 
@@ -221,27 +235,31 @@ class Engine:
         if self._loaded is None or self._loaded[:2] != (cell.model, cell.precision):
             self._loaded = None  # let go of the previous model before the next one takes memory
             model = cell.model.load(self._settings.device, cell.precision)
+            if self._settings.channels_last:
+                model.channels_last()
             self._loaded, self._cost = (cell.model, cell.precision, model), cost(model)
         return self._loaded[2]
 
     def _records(self, cell: Cell, model: SRModel, todo: dict[str, list[str]]) -> Iterator[Record]:
         """Records in the order of ``todo``, computed by several workers a few images ahead."""
-        workers = min(self._settings.worker_count, len(todo))
-        pending: deque[tuple[str, Future[Measured]]] = deque()
-        queue = iter(todo.items())
-        attack = build(cell.attack, model, self._settings.device, cell.tile)
-        with _torch_threads(self._settings.threads), ThreadPoolExecutor(workers) as pool:
+        settings = self._settings
+        workers = min(settings.worker_count, len(todo))
+        if workers > 1:
+            workers = at_once(cell, model, settings.device, workers, settings.memory)
+        pending: dict[str, Future[Measured]] = {}
+        queue = Lookahead(todo, cell.dataset.lr_size, workers)
+        attack = build(cell.attack, model, settings.device, cell.tile, cell.halo)
+        with _torch_threads(settings.threads), ThreadPoolExecutor(workers) as pool:
             try:
-                while True:
-                    while len(pending) < workers + 1 and (item := next(queue, None)):
-                        pending.append((item[0], pool.submit(self._measure, cell, model, attack, *item)))
-                    if not pending:
-                        return
-                    image, future = pending.popleft()
+                for image in todo:
+                    for begun in queue.ahead(image, len(pending)):
+                        pending[begun] = pool.submit(self._measure, cell, model, attack, begun, todo[begun])
                     try:
-                        measured = future.result()
+                        measured = pending.pop(image).result()
                     except Exception as error:
-                        raise CellFailed(f"{cell}, image {image}: {_reason(error)}") from error
+                        raise CellFailed(
+                            f"{cell}, image {image}: {_reason(error)}", is_out_of_memory(error)
+                        ) from error
                     if self._on_measured:
                         self._on_measured(measured)
                     yield measured.record
@@ -257,13 +275,17 @@ class Engine:
         loaded = self._decoded.get((data.content_hash, image), lambda: data.load(image))
         lr = as_tensor(loaded.lr).to(self._settings.device)
         hr = None if loaded.hr is None else as_tensor(loaded.hr)
-        attacked = attack_image(
-            attack, model, lr, hr, image, cell.tile, (data.content_hash, cell.precision), self._noise
-        )
+        run_as = (data.content_hash, cell.precision, str(cell.tile), str(cell.halo))
+        own = (cell.model.name, cell.model.weights_sha256, *run_as, image)
+
+        def clean() -> Tensor:
+            return self._clean.get(own, lambda: super_resolve(model, lr, cell.tile, cell.halo))
+
+        attacked = attack_image(attack, lr, hr, image, run_as, self._noise, clean)
         with torch.inference_mode():
-            lr = attacked.lr
+            seen = attacked.lr
             started = time.perf_counter()
-            sr = super_resolve(model, lr, cell.tile)
+            sr = super_resolve(model, seen, cell.tile, cell.halo)
             if sr.device.type == "cuda":
                 torch.cuda.synchronize(sr.device)
             seconds = time.perf_counter() - started
@@ -272,14 +294,16 @@ class Engine:
                 raise RunFailed(f"the model made {tuple(sr.shape)} where {expected} was due")
             if not bool(torch.isfinite(sr).all()):
                 raise RunFailed("the model's output has NaN or infinite values")
+            if attack is None:
+                self._clean.get(own, lambda: sr)
             values, notes = self._instruments.measure(names, sr, hr)
             effect = attacked.effect(sr)
             saved: dict[str, float | None] = {}
             if attacked.saved is not None:
-                as_file = super_resolve(model, attacked.saved, cell.tile)
+                as_file = super_resolve(model, attacked.saved, cell.tile, cell.halo)
                 saved, _ = self._instruments.measure(names, as_file, hr)
             if self._settings.keep_images and self._store.folder is not None:
-                kept.save(self._store.folder, cell.path, image, sr, lr if cell.attack.hash else None)
+                kept.save(self._store.folder, cell.path, image, sr, seen if cell.attack.hash else None)
         card = cell.model.card
         record = Record(
             model=cell.model.name,
@@ -306,6 +330,7 @@ class Engine:
             sr_size=(sr.shape[-2], sr.shape[-1]),
             precision=cell.precision,
             tile=cell.tile,
+            halo=cell.halo,
             device=_device_name(self._settings.device),
             seconds=round(seconds, 6),
             cost=self._cost,
@@ -320,6 +345,10 @@ class CellFailed(RunFailed):
     """One cell could not be finished; its earlier records are kept."""
 
     measured = 0
+
+    def __init__(self, line: str, out_of_memory: bool = False) -> None:
+        super().__init__(line)
+        self.out_of_memory = out_of_memory
 
 
 def _size(image: LoadedImage) -> int:
@@ -357,6 +386,6 @@ def _device_name(device: str) -> str:
 
 def _reason(error: Exception) -> str:
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate" in text.lower():
+    if is_out_of_memory(error):
         return "out of memory: try --tile 256, --workers 1 or --precision bf16"
     return text if isinstance(error, SrbenchError) else f"{type(error).__name__}: {text}"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from srbench.engine import Engine, Rerun, Settings
 from srbench.errors import BadInput
+from srbench.fitting import HALO, Tile, fit
+from srbench.fitting import run as run_fitting
 from srbench.home import home
 
 if TYPE_CHECKING:
@@ -35,17 +37,24 @@ class Request:
     limit: int | None = None
     device: str = "auto"
     precision: str = "fp32"
-    tile: int | None = None
+    tile: Tile = "auto"
+    halo: int = HALO
+    memory: float | None = None
     rerun: Rerun = "only-missing"
     workers: int = 0
     threads: int = 1
+    channels_last: bool = False
     keep_images: bool = False
     store: Path | str | None = None
 
 
 @dataclass
 class Prepared:
-    """A checked request: every input was opened, no model has run yet."""
+    """A checked request: every input was opened, no model has run yet.
+
+    Attributes:
+        retry: halo of the smaller tiles that are tried, changing the plan, where memory runs out; or None.
+    """
 
     plan: list[Cell]
     engine: Runner
@@ -53,6 +62,7 @@ class Prepared:
     missing_metrics: list[Missing]
     metrics: list[str]
     store: Path | str
+    retry: int | None = None
 
     @property
     def unmeasured(self) -> list[str]:
@@ -118,9 +128,13 @@ def prepare(request: Request) -> Prepared:
         specs,
         protocol,
         precision=request.precision,
-        tile=request.tile,
+        tile=None if request.tile == "auto" else request.tile,
+        halo=request.halo,
         limit=request.limit,
     )
+    if request.tile == "auto":
+        plan, tiled = fit(plan, device, request.memory, request.halo)
+        notices += tiled
     instruments = Instruments(protocol, request.metrics, device)
     place = request.store or default_store()
     store = open_store(place)
@@ -133,6 +147,8 @@ def prepare(request: Request) -> Prepared:
         rerun=request.rerun,
         workers=request.workers,
         threads=request.threads,
+        channels_last=request.channels_last,
+        memory=request.memory,
         keep_images=request.keep_images,
     )
     shown = [*(request.metrics or protocol.default), *instruments.names(paired=True)]
@@ -143,12 +159,13 @@ def prepare(request: Request) -> Prepared:
         missing_metrics=instruments.missing,
         metrics=list(dict.fromkeys(shown)),
         store=place,
+        retry=request.halo if request.tile == "auto" else None,
     )
 
 
 def run(prepared: Prepared) -> Result:
     """Measure what is missing, then compute the tables from the plan's records."""
-    outcome = prepared.engine.run(prepared.plan)
+    outcome = run_fitting(prepared.engine, prepared.plan, prepared.retry)
     records = stored(prepared)
     return Result(outcome, records, tables(prepared, records))
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput
 
@@ -27,6 +27,7 @@ class Cell:
         images: ids to measure, in the order they are measured and stored.
         precision: "fp32" or "bf16".
         tile: LR tile side in pixels, or None for whole images.
+        halo: LR pixels around a tile that it is run with; None for whole images.
     """
 
     model: ModelRef
@@ -36,11 +37,12 @@ class Cell:
     precision: str
     tile: int | None
     images: tuple[str, ...]
+    halo: int | None = None
 
     @property
     def path(self) -> PurePosixPath:
         """Where its records live in a store: the path is the identity of the cell."""
-        identity = {
+        identity: dict[str, Any] = {
             "model": [self.model.name, self.model.weights_sha256],
             "dataset": [self.dataset.name, self.dataset.content_hash],
             "attack": [self.attack.name, self.attack.hash],
@@ -48,6 +50,8 @@ class Cell:
             "precision": self.precision,
             "tile": self.tile,
         }
+        if self.tile is not None:
+            identity["halo"] = self.halo
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
         folders = (_slug(n) for n in (self.protocol.name, self.dataset.name, self.attack.name))
         return PurePosixPath(*folders, f"{_slug(self.model.name)}-{digest}.jsonl")
@@ -71,11 +75,13 @@ def make_plan(
     *,
     precision: str = "fp32",
     tile: int | None = None,
+    halo: int | None = None,
     limit: int | None = None,
 ) -> list[Cell]:
     """All cells, model by model so that each model is loaded once.
 
     Args:
+        halo: counts only where there is a tile.
         limit: measure only the first so many images of each set (ids in sorted order).
 
     Raises:
@@ -87,8 +93,9 @@ def make_plan(
         seen = [thing.name for thing in things]
         if twice := {name for name in seen if seen.count(name) > 1}:
             raise BadInput(f"two different {kind}s are called {', '.join(sorted(twice))}: rename one")
+    around = None if tile is None else halo
     return [
-        Cell(model, dataset, attack, protocol, precision, tile, tuple(dataset.ids[:limit]))
+        Cell(model, dataset, attack, protocol, precision, tile, tuple(dataset.ids[:limit]), around)
         for model in models
         for dataset in datasets
         for attack in attacks

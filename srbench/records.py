@@ -31,6 +31,8 @@ class Record(BaseModel):
             says why. A metric that was not computed is absent.
         lr_size, sr_size: height and width in pixels.
         precision, tile: "fp32" or "bf16"; LR tile side in pixels or null for the whole image at once.
+        halo: LR pixels around a tile that it was run with; null for whole images, and in records made
+            before it was recorded, when it was 16.
         device: where the model ran.
         seconds: wall time of the model's forward pass.
         cost: what the network takes, as :func:`srbench.zoo.cost.cost` counts it; empty in records made
@@ -66,6 +68,7 @@ class Record(BaseModel):
     sr_size: tuple[int, int]
     precision: str
     tile: int | None
+    halo: int | None = None
     device: str
     seconds: float
     cost: dict[str, float] = {}

@@ -109,8 +109,8 @@ def test_tiles_change_nothing_where_one_holds_the_image_and_stay_in_the_ball() -
     lr, hr = image(40, 50), torch.rand(1, 3, 160, 200, generator=torch.Generator().manual_seed(2))
     attack = StructuredPGD(blurry_upscaler(), objective="l1")
     whole = attack(lr, hr, ids=["a"])
-    assert torch.equal(attack_in_tiles(attack, lr, hr, "a", 50), whole)
-    tiled = attack_in_tiles(attack, lr, hr, "a", 32)
+    assert torch.equal(attack_in_tiles(attack, lr, hr, "a", 50, 16), whole)
+    tiled = attack_in_tiles(attack, lr, hr, "a", 32, 16)
     assert (tiled - lr).abs().max() <= 14 / 255 + 1e-6
     assert not torch.equal(tiled, whole)
     # The first piece is an attack of its own on what it sees.

@@ -243,12 +243,12 @@ def test_real_networks_take_odd_sizes(name: str, shape: tuple[int, int], shared:
 # tiles
 
 
-@given(h=SIDE, w=SIDE, tile=st.integers(1, 30), overlap=st.integers(2, 9))
+@given(h=SIDE, w=SIDE, tile=st.integers(1, 30), halo=st.integers(2, 9))
 @settings(max_examples=50, deadline=None)
-def test_tiles_with_enough_context_change_nothing(h: int, w: int, tile: int, overlap: int) -> None:
+def test_tiles_with_enough_context_change_nothing(h: int, w: int, tile: int, halo: int) -> None:
     model = wrap(Shuffle())
     lr = rand(1, 3, h, w)
-    whole, pieces = model(lr), zoo.tiled(model, lr, tile, overlap)
+    whole, pieces = model(lr), zoo.tiled(model, lr, tile, halo)
     assert pieces.shape == whole.shape
     assert torch.allclose(pieces, whole, atol=1e-6)
     if tile >= max(h, w):
@@ -258,7 +258,7 @@ def test_tiles_with_enough_context_change_nothing(h: int, w: int, tile: int, ove
 def test_tiles_with_too_little_context_do_change_something() -> None:
     model = wrap(Shuffle())
     lr = rand(1, 3, 16, 16)
-    error = (zoo.tiled(model, lr, 8, overlap=0) - model(lr)).abs()[0].amax(0)
+    error = (zoo.tiled(model, lr, 8, halo=0) - model(lr)).abs()[0].amax(0)
     assert error[28:36, :].max() > 1e-3
     assert error[:24, :24].max() < 1e-6
 
@@ -273,10 +273,10 @@ def test_gradient_flows_through_tiles() -> None:
     assert torch.allclose(grads[0], grads[1], atol=1e-4)
 
 
-@pytest.mark.parametrize(("tile", "overlap"), [(0, 4), (-3, 4), (8, -1)])
-def test_impossible_tiles(tile: int, overlap: int) -> None:
+@pytest.mark.parametrize(("tile", "halo"), [(0, 4), (-3, 4), (8, -1)])
+def test_impossible_tiles(tile: int, halo: int) -> None:
     with pytest.raises(BadInput, match="use at least 1 and 0"):
-        zoo.tiled(wrap(Shuffle()), rand(1, 3, 8, 8), tile, overlap)
+        zoo.tiled(wrap(Shuffle()), rand(1, 3, 8, 8), tile, halo)
 
 
 @pytest.mark.gpu

@@ -93,9 +93,9 @@ def _beside(forward: Any, state: dict[str, Tensor], lr: Tensor, gradient: bool) 
     memory = Alive(state.values(), workspace=True)
     weights = memory.peak
     with torch.inference_mode(False), torch.set_grad_enabled(gradient), memory:
+        lr = lr.clone()  # so that it is seen to be made
         if gradient:
-            lr = lr.clone().requires_grad_()
-            sr = forward(lr)
+            sr = forward(lr.requires_grad_())
             torch.autograd.grad(sr, lr, torch.ones_like(sr))
         else:
             forward(lr)

@@ -62,10 +62,17 @@ class SRModel(nn.Module):
         self.scale = card.scale
         self.weights_sha256 = weights_sha256
         self._size = size
+        self._layout = torch.preserve_format
         self._dtype = torch.float32
         if precision == "bf16" and any(True for _ in network.parameters()):
             self._dtype = torch.bfloat16
             self.network.to(torch.bfloat16)
+
+    def channels_last(self) -> SRModel:
+        """Have the network's images lie channel by channel of a pixel: faster in many, other last digits."""
+        self._layout = torch.channels_last
+        self.network.to(memory_format=torch.channels_last)
+        return self
 
     def train(self, mode: bool = True) -> SRModel:
         """Does nothing but keep eval mode: a model under test is never trained."""
@@ -82,7 +89,7 @@ class SRModel(nn.Module):
             raise ValueError(f"expected LR of shape (N, 3, H, W), got {tuple(lr.shape)}")
         height, width = lr.shape[-2:]
         padded = self._pad(lr.float() * self.card.value_range)
-        sr: Any = self.network(padded.to(self._dtype))
+        sr: Any = self.network(padded.to(self._dtype, memory_format=self._layout))
         if isinstance(sr, (tuple, list)):
             # Some networks return side outputs after the image (spandrel's MM-RealSR does).
             sr = sr[0]

@@ -96,7 +96,8 @@ def _ranking(protocol: str, kind: str, metrics: list[str], data: Index) -> tuple
 def _row(table: Table, data: Index, key: RowKey) -> Row:
     """A row without its numbers."""
     first = data.rows[key]
-    row = Row(first.model, first.model_title, first.training_domain, first.weights_sha256, key[2], key[3])
+    _, weights, precision, tile, halo = key
+    row = Row(first.model, first.model_title, first.training_domain, weights, precision, tile, halo)
     for column in table.columns:
         row.images[column] = len(data.cells.get((key, column), {}))
         row.marks[column] = mark(first.training_domain, data.domains[column])

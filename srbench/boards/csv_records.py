@@ -97,6 +97,7 @@ def _record(row: dict[str, str]) -> Record:
         "flags": flags,
         "attack_settings": json.loads(settings) if settings else None,
         "tile": int(float(row.pop("tile"))) if row["tile"] else None,
+        "halo": int(float(halo)) if (halo := row.pop("halo", "")) else None,
         "commit": row.pop("commit") or None,
     }
     taken = {*registry(), *_EFFECTS, "tile"}

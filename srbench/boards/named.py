@@ -18,8 +18,8 @@ def named(records: Iterable[Record], names: Sequence[str]) -> dict[str, list[Rec
 
     Args:
         names: a model, or ``MODEL@VERSION`` where one has records of several versions. A version is the
-            first digits of the sha256 of its weights, its precision, its tile (``tile64``, ``whole``), or
-            several of these joined by ``+``.
+            first digits of the sha256 of its weights, its precision, its tile (``tile64``, ``whole``), its
+            halo (``halo32``), or several of these joined by ``+``.
 
     Raises:
         BadInput: a name without records, of several versions, or of the same row as another name.
@@ -54,9 +54,10 @@ def _row(name: str, rows: Iterable[RowKey]) -> RowKey:
     return keys[0]
 
 
-def _version(key: RowKey) -> tuple[str, str, str]:
-    _, weights, precision, tile = key
-    return weights[:8], precision, f"tile{tile}" if tile else "whole"
+def _version(key: RowKey) -> tuple[str, ...]:
+    _, weights, precision, tile, halo = key
+    around = f"halo{halo}" if halo else ""
+    return weights[:8], precision, f"tile{tile}" if tile else "whole", around
 
 
 def _fits(part: str, key: RowKey) -> bool:

@@ -39,6 +39,7 @@ class Row:
     weights_sha256: str
     precision: str
     tile: int | None
+    halo: int | None = None
     means: dict[tuple[str, Column], Mean] = field(default_factory=dict)
     average: dict[tuple[str, str], Mean] = field(default_factory=dict)
     marks: dict[Column, str] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Row:
         """The model's name, with what sets this row apart from another of the same name."""
         extras = [self.precision] if self.precision != "fp32" else []
         extras += [f"tile {self.tile}"] if self.tile else []
+        extras += [f"halo {self.halo}"] if self.halo else []
         return self.model + (f" ({', '.join(extras)})" if extras else "")
 
 
@@ -94,13 +96,13 @@ class Table:
         return column.dataset + (f"@{column.dataset_hash[:8]}" if len(same) > 1 else "")
 
 
-RowKey = tuple[str, str, str, int | None]
-"""What makes records one row: model, weights, precision, tile."""
+RowKey = tuple[str, str, str, int | None, int | None]
+"""What makes records one row: model, weights, precision, tile, halo."""
 
 
 def row_key(thing: Row | Record) -> RowKey:
     """Which row a record belongs to."""
-    return thing.model, thing.weights_sha256, thing.precision, thing.tile
+    return thing.model, thing.weights_sha256, thing.precision, thing.tile, thing.halo
 
 
 def column_of(record: Record) -> Column:

@@ -9,6 +9,7 @@ import typer
 
 from srbench.cli import app
 from srbench.cli.console import err, following, report_failures, words
+from srbench.fitting import HALO, parse_tile
 
 if TYPE_CHECKING:
     from srbench.attack_run import Prepared
@@ -63,7 +64,11 @@ def attack(
         typer.Option("--corruptions", help="Natural corruptions too: noise, JPEG, blur; five severities."),
     ] = False,
     tile: Annotated[
-        int | None, typer.Option(min=32, help="Attack and run in LR tiles of this side, to save memory.")
+        str, typer.Option(help="auto: whole images where they fit in memory; whole; or the side of LR tiles.")
+    ] = "auto",
+    halo: Annotated[int, typer.Option(min=0, help="LR pixels around a tile that it is run with.")] = HALO,
+    memory: Annotated[
+        float | None, typer.Option(min=0.5, help="GiB the run may take; default: three quarters of all.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Images in work at once; 0: one per core.")] = 0,
@@ -102,7 +107,9 @@ def attack(
         norm=norm,
         transfer_to=words(transfer_to),
         corruptions=corruptions,
-        tile=tile,
+        tile=parse_tile(tile, least=32),
+        halo=halo,
+        memory=memory,
         limit=limit,
         device=device,
         workers=workers,
@@ -116,6 +123,8 @@ def attack(
         console.print(notice, style="yellow", highlight=False, markup=False)
     with following(prepared.engine, prepared.plan, "attack"):
         outcome = job.run(prepared)
+    for notice in outcome.notices:
+        console.print(notice, style="yellow", highlight=False, markup=False)
     report_failures(outcome)
     curve = robustness.curve(prepared)
     if not curve.points:

@@ -10,6 +10,7 @@ import typer
 
 from srbench.cli import app
 from srbench.cli.console import err, following, out, report_failures, words
+from srbench.fitting import HALO, parse_tile
 
 if TYPE_CHECKING:
     from srbench.evaluation import Prepared, Request
@@ -56,12 +57,20 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[Precision, typer.Option(help="Precision of the network.")] = Precision.fp32,
     tile: Annotated[
-        int | None, typer.Option(min=16, help="Run in LR tiles of this side, to save memory.")
+        str, typer.Option(help="auto: whole images where they fit in memory; whole; or the side of LR tiles.")
+    ] = "auto",
+    halo: Annotated[int, typer.Option(min=0, help="LR pixels around a tile that it is run with.")] = HALO,
+    memory: Annotated[
+        float | None, typer.Option(min=0.5, help="GiB the run may take; default: three quarters of all.")
     ] = None,
     workers: Annotated[
         int, typer.Option(min=0, help="Images in work at once; 0: one per core, at most 8.")
     ] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Torch threads per worker.")] = 1,
+    channels_last: Annotated[
+        bool,
+        typer.Option("--channels-last", help="Another layout in memory: often faster, other last digits."),
+    ] = False,
     rerun: Annotated[Rerun, typer.Option(help="What to measure again.")] = Rerun.only_missing,
     keep_images: Annotated[
         bool,
@@ -93,10 +102,13 @@ def evaluate(
         limit=limit,
         device=device,
         precision=precision.value,
-        tile=tile,
+        tile=parse_tile(tile, least=16),
+        halo=halo,
+        memory=memory,
         rerun=rerun.value,
         workers=workers,
         threads=threads,
+        channels_last=channels_last,
         keep_images=keep_images,
         store=store,
     )
@@ -119,6 +131,8 @@ def evaluate(
         for line in remarks:
             screen.print(line, highlight=False, soft_wrap=True, markup=False)
     outcome = result.outcome
+    for notice in outcome.notices:
+        console.print(notice, style="yellow", highlight=False, markup=False)
     where = f"{outcome.measured} images measured, {outcome.kept} already in {prepared.store}"
     console.print(where, style="dim", highlight=False, markup=False)
     report_failures(outcome)

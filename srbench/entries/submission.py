@@ -62,6 +62,7 @@ def prepare(
         limit=trial.limit,
         device=device,
         precision=fixed.PRECISION,
+        tile=None,
         workers=workers,
         store=store,
     )

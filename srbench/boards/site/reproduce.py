@@ -42,7 +42,7 @@ def command(records: Sequence[Record]) -> Command:
     model, dataset = _model(first, remarks), _dataset(first, remarks)
     shared = {"precision": first.precision} if first.precision != "fp32" else {}
     if first.tile:
-        shared["tile"] = str(first.tile)
+        shared |= {"tile": str(first.tile), "halo": str(first.halo or 16)}
     if len(records) < first.dataset_images:
         shared["limit"] = str(len(records))
     if not first.attack_hash or (parts := _parts(first.attack)) is None:
