@@ -41,7 +41,7 @@ class Budget(TorchDispatchMode):
     """
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         for name in state:
             if any(len(digits) > 9 or int(digits) > _LARGEST_INDEX for digits in re.findall(r"\d+", name)):
                 raise OverBudgetError(f"'{name[:60]}' counts further than any network has layers")
