@@ -12,6 +12,7 @@ from srbench.errors import BadInput
 from srbench.fitting import HALO, Tile, fit
 from srbench.fitting import run as run_fitting
 from srbench.home import home
+from srbench.scale.choose import Wish, choose
 
 if TYPE_CHECKING:
     from srbench.boards.table import Table
@@ -46,6 +47,7 @@ class Request:
     channels_last: bool = False
     keep_images: bool = False
     store: Path | str | None = None
+    where: Wish = field(default_factory=Wish)
 
 
 @dataclass
@@ -121,7 +123,8 @@ def prepare(request: Request) -> Prepared:
     specs = attacks.resolve(request.attacks)
     models = zoo.resolve(request.models)
     sets, notices = datasets.resolve(request.datasets, track=request.track)
-    device = pick_device(request.device)
+    # On a cluster the devices are elsewhere; here metrics are only asked for their names.
+    device = "cpu" if request.where.engine == "ray" else pick_device(request.device)
     plan = make_plan(
         models,
         sets,
@@ -132,7 +135,8 @@ def prepare(request: Request) -> Prepared:
         halo=request.halo,
         limit=request.limit,
     )
-    if request.tile == "auto":
+    # What a cluster's machines have is known by whoever asks for it.
+    if request.tile == "auto" and (request.where.engine == "local" or request.memory is not None):
         plan, tiled = fit(plan, device, request.memory, request.halo)
         notices += tiled
     instruments = Instruments(protocol, request.metrics, device)
@@ -154,7 +158,16 @@ def prepare(request: Request) -> Prepared:
     shown = [*(request.metrics or protocol.default), *instruments.names(paired=True)]
     return Prepared(
         plan=plan,
-        engine=Engine(store, instruments, settings),
+        engine=choose(
+            request.where,
+            Engine(store, instruments, settings),
+            place,
+            store,
+            protocol,
+            instruments,
+            settings,
+            plan,
+        ),
         notices=notices,
         missing_metrics=instruments.missing,
         metrics=list(dict.fromkeys(shown)),

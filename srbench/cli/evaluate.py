@@ -27,6 +27,11 @@ class Precision(StrEnum):
     bf16 = "bf16"
 
 
+class EngineName(StrEnum):
+    local = "local"
+    ray = "ray"
+
+
 class Rerun(StrEnum):
     only_missing = "only-missing"
     always = "always"
@@ -64,7 +69,7 @@ def evaluate(
         float | None, typer.Option(min=0.5, help="GiB the run may take; default: three quarters of all.")
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=0, help="Images in work at once; 0: one per core, at most 8.")
+        int, typer.Option(min=0, help="Images in work at once; 0: one per core, at most 8 (with ray: 1).")
     ] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Torch threads per worker.")] = 1,
     channels_last: Annotated[
@@ -76,7 +81,23 @@ def evaluate(
         bool,
         typer.Option("--keep-images", help="Keep SR and attacked LR images, for the page's explorer."),
     ] = False,
-    store: Annotated[Path | None, typer.Option(help="Directory of records.")] = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="local: here, a process a GPU; ray: on a Ray cluster (srbench[scale]).")
+    ] = EngineName.local,
+    ray_address: Annotated[
+        str | None, typer.Option(help="auto or HOST:PORT of a running Ray cluster; else one is started here.")
+    ] = None,
+    ray_workers: Annotated[
+        int, typer.Option(min=0, help="Ray workers; 0: as many as the cluster has room for.")
+    ] = 0,
+    worker_gpus: Annotated[
+        float | None,
+        typer.Option(min=0, help="GPUs of a Ray worker, 0.5 shares one; default: 1 where there are any."),
+    ] = None,
+    tries: Annotated[
+        int, typer.Option(min=1, help="How often an image is tried whose Ray worker or GPU process dies.")
+    ] = 3,
+    store: Annotated[str | None, typer.Option(help="Directory of records, or an address (s3://…).")] = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write leaderboard.md/.csv/.json and records.csv here.")
     ] = None,
@@ -89,9 +110,12 @@ def evaluate(
     from srbench import evaluation as job
     from srbench.boards import files, terminal
     from srbench.errors import BadInput
+    from srbench.scale.choose import Resources, Wish
 
     if device not in ("auto", "cpu") and not device.startswith("cuda"):
         raise BadInput(f"--device {device}: use auto, cpu or cuda")
+    if engine is not EngineName.ray and (ray_address or ray_workers or worker_gpus is not None):
+        raise BadInput("--ray-address, --ray-workers and --worker-gpus belong to --engine ray: add it")
     request = job.Request(
         models=words(models),
         datasets=words(datasets),
@@ -111,6 +135,12 @@ def evaluate(
         channels_last=channels_last,
         keep_images=keep_images,
         store=store,
+        where=Wish(
+            engine=engine.value,
+            several_gpus=True,
+            resources=Resources(ray_address, ray_workers, worker_gpus, device),
+            tries=tries,
+        ),
     )
     console = err()
     with console.status("checking inputs and loading metrics"):

@@ -1,0 +1,363 @@
+"""Plans by workers: who gets which task, and what deaths of workers cannot change. Most are a sham."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from helpers import write_pairs
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scale_models import Nearest
+
+from srbench import evaluation as job
+from srbench import zoo
+from srbench.engine import Engine, Outcome, Settings
+from srbench.errors import BadInput, RunFailed
+from srbench.measure import Instruments
+from srbench.plan import Cell
+from srbench.records import Record
+from srbench.scale import choose
+from srbench.scale.dispatch import Dispatcher
+from srbench.scale.pools import Handle, Lost, ProcessPool
+from srbench.scale.tasks import LARGEST, Queue, Task, split, task_size
+from srbench.scale.worker import Job, Report, Worker
+from srbench.store import Store
+
+METRICS = ("psnr",)
+
+
+def without_times(records: Sequence[Record]) -> list[Record]:
+    return [r.model_copy(update={"seconds": 0.0, "created": ""}) for r in records]
+
+
+@given(st.integers(0, 200), st.integers(1, 40))
+def test_a_cell_is_split_evenly_and_in_order(count: int, size: int) -> None:
+    todo = {f"{index:03}": ["psnr"] for index in range(count)}
+    tasks = split(7, todo, size, tries=1)
+    assert [image for task in tasks for image in task.todo] == list(todo)
+    sizes = [len(task.todo) for task in tasks]
+    assert not sizes or (max(sizes) <= size and max(sizes) - min(sizes) <= 1)
+    assert {(task.cell, task.tries) for task in tasks} <= {(7, 1)}
+
+
+@given(st.integers(0, 10**7), st.integers(1, 1000))
+def test_tasks_shrink_towards_the_end(remaining: int, workers: int) -> None:
+    size = task_size(remaining, workers)
+    assert 1 <= size <= LARGEST
+    assert size >= task_size(remaining // 2, workers)
+    assert task_size(workers, workers) == 1
+
+
+def test_models_stay_where_they_are_loaded() -> None:
+    queue = Queue()
+    for cell, model in enumerate("aab"):
+        queue.add(model, [Task(cell, {str(image): []}) for image in range(3)])
+    assert len(queue) == queue.images == 9
+    first = queue.take(None, set())
+    assert first is not None and first.cell == 0
+    second = queue.take(None, {"a"})
+    assert second is not None and second.cell == 2
+    third = queue.take("a", {"b"})
+    assert third is not None and third.cell == 0
+    # Everything is loaded somewhere: help where most is left.
+    fourth = queue.take("c", {"a", "b"})
+    assert fourth is not None and fourth.cell == 0
+    assert len(queue.drop("a", 1)) == 3
+    assert [queue.take("a", set()), len(queue)] == [Task(2, {"1": []}), 1]
+    assert queue.drop("b", 0) == []
+    assert queue.take("b", set()) == Task(2, {"2": []})
+    assert queue.take("b", set()) is None
+
+
+class ShamPool:
+    """Workers in this process that die as told.
+
+    Args:
+        fates: of each task in turn, how many images it measures before its worker dies; None to live.
+        order: decides which worker is heard first.
+    """
+
+    def __init__(self, wanted: Job, size: int, fates: Iterator[int | None], order: random.Random) -> None:
+        self._job, self.size, self._fates, self._order = wanted, size, fates, order
+        self.given: list[tuple[Cell, Task]] = []
+        self.deaths = 0
+
+    def __enter__(self) -> ShamPool:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def start(self, place: int) -> Handle:
+        worker = Worker(self._job)
+        return Handle(worker, worker.prepare, place=place)
+
+    def give(self, handle: Handle, cell: Cell, task: Task) -> None:
+        self.given.append((cell, task))
+        handle.task = task
+        fate = next(self._fates, None)
+
+        def measure() -> Report:
+            if fate is None:
+                return handle.worker.measure(cell, task.todo)
+            handle.worker.measure(cell, dict(list(task.todo.items())[:fate]))
+            self.deaths += 1
+            raise Lost("told to die")
+
+        handle.pending = measure
+
+    def ready(self, handles: Sequence[Handle], seconds: float) -> list[Handle]:
+        return [self._order.choice(list(handles))]
+
+    def result(self, handle: Handle) -> Report | str | None:
+        return handle.pending()
+
+    def stop(self, handle: Handle) -> None:
+        pass
+
+    def forget(self, index: int) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> str:
+    lr, hr = write_pairs(tmp_path_factory.mktemp("pairs"), 7, side=16)
+    return f"pairs:{lr}:{hr}"
+
+
+@pytest.fixture
+def failing() -> Iterator[str]:
+    class Small(Nearest):
+        def forward(self, lr: object) -> object:
+            if lr.shape[-1] == 24:  # type: ignore[attr-defined]
+                raise ValueError("a bug of its own")
+            return super().forward(lr)  # type: ignore[arg-type]
+
+    zoo.register("failing", Small)
+    yield "failing"
+    from srbench.zoo import catalog
+
+    catalog._registered.pop("failing")
+
+
+def prepare(
+    store: Path, pairs: str, models: tuple[str, ...] = ("bicubic",), **settings: object
+) -> tuple[job.Prepared, Job, Engine]:
+    """A plan, what its workers are told, and the engine of this process."""
+    request = job.Request(
+        models=models, datasets=(pairs, "clean-mini"), metrics=METRICS, limit=7, store=store
+    )
+    prepared = job.prepare(request)
+    cell = prepared.plan[0]
+    used = Settings(workers=1, **settings)  # type: ignore[arg-type]
+    told = Job(str(store), cell.protocol, METRICS, used, {})
+    return prepared, told, Engine(Store(store), Instruments(cell.protocol, METRICS, "cpu"), used)
+
+
+def dispatch(prepared: job.Prepared, engine: Engine, pool: object, tries: int = 3) -> Outcome:
+    store = Store(Path(prepared.store))
+    return Dispatcher(engine, store, lambda: pool, device="sham", tries=tries).run(prepared.plan)  # type: ignore[arg-type, return-value]
+
+
+@pytest.fixture(scope="module")
+def quiet(pairs: str, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    """The records of a run in this process."""
+    prepared, _, engine = prepare(tmp_path_factory.mktemp("quiet"), pairs)
+    assert engine.run(prepared.plan).measured == 14
+    return without_times(job.stored(prepared))
+
+
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    fates=st.lists(st.none() | st.integers(0, 4), max_size=10),
+    size=st.integers(1, 4),
+    seed=st.integers(0, 1000),
+)
+def test_no_deaths_change_a_record(
+    fates: list[int | None],
+    size: int,
+    seed: int,
+    pairs: str,
+    quiet: list[Record],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    store = tmp_path_factory.mktemp("store")
+    prepared, told, engine = prepare(store, pairs)
+    seen: list[int] = []
+    pool = ShamPool(told, size, iter(fates), random.Random(seed))
+    runner = Dispatcher(engine, Store(store), lambda: pool, device="sham", tries=len(fates) + 2)  # type: ignore[arg-type, return-value]
+    runner.on_image = lambda cell, images: seen.append(images)
+    outcome = runner.run(prepared.plan)
+    assert (outcome.failures, outcome.measured, sum(seen)) == ([], 14, 14)
+    assert without_times(job.stored(prepared)) == quiet
+    assert not list(store.rglob("*.parts"))
+    assert all(file.read_bytes().count(b"\n") == 7 for file in store.rglob("*.jsonl"))
+
+
+@pytest.mark.parametrize("tries", [1, 2, 3])
+def test_a_cell_that_kills_is_given_up_and_the_others_finished(
+    tmp_path: Path, pairs: str, quiet: list[Record], tries: int
+) -> None:
+    prepared, told, engine = prepare(tmp_path, pairs)
+
+    class Poisoned(ShamPool):
+        def give(self, handle: Handle, cell: Cell, task: Task) -> None:
+            first = prepared.plan[0]
+            self._fates = iter([0 if cell == first and first.images[3] in task.todo else None])
+            super().give(handle, cell, task)
+
+    pool = Poisoned(told, 2, iter(()), random.Random(0))
+    outcome = dispatch(prepared, engine, pool, tries)
+    (line,) = outcome.failures
+    assert "bicubic on" in line
+    assert "told to die" in line
+    assert pool.deaths == tries
+    if tries > 1:
+        assert f"image 003: the worker was lost (told to die), tried {tries} times" in line
+    records = without_times(job.stored(prepared))
+    assert [r for r in records if r.dataset == "clean-mini"] == quiet[7:]
+    assert all(record in quiet for record in records)
+    assert "003" not in {r.image for r in records}
+    # The same command takes up what is left.
+    assert dispatch(prepared, engine, ShamPool(told, 1, iter(()), random.Random(0))).measured == 14 - len(
+        records
+    )
+    assert without_times(job.stored(prepared)) == quiet
+
+
+def test_what_srbench_does_not_expect_is_tried_again_by_a_fresh_worker(
+    tmp_path: Path, failing: str, pairs: str
+) -> None:
+    lr, hr = write_pairs(tmp_path / "large", 2, side=24)
+    prepared, told, engine = prepare(tmp_path / "store", f"pairs:{lr}:{hr}", ("failing", "bicubic"))
+    started: list[int] = []
+
+    class Counting(ShamPool):
+        def start(self, place: int) -> Handle:
+            started.append(place)
+            return super().start(place)
+
+    outcome = dispatch(prepared, engine, Counting(told, 1, iter(()), random.Random(0)))
+    (line,) = outcome.failures
+    assert line.startswith("failing on")
+    assert "ValueError: a bug of its own, tried 3 times" in line
+    assert 3 <= len(started) - 1 <= 4
+    assert len(job.stored(prepared)) == 7 + 2 + 7
+
+
+def test_what_srbench_refuses_is_refused_once(tmp_path: Path, pairs: str, quiet: list[Record]) -> None:
+    prepared, told, engine = prepare(tmp_path, pairs)
+    lr_dir = Path(pairs.split(":")[1])
+    changed = lr_dir / "002x4.png"
+    before = changed.read_bytes()
+    changed.write_bytes((lr_dir / "003x4.png").read_bytes())
+    pool = ShamPool(told, 1, iter(()), random.Random(0))
+    try:
+        (line,) = dispatch(prepared, engine, pool).failures
+    finally:
+        changed.write_bytes(before)
+    assert "image 002" in line
+    assert "changed while the run was under way" in line
+    assert "tried" not in line
+    assert sum("002" in task.todo for _, task in pool.given) == 1
+
+
+def test_a_worker_without_a_metric_stops_the_run(tmp_path: Path, pairs: str) -> None:
+    prepared, told, engine = prepare(tmp_path, pairs)
+    there = replace(told, metrics=("psnr", "lpips"))
+    with pytest.raises(RunFailed, match=r"a worker cannot start: .* lacks lpips .*install"):
+        dispatch(prepared, engine, ShamPool(there, 2, iter(()), random.Random(0)))
+
+
+def test_workers_that_die_as_they_start_stop_the_run(tmp_path: Path, pairs: str) -> None:
+    prepared, told, engine = prepare(tmp_path, pairs)
+
+    class Stillborn(ShamPool):
+        def result(self, handle: Handle) -> Report | str | None:
+            raise Lost("out of memory")
+
+    with pytest.raises(RunFailed, match=r"workers die as they start \(out of memory\)"):
+        dispatch(prepared, engine, Stillborn(told, 2, iter(()), random.Random(0)))
+
+
+def test_nothing_to_do_starts_nothing(tmp_path: Path, pairs: str) -> None:
+    prepared, _, engine = prepare(tmp_path, pairs)
+    engine.run(prepared.plan)
+
+    def none() -> object:
+        raise AssertionError("a pool for nothing")
+
+    outcome = Dispatcher(engine, Store(tmp_path), none, device="sham").run(prepared.plan)  # type: ignore[arg-type]
+    assert (outcome.measured, outcome.kept) == (0, 14)
+    empty = Store(tmp_path / "empty")
+    never = Dispatcher(engine, empty, none, device="sham", rerun="never")  # type: ignore[arg-type]
+    assert never.run(prepared.plan) == Outcome()
+
+
+def test_what_another_driver_left_is_taken_over(tmp_path: Path, pairs: str, quiet: list[Record]) -> None:
+    prepared, told, engine = prepare(tmp_path, pairs)
+    worker = Worker(told)
+    assert worker.prepare() is None
+    for cell in prepared.plan:
+        assert worker.measure(cell, engine.todo(cell)) == Report(7)
+    assert len(list(tmp_path.rglob("*.parts"))) == 2
+    assert engine.run(prepared.plan).measured == 0
+    assert dispatch(prepared, engine, None).kept == 14
+    assert not list(tmp_path.rglob("*.parts"))
+    assert without_times(job.stored(prepared)) == quiet
+
+
+@pytest.mark.slow
+def test_a_process_for_each_device(tmp_path: Path) -> None:
+    sets = []
+    for side in (16, 48):
+        lr, hr = write_pairs(tmp_path / str(side), 2, side=side)
+        sets.append(f"pairs:{lr}:{hr}")
+    wanted = job.Request(
+        models=("bicubic", "scale_models:Deadly"),
+        datasets=tuple(sets),
+        metrics=METRICS,
+        store=tmp_path / "here",
+    )
+    quiet = job.prepare(replace(wanted, models=("bicubic",)))
+    assert job.run(quiet).outcome.measured == 4
+    prepared, told, engine = prepare(tmp_path / "store", sets[0])
+    prepared.plan[:] = job.prepare(wanted).plan
+    outcome = dispatch(prepared, engine, ProcessPool(told, ["cpu", "cpu"]), tries=2)
+    records = without_times(job.stored(prepared))
+    assert records[:4] == without_times(job.stored(quiet))
+    assert [(r.model, r.lr_size) for r in records[4:]] == [("scale_models:Deadly", (16, 16))] * 2
+    (line,) = outcome.failures
+    assert line.startswith("scale_models:Deadly on")
+    assert "the worker was lost (its process died), tried 2 times" in line
+
+
+def test_who_runs_what(tmp_path: Path, pairs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    prepared, _, _ = prepare(tmp_path, pairs)
+    assert isinstance(prepared.engine, Engine)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert choose.visible_gpus("cuda") == ["cuda:0", "cuda:1", "cuda:2"]
+    assert choose.visible_gpus("cuda:1") == choose.visible_gpus("cpu") == []
+    assert choose.can_be_told(prepared.plan)
+    local = job.prepare(
+        job.Request(models=(zoo.resolve(["bicubic"])[0],), datasets=(pairs,), metrics=METRICS)
+    )
+    ref = replace(local.plan[0].model, _open=lambda: None)  # type: ignore[arg-type, return-value]
+    assert not choose.can_be_told([replace(local.plan[0], model=ref)])
+
+
+def test_ray_is_asked_for_in_words(tmp_path: Path, pairs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = job.Request(
+        models=("bicubic",), datasets=(pairs,), metrics=METRICS, where=choose.Wish(engine="ray")
+    )
+    monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(BadInput, match=r"pip install 'srbench\[scale\]'"):
+        job.prepare(wanted)
+    with pytest.raises(BadInput, match="seen by one process only"):
+        job.prepare(replace(wanted, store="memory://there"))
