@@ -36,8 +36,10 @@ SHARE = 0.75
 """Of the machine's memory, what a run takes unless told otherwise; others run there too."""
 RESERVE = 3 * GIB // 2
 """For Python, libraries and the metrics' networks; half of the memory where it is less than twice that."""
-IMAGE = 8 << 10
-"""Bytes an LR pixel takes beside the network: LR, SR, HR and what the metrics make of them."""
+IMAGE = 1 << 10
+"""Bytes an LR pixel takes beside the network: in LR, SR and HR."""
+METRICS = 12 << 10
+"""Bytes an LR pixel takes when the network is done and all metrics are measured: 10 kB were, at 510 x 339."""
 OBJECTIVE = 64 << 10
 """Bytes an LR pixel takes in an attack's objective: VGG19's features with their gradient, and HR's."""
 # No network is loaded to learn that a small image fits: these are four times what RRDBNet 64/23 takes.
@@ -89,7 +91,7 @@ def budget(device: str, memory: float | None = None) -> int:
 
 
 def demand(cell: Cell, load: Callable[[ModelRef], SRModel], enough: int = 0) -> int:
-    """Bytes that the largest image of a cell takes.
+    """Bytes that the largest image of a cell takes while it goes through the network.
 
     Args:
         load: gives a model, if one has to be looked at.
@@ -200,7 +202,8 @@ def at_once(cell: Cell, model: SRModel, device: str, workers: int, memory: float
     def load(ref: ModelRef) -> SRModel:
         return model if ref == cell.model else ref.load("cpu", cell.precision)
 
-    return max(1, min(workers, room // max(1, demand(cell, load, enough=room // workers))))
+    one = max(demand(cell, load, enough=room // workers), METRICS * _area(cell))
+    return max(1, min(workers, room // one))
 
 
 def run(engine: Runner, plan: list[Cell], retry: int | None) -> Outcome:

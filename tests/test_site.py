@@ -158,7 +158,7 @@ PAIRS = "--datasets pairs:LR_DIR:HR_DIR"
         (
             {"attack": "jpeg:3", "precision": "bf16", "tile": 64},
             f"{EVALUATE} bicubic --datasets set5 --attacks jpeg:3 {METRICS} "
-            "--precision bf16 --tile 64 --limit 1",
+            "--precision bf16 --tile 64 --halo 16 --limit 1",
         ),
         ({"attack": "rsr(momentum=0.5)"}, ""),
         ({"model": "mine", "dataset": "HR@12345678"}, f"{EVALUATE} MODEL {PAIRS} {METRICS} --limit 1"),

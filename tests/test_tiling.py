@@ -23,7 +23,7 @@ from srbench.boards.csv_records import from_frame
 from srbench.boards.frame import frame
 from srbench.boards.site.reproduce import command
 from srbench.errors import BadInput
-from srbench.fitting import GIB, HALO, IMAGE, SIDES, parse_tile
+from srbench.fitting import GIB, HALO, IMAGE, METRICS, SIDES, parse_tile
 from srbench.zoo.memory import MARGIN, needed
 
 
@@ -116,8 +116,8 @@ def test_what_is_counted_is_what_a_process_takes(tmp_path: Path) -> None:
         "with torch.inference_mode():\n"
         "    net(torch.zeros(1, 3, 16, 16))\n"
         "    before = peak()\n"
-        "    net(torch.zeros(1, 3, 320, 320))\n"
-        "print((peak() - before) / needed(net, 320, 320) * MARGIN)\n"
+        "    net(torch.zeros(1, 3, 256, 256))\n"
+        "print((peak() - before) / needed(net, 256, 256) * MARGIN)\n"
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
     assert 0.6 < float(done.stdout) < MARGIN
@@ -262,7 +262,7 @@ def test_fewer_images_at_once_where_several_do_not_fit(
     lr, hr = write_pairs(tmp_path, 4, side=40)
     (cell,) = job.prepare(request(lr, hr, models=("blurry",))).plan
     model = cell.model.load()
-    one = IMAGE * 40 * 40 + needed(model, 40, 40)
+    one = max(IMAGE * 40 * 40 + needed(model, 40, 40), METRICS * 40 * 40)
     for images in (1, 2, 3, 4, 9):
         room(monkeypatch, images * one)
         assert fitting.at_once(cell, model, "cpu", 4) == min(images, 4)

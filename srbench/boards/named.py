@@ -61,7 +61,7 @@ def _version(key: RowKey) -> tuple[str, ...]:
 
 
 def _fits(part: str, key: RowKey) -> bool:
-    return part in _version(key) or (len(part) >= SHORTEST and key[1].startswith(part.lower()))
+    return part in filter(None, _version(key)) or (len(part) >= SHORTEST and key[1].startswith(part.lower()))
 
 
 def _spellings(keys: Sequence[RowKey]) -> list[str]:
