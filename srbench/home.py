@@ -33,6 +33,17 @@ def home() -> Path:
     return Path(platformdirs.user_cache_dir("srbench"))
 
 
+def given_path(text: str) -> Path:
+    """A path a user wrote, ``~`` resolved; BadInput for one that cannot be a path here."""
+    try:
+        path = Path(text).expanduser()
+        path.exists()  # raises for a name that is too long and for a folder that may not be searched
+    except (OSError, RuntimeError) as error:  # RuntimeError: the home of a user who is not there
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise BadInput(f"{text[:200]} is no path that can be used ({reason})") from error
+    return path
+
+
 def offline() -> bool:
     """Whether the user forbade any network access (``SRBENCH_OFFLINE=1``)."""
     return os.environ.get("SRBENCH_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")

@@ -258,3 +258,12 @@ def test_a_checkpoint_whose_name_no_table_can_show(tmp_path: Path) -> None:
     for name in ("a\nb.pth", "\x1b[2J.pth", os.fsdecode(b"\xff.pth")):
         with pytest.raises(BadInput, match="rename the file"):
             zoo.resolve([str(tmp_path / name)])
+
+
+@pytest.mark.parametrize("text", ["~nobody-of-this-name/x", "x" * 300, "x" * 300 + ".pth"])
+def test_what_is_no_path(text: str) -> None:
+    for spec in (f"folder:{text}", f"pairs:{text}:{text}"):
+        with pytest.raises(BadInput, match="is no path that can be used"):
+            datasets.resolve([spec])
+    with pytest.raises(BadInput, match="is no path that can be used"):
+        zoo.resolve([text])

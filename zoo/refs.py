@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput, unknown
-from srbench.home import sha256_file
+from srbench.home import given_path, sha256_file
 from srbench.zoo import catalog
 from srbench.zoo.schema import Card
 from srbench.zoo.weights import SUFFIXES, Status, status
@@ -103,9 +103,9 @@ def _resolve_one(spec: str | ModelRef) -> Iterator[ModelRef]:
     elif spec in known:
         yield _named(spec, status(spec))
     elif Path(spec).suffix.lower() in SUFFIXES:
-        yield _checkpoint(Path(spec).expanduser())
-    elif (Path(spec).expanduser() / RUN_CARD).is_file():
-        yield _run(Path(spec).expanduser())
+        yield _checkpoint(given_path(spec))
+    elif (given_path(spec) / RUN_CARD).is_file():
+        yield _run(given_path(spec))
     elif any(c in spec for c in "*?["):
         yield from _matching(spec, known)
     elif ":" in spec:

@@ -13,6 +13,7 @@ from srbench.datasets.manifests import SetManifest, manifest, names
 from srbench.datasets.mini import CROP
 from srbench.datasets.registry import add_command, how_to_get, open_set, status
 from srbench.errors import BadInput
+from srbench.home import given_path
 
 Track = Literal["auto", "full", "mini"]
 
@@ -52,7 +53,7 @@ def _open_spec(spec: str, track: Track) -> list[tuple[DataSet, list[str]]]:
     if spec.startswith("pairs:"):
         return [(user_pairs(*_two_folders(spec)), [])]
     if spec.startswith("folder:"):
-        return [(user_folder(Path(spec.removeprefix("folder:")).expanduser()), [])]
+        return [(user_folder(given_path(spec.removeprefix("folder:"))), [])]
     if spec == "all" or any(c in spec for c in "*?["):
         return [_open_named(name, track) for name in _expand(spec, track)]
     return [_open_named(spec, track)]
@@ -124,5 +125,5 @@ def _two_folders(spec: str) -> tuple[Path, Path]:
     ]
     if not splits:
         raise BadInput(f"'{spec}' does not name two folders: write pairs:LR_DIR:HR_DIR")
-    pairs = [(Path(lr).expanduser(), Path(hr).expanduser()) for lr, hr in splits]
+    pairs = [(given_path(lr), given_path(hr)) for lr, hr in splits]
     return next((pair for pair in pairs if pair[0].is_dir() and pair[1].is_dir()), pairs[0])
