@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import math
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -33,8 +35,8 @@ class Log:
 
     Args:
         folder: the run's directory.
-        done: iterations the run begins after; rows beyond it, of a session that was killed, are cut off; where
-            none is done all are, because the first validation is made again.
+        done: iterations the run begins after; rows beyond it, of a session that was killed, are cut off;
+            where none is done all are, because the first validation is made again.
         total: iterations of the whole run.
         every: iterations between rows of log.csv.
         console: where progress is shown; None for nowhere.
@@ -59,6 +61,7 @@ class Log:
         self._console = console if processes.main else None
         self._bar: Any = None
         self._board: Any = None
+        self._last = ExitStack()
         if not processes.main:
             return
         self._rows = self._open(folder / "log.csv", ("iteration", "lr", *COLUMNS), done)
@@ -66,7 +69,12 @@ class Log:
         self._validations = self._open(folder / "validation.csv", names, done)
         from torch.utils.tensorboard import SummaryWriter
 
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
+        self._last.enter_context(_told_once())
+        try:
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
+        except OSError:
+            self.close()
+            raise
         if self._console is not None and self._console.is_terminal:
             text = "{task.fields[losses]} {task.description}"
             self._bar = progress_bar(self._console, text, "{:.2f} it/s")
@@ -172,6 +180,23 @@ class Log:
                     closing.close()
             except OSError:
                 continue
+        self._last.close()
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """No traceback for an error in TensorBoard's thread: it is raised again here, at the next write."""
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is None or getattr(args.thread, "exception", None) is not args.exc_value:
+            before(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _duration(seconds: float) -> str:
