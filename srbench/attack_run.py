@@ -120,9 +120,7 @@ def prepare(
         made_elsewhere = _foreign(strongest, [source for source in sources if source.name != target.name])
         transfers += [spec for spec in made_elsewhere if spec not in transfers]
         specs = [attacks.NONE, *strongest.values(), *made_elsewhere]
-        cells = make_plan(
-            [target], sets, specs, protocol, limit=request.limit, tile=tile, halo=request.halo
-        )
+        cells = make_plan([target], sets, specs, protocol, limit=request.limit, tile=tile, halo=request.halo)
         plan += [cell for cell in cells if cell not in plan]
     device = pick_device(request.device)
     if request.tile == "auto":
