@@ -1,8 +1,8 @@
 """Run the command line on hostile files, one after the other in one process with bounded memory and time.
 
 ``python hostile_run.py OUT OPTION REST VALUES`` runs ``srbench evaluate REST OPTION VALUE`` for every value
-(the last two are files of JSON lists) and writes to OUT, as JSON, for each its exit code, output, CPU seconds and
-what it executed by Python's audit events; and the peak memory of them all in MB.
+(the last two are files of JSON lists) and writes to OUT, as JSON, for each its exit code, output, CPU seconds
+and what it executed by Python's audit events; and the peak memory of them all in MB.
 """
 
 from __future__ import annotations

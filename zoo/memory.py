@@ -31,7 +31,7 @@ class Alive(TorchDispatchMode):
     """
 
     def __init__(self, given: Any, workspace: bool = False) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._given = {StorageWeakRef(s): s.nbytes() for s in (t.untyped_storage() for t in given)}
         self._base = sum(self._given.values())
         self.peak = self._base
@@ -99,4 +99,4 @@ def _beside(forward: Any, state: dict[str, Tensor], lr: Tensor, gradient: bool) 
             torch.autograd.grad(sr, lr, torch.ones_like(sr))
         else:
             forward(lr)
-    return memory.peak - weights
+    return int(memory.peak - weights)

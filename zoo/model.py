@@ -71,7 +71,8 @@ class SRModel(nn.Module):
     def channels_last(self) -> SRModel:
         """Have the network's images lie channel by channel of a pixel: faster in many, other last digits."""
         self._layout = torch.channels_last
-        self.network.to(memory_format=torch.channels_last)
+        network: Any = self.network
+        network.to(memory_format=torch.channels_last)
         return self
 
     def train(self, mode: bool = True) -> SRModel:

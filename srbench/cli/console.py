@@ -13,7 +13,7 @@ from srbench.progress import progress_bar
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from srbench.engine import Engine, Outcome
+    from srbench.engine import Outcome, Runner
     from srbench.plan import Cell
 
 # A pipe has no width; a table cut to 80 columns would lose its numbers.
@@ -45,7 +45,7 @@ def matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 @contextmanager
-def following(engine: Engine, plan: Sequence[Cell], task: str) -> Iterator[None]:
+def following(engine: Runner, plan: Sequence[Cell], task: str) -> Iterator[None]:
     """Show the engine's progress through a plan while it runs."""
     with progress_bar(err()) as bar:
         shown = bar.add_task(task, total=sum(len(cell.images) for cell in plan))

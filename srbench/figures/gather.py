@@ -15,7 +15,7 @@ from srbench.store import Store
 
 if TYPE_CHECKING:
     from srbench.datasets.base import DataSet
-    from srbench.engine import Engine
+    from srbench.engine import Runner
     from srbench.plan import Cell
     from srbench.records import Record
 
@@ -55,7 +55,7 @@ class Prepared:
 
     plan: list[Cell]
     todo: list[Cell]
-    engine: Engine
+    engine: Runner
     notices: list[str]
     stores: tuple[Path, ...]
     metrics: dict[str, tuple[str, ...]]
