@@ -15,6 +15,7 @@ from srbench import evaluation, zoo
 from srbench.boards.csv_records import read_csv
 from srbench.boards.frame import frame
 from srbench.zoo.cost import MIB, SIDE, cost
+from srbench.zoo.memory import needed
 
 PIXELS = SIDE**2
 
@@ -123,3 +124,26 @@ def test_records_say_it_and_tables_give_it_back(tmp_path: Path) -> None:
     assert set(by_model["bicubic"]) == {"parameters", "peak_mib"}
     frame(records).to_csv(tmp_path / "records.csv", index=False)
     assert [r.cost for r in read_csv(tmp_path / "records.csv")] == [r.cost for r in records]
+
+
+class Keeps(nn.Module):
+    """Keeps a tensor from its first forward pass, as some transformers keep their masks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 48, 3, padding=1)
+        self.kept: torch.Tensor | None = None
+
+    def forward(self, lr: torch.Tensor) -> torch.Tensor:
+        if self.kept is None:
+            self.kept = self.conv.weight.mean()
+        return nn.functional.pixel_shuffle(self.conv(lr), 4) + self.kept
+
+
+def test_counting_leaves_nothing_behind_in_the_network() -> None:
+    network = Keeps()
+    assert cost(network)["macs_per_lr_pixel"] == 3 * 48 * 9
+    assert needed(network, 20, 30) > 0 and needed(network, 20, 30, gradient=True) > 0
+    assert network.kept is None
+    assert network(torch.rand(1, 3, 8, 8)).shape == (1, 3, 32, 32)
+    assert network.conv.weight.device.type == "cpu"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import copy
+from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from srbench.zoo.hollow import hollow
 from srbench.zoo.memory import Alive
 
 SIDE = 64
@@ -29,13 +30,10 @@ def cost(model: nn.Module) -> dict[str, float]:
         allocator keeps blocks. What cannot be counted is absent: everything but the parameters of a
         network that fails, and the operations of one that has none of these kinds.
     """
-    state: dict[str, Tensor] = dict([*model.named_parameters(), *model.named_buffers()])
     found: dict[str, float] = {"parameters": sum(p.numel() for p in model.parameters())}
-    empty = {name: torch.empty_like(value, device="meta") for name, value in state.items()}
-    counted = _count(lambda lr: torch.func.functional_call(model, empty, (lr,)), "meta", empty)
+    counted = _count(model, hollow)
     if counted is None:  # the network looks at values, so it has to get some
-        device = next((value.device for value in state.values()), torch.device("cpu"))
-        counted = _count(model, device, state)
+        counted = _count(model, copy.deepcopy)
     if counted is None:
         return found
     operations, peak = counted
@@ -44,12 +42,13 @@ def cost(model: nn.Module) -> dict[str, float]:
     return found | {"peak_mib": round(peak / MIB, 2)}
 
 
-def _count(
-    forward: Callable[[Tensor], Any], device: torch.device | str, state: Mapping[str, Tensor]
-) -> tuple[int, int] | None:
+def _count(model: nn.Module, copied: Callable[[nn.Module], nn.Module]) -> tuple[int, int] | None:
     """Floating-point operations and peak bytes; None where the network fails on such an input."""
-    flops, memory = FlopCounterMode(display=False), Alive(state.values())
     try:
+        forward = copied(model)
+        state = [*forward.parameters(), *forward.buffers()]
+        device = next((value.device for value in state), torch.device("cpu"))
+        flops, memory = FlopCounterMode(display=False), Alive(state)
         with torch.inference_mode(False), torch.no_grad(), memory, flops:
             forward(torch.zeros(1, 3, SIDE, SIDE, device=device))
     except Exception:  # whatever a user's network cannot do: it is measured without these numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from srbench.zoo.hollow import hollow
 
 MARGIN = 1.25
 """What is said to be needed, over what is counted; ``benchmarks/memory_model.py`` compares with real use."""
@@ -69,28 +72,22 @@ def needed(model: nn.Module, height: int, width: int, *, gradient: bool = False)
         What is counted on the graph, times :data:`MARGIN`. A network that chooses by values is measured on
         a small image and scaled by the number of pixels; one that fails even there is said to need nothing.
     """
-    state: dict[str, Tensor] = dict([*model.named_parameters(), *model.named_buffers()])
-    empty = {name: torch.empty_like(value, device="meta") for name, value in state.items()}
-
-    def without_values(lr: Tensor) -> Tensor:
-        made: Tensor = torch.func.functional_call(model, empty, (lr,))
-        return made
-
     try:
-        counted = _beside(without_values, empty, torch.empty(1, 3, height, width, device="meta"), gradient)
+        counted = _beside(hollow(model), torch.empty(1, 3, height, width, device="meta"), gradient)
     except Exception:  # whatever a user's network cannot do
-        device = next((value.device for value in state.values()), torch.device("cpu"))
         try:
-            counted = _beside(model, state, torch.zeros(1, 3, SIDE, SIDE, device=device), gradient)
+            device = next((value.device for value in model.parameters()), torch.device("cpu"))
+            lr = torch.zeros(1, 3, SIDE, SIDE, device=device)
+            counted = _beside(copy.deepcopy(model), lr, gradient)
         except Exception:
             return 0
         return int(MARGIN * counted * height * width / SIDE**2)
     return int(MARGIN * counted)
 
 
-def _beside(forward: Any, state: dict[str, Tensor], lr: Tensor, gradient: bool) -> int:
+def _beside(forward: nn.Module, lr: Tensor, gradient: bool) -> int:
     """Peak bytes beside the weights."""
-    memory = Alive(state.values(), workspace=True)
+    memory = Alive([*forward.parameters(), *forward.buffers()], workspace=True)
     weights = memory.peak
     with torch.inference_mode(False), torch.set_grad_enabled(gradient), memory:
         lr = lr.clone()  # so that it is seen to be made
