@@ -240,6 +240,20 @@ def test_real_networks_take_odd_sizes(name: str, shape: tuple[int, int], shared:
     assert torch.isfinite(sr).all()
 
 
+def test_channels_last_reaches_the_network_and_moves_rounding_only() -> None:
+    layouts: list[bool] = []
+
+    class Looking(Shuffle):
+        def forward(self, lr: Tensor) -> Tensor:
+            layouts.append(lr.is_contiguous(memory_format=torch.channels_last))
+            return super().forward(lr)
+
+    lr = rand(1, 3, 12, 11)
+    moved = wrap(Looking()).channels_last()(lr)
+    assert torch.allclose(moved, wrap(Looking())(lr), atol=1e-6)
+    assert layouts == [True, False]
+
+
 # tiles
 
 
