@@ -637,10 +637,11 @@ def test_an_interrupted_training_leaves_nothing(tmp_path: Path, folder: Path, co
     assert [file.name for file in (tmp_path / "run").glob("*.safetensors")] == ["dsgan.safetensors"]
 
 
-def test_without_lpips_the_dsgan_does_without_and_says_so(folder: Path, context: Context) -> None:
-    degradation = made(context, **FS | {"source": str(folder), "perceptual_net": "auto"})
-    told = degradation.describe()
-    assert told["perceptual_used"] == "none"
+def test_without_lpips_the_dsgan_takes_lpips_lite_and_says_so(folder: Path, context: Context) -> None:
+    large = replace(context, crops=lambda indices: F.interpolate(crops(indices), scale_factor=4))
+    table = FS | {"source": "mini:ntire", "source_images": 4, "crop": 32, "perceptual_net": "auto"}
+    told = made(large, **table).describe()
+    assert told["perceptual_used"] == "lpips-lite"
     assert "lpips-alex is not installed" in told["perceptual_note"]
     with pytest.raises(Unavailable, match="download"):
         made(context, **FS | {"source": str(folder), "perceptual_net": "lpips-alex"})
