@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from srbench.cli.console import out
-from srbench.home import write_atomic
+from srbench.home import output_path
 from srbench.metrics import metric
 from srbench.robustness import corruption_table, transfer_matrix
 
@@ -55,8 +55,9 @@ def report(
         save_curves(out_dir / "curves.png", title, curve)
         if natural:
             save_corruptions(out_dir / "corruptions.png", title, curve.clean, natural)
-        write_atomic(out_dir / "attack.json", text)
-        write_atomic(out_dir / "attack.md", markdown(shown, prepared.notices))
+        for name, written in (("attack.json", text), ("attack.md", markdown(shown, prepared.notices))):
+            with output_path(out_dir / name) as temporary:
+                temporary.write_text(written, encoding="utf-8")
     if as_json:
         typer.echo(text, nl=False)
         return
