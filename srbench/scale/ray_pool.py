@@ -83,15 +83,16 @@ class RayPool:
             }
         else:
             options["address"] = wanted.address
-        try:
-            ray.init(**options)
-        except Exception as error:  # connection errors of several libraries
-            reason = " ".join(str(error).split())[:200]
-            where = f"no Ray cluster answers at --ray-address {wanted.address}"
-            raise RunFailed(
-                f"{where if wanted.address else 'Ray cannot be started here'} ({reason}): "
-                "`ray status` says what runs"
-            ) from error
+        for last in (wanted.address is not None, True):
+            try:
+                ray.init(**options)
+            except Exception as error:  # of several libraries
+                # Ray gives a cluster thirty seconds to start, which a busy machine may not keep.
+                ray.shutdown()
+                if last:
+                    raise _not_there(wanted.address, error) from error
+            else:
+                return
 
     def _make_room(self, there: dict[str, float]) -> None:
         """Decide on the device and the number of workers."""
@@ -181,3 +182,14 @@ def _own_token() -> None:
     """
     if not any(name.startswith("RAY_AUTH") for name in os.environ):
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
+
+
+def _not_there(address: str | None, error: Exception) -> RunFailed:
+    reason = " ".join(str(error).split())[:200]
+    if address is None:
+        return RunFailed(
+            f"Ray cannot be started here ({reason}): free some cores or memory and run the same command again"
+        )
+    return RunFailed(
+        f"no Ray cluster answers at --ray-address {address} ({reason}): `ray status` there says what runs"
+    )
