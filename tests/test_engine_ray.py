@@ -21,8 +21,10 @@ from srbench.errors import RunFailed
 from srbench.plan import Cell
 from srbench.records import Record
 from srbench.scale.choose import Resources, Wish
+from srbench.scale.ray_pool import own_token
 from srbench.store import Store
 
+own_token()  # before Ray is imported, which would write one into the user's home
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'srbench[scale]'")
 pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parent

@@ -51,7 +51,7 @@ class RayPool:
     def __enter__(self) -> RayPool:
         os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
         if self._resources.address is None and "ray" not in sys.modules:
-            _own_token()
+            own_token()
         import ray
 
         # It would print what became of dead workers on stdout, where results go.
@@ -175,7 +175,7 @@ class RayPool:
         ray.kill(handle.worker, no_restart=True)
 
 
-def _own_token() -> None:
+def own_token() -> None:
     """A secret for the cluster of this process, which nobody else on the machine may command.
 
     Ray reads it as it is imported. Without one it would make one in the user's home.
