@@ -64,7 +64,11 @@ def rows(jobs: list[Callable[[], Row]], count: int) -> Iterator[Row]:
         yield from (job() for job in jobs)
         return
     with ThreadPoolExecutor(count) as pool:
-        yield from pool.map(lambda job: job(), jobs)
+        try:
+            yield from pool.map(lambda job: job(), jobs)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # those in work end first, and unmount
+            raise
 
 
 def main() -> None:

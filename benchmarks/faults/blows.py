@@ -95,8 +95,7 @@ class ReadOnly(Kill):
     def strike(self, running: subprocess.Popen[str], ground: Path, work: Work, draw: random.Random) -> None:
         wait(running, ground, work, draw)
         if self.mounted:
-            _mount("--bind", ground, ground)
-            _mount("-o", "remount,bind,ro", ground)
+            _read_only(ground)
         else:
             _chmod(ground, 0o555)
 
@@ -135,6 +134,20 @@ def mountable() -> bool:
 
 def _mount(*arguments: str | Path) -> None:
     subprocess.run(["mount", *arguments], check=True, capture_output=True)
+
+
+def _read_only(place: Path) -> None:
+    # The folder mounted over itself: the mount below could not change while files on it are open. In the
+    # moment between the two commands one may be opened on this mount too.
+    for _ in range(100):
+        _mount("--bind", place, place)
+        try:
+            _mount("-o", "remount,bind,ro", place)
+        except subprocess.CalledProcessError:
+            _umount(place)
+        else:
+            return
+    raise RuntimeError(f"{place} does not turn read-only")
 
 
 def _umount(place: Path) -> None:
