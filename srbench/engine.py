@@ -171,6 +171,7 @@ class Engine:
             outcome.kept += len(cell.images) - len(todo)
             self.on_image(cell, len(cell.images) - len(todo))
             if not todo:
+                self._store.settle(cell.path)  # a run may have died before it could
                 continue
             try:
                 outcome.measured += self.measure(cell, todo)

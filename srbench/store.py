@@ -106,14 +106,19 @@ class Store:
         return CellWriter(self, cell)
 
     def settle(self, cell: PurePosixPath) -> None:
-        """Take a cell's parts over into its file, unless another run is writing it and will.
+        """Take a cell's parts over into its file and cut a torn line off, unless another run writes and will.
 
         Raises:
             RunFailed: the file cannot be written.
         """
-        if self.parts(cell):
+        if self.parts(cell) or self._torn(cell):
             with contextlib.suppress(Busy), self.writer(cell):
                 pass
+
+    def _torn(self, cell: PurePosixPath) -> bool:
+        file = self.root / cell
+        content = file.read_bytes() if file.is_file() else b""
+        return bool(content) and not content.endswith(b"\n")
 
     def parts(self, cell: PurePosixPath) -> PartStore | None:
         """Where the parts of a cell are; None if it has none."""

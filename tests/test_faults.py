@@ -38,19 +38,11 @@ def work(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("options", "rows"),
-    [
-        (
-            ["--works", "evaluate", "--kills", "0", "--others", "1", "--faults", "disk,readonly,together"],
-            [("evaluate", 1), ("evaluate", 1), ("evaluate", 4)],
-        ),
-        (["--works", "train", "--kills", "3", "--faults", "kill"], [("train", 1)]),
-    ],
-)
-def test_a_few_faults_are_survived(options: list[str], rows: list[tuple[str, int]], tmp_path: Path) -> None:
+def test_a_few_faults_are_survived(tmp_path: Path) -> None:
+    """Of a training; other tests kill evaluations and fill disks. The whole bench takes many minutes."""
+    options = ["--works", "train", "--kills", "3", "--others", "1", "--faults", "kill,readonly"]
     done = subprocess.run(
-        [sys.executable, str(BENCH), *options],
+        [sys.executable, str(BENCH), *options, "--jobs", "2"],
         capture_output=True,
         text=True,
         timeout=300,
@@ -58,8 +50,9 @@ def test_a_few_faults_are_survived(options: list[str], rows: list[tuple[str, int
         env=os.environ | {"TMPDIR": str(tmp_path)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found = re.findall(r"^\| .* \| (\w+) \| (\d+) \| (\d+) \|$", done.stdout, re.MULTILINE)
-    assert found == [(name, str(tried), str(tried)) for name, tried in rows]
+    found = re.findall(r"^\| (.*) \| train \| (\d+) \| (\d+) \|$", done.stdout, re.MULTILINE)
+    assert found[0][0] == "SIGKILL"
+    assert all((tried, survived) == ("1", "1") for _, tried, survived in found)
 
 
 def test_the_bench_sees_what_was_lost_repeated_or_left(tmp_path: Path, work: ModuleType) -> None:
@@ -108,6 +101,9 @@ def test_a_file_may_end_anywhere_and_in_anything(tmp_path: Path, data: st.DataOb
     with store.writer(CELL) as writer:
         for entry in written[kept:]:
             writer.append(entry)
+    assert file.read_bytes() == whole
+    file.write_bytes(whole + garbage)
+    store.settle(CELL)  # all is there, so nobody will write
     assert file.read_bytes() == whole
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 from scipy.stats import spearmanr
@@ -135,12 +135,13 @@ def test_learning_brings_the_student_to_the_teacher(pairs: Pairs, teacher: Teach
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31), st.floats(1e-5, 30))
+@example(149, 0.0005)  # its scales are subnormal in fp16
 def test_packing_rounds_by_half_a_step(seed: int, size: float) -> None:
     weights = {"a.weight": (noise(4, 3, 5, 5, seed=seed) - 0.5) * size, "a.bias": noise(4, seed=seed)}
     back = unpack(pack(weights))
     step = weights["a.weight"].abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-6) / 127
-    assert bool(((back["a.weight"] - weights["a.weight"]).abs() <= 0.52 * step + 1e-7).all())
-    assert torch.allclose(back["a.bias"], weights["a.bias"], rtol=1e-3)
+    assert bool(((back["a.weight"] - weights["a.weight"]).abs() <= 0.501 * step).all())
+    assert torch.allclose(back["a.bias"], weights["a.bias"], rtol=1e-3, atol=1e-7)  # fp16's least is 6e-8
 
 
 def test_what_ships_is_small_and_is_the_objective_and_the_metric() -> None:

@@ -79,7 +79,7 @@ def step(folder: Path, processes: int, accumulate: int = 1, losses: str = GAN) -
         command += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
     command += [str(folder / name) for name in ("step.py", "recipe.toml", "found.pt")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[:4000]
     found: dict[str, Any] = torch.load(folder / "found.pt", weights_only=True)
     return found
 

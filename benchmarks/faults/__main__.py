@@ -45,9 +45,10 @@ def plan(
     for name, work in works.items():
         if "kill" in chosen and (count := round(kills * SHARES[name])):
             add(endure, Kill(), work, count, seed)
-        for fault in ("disk", "readonly"):
-            if fault in chosen and others:
-                add(endure, FullDisk() if fault == "disk" else ReadOnly(), work, others, seed)
+        if "disk" in chosen and others:
+            add(endure, FullDisk(), work, others, seed)
+        if "readonly" in chosen and others and ReadOnly.possible():
+            add(endure, ReadOnly(), work, others, seed)
         if "torn" in chosen and others and name == "evaluate":
             add(tear_records, work, 4 * others, seed)
             add(spoil_lines, work, others, seed)
@@ -95,6 +96,8 @@ def main() -> None:
     for work in works.values():
         work.run_quietly()
     jobs = plan(works, given.kills, given.others, given.seed, chosen, scratch)
+    if "readonly" in chosen and not ReadOnly.possible():
+        print("read-only folders were not tried: root, and nothing can be mounted here", file=sys.stderr)
     print("| fault | srbench | tried | survived |\n|---|---|---:|---:|", flush=True)
     failed = False
     for row in rows(jobs, given.jobs):

@@ -65,6 +65,7 @@ def _round(fault: Kill, work: Work, most: int, draw: random.Random, ground: Path
             fault.strike(running, ground, work, draw)
             ended = finish(running)
         finally:
+            running.kill()  # where the bench itself was stopped
             fault.mend(ground)
         if ended.code == 0:
             return tried, work.differences(folder)

@@ -109,16 +109,15 @@ def total(layers: Sequence[Tensor]) -> Tensor:
 
 
 def pack(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights for a small file: convolutions as int8 with an fp16 scale per output channel, biases fp16."""
+    """Weights for a small file: convolutions as int8 with a scale per output channel, biases fp16."""
     found = {}
     for name, value in weights.items():
         if value.ndim < 2:
             found[name] = value.half().contiguous()
             continue
         largest = value.abs().amax(tuple(range(1, value.ndim)), keepdim=True).clamp_min(1e-6)
-        # Rounded up, so that the largest weight still fits after fp16 has rounded the scale.
-        scale = (largest / 127 * 1.001).half()
-        found[name] = (value / scale.float()).round().clamp(-127, 127).to(torch.int8).contiguous()
+        scale = largest / 127  # fp32: small weights' scales are too small for fp16
+        found[name] = (value / scale).round().clamp(-127, 127).to(torch.int8).contiguous()
         found[name + _SCALE] = scale.contiguous()
     return found
 

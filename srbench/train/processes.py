@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import torch
 import torch.distributed
@@ -87,7 +87,7 @@ class Processes:
         torch.distributed.all_reduce(votes)
         return bool(votes.item() > 0)
 
-    @contextmanager
+    @contextlib.contextmanager
     def main_first(self) -> Iterator[None]:
         """The body runs in the main process, then in the others, which find its files."""
         if not self.main:
@@ -102,10 +102,26 @@ class Processes:
             torch.distributed.barrier()
 
     def close(self) -> None:
-        """End talking to each other. One that leaves while another still listens would abort that one."""
+        """End talking to each other, once all have finished.
+
+        After a barrier alone gloo may abort the slower one: the other leaves while it is still in the
+        barrier (github.com/pytorch/gloo/issues/155). So the last word goes through the store.
+        """
         if self.count > 1 and torch.distributed.is_initialized():
-            self.wait()
-            torch.distributed.destroy_process_group()
+            leave()
+
+
+def leave() -> None:
+    """Destroy the default process group when nobody is in a collective any more; every process calls it."""
+    from torch.distributed.distributed_c10d import _get_default_store
+
+    store, count = _get_default_store(), torch.distributed.get_world_size()
+    torch.distributed.barrier()
+    # The process that holds the store may be gone before another has heard; then all had finished.
+    with contextlib.suppress(torch.distributed.DistStoreError, torch.distributed.DistNetworkError):
+        store.set(f"srbench/left/{torch.distributed.get_rank()}", "1")
+        store.wait([f"srbench/left/{rank}" for rank in range(count)])
+    torch.distributed.destroy_process_group()
 
 
 def _cores() -> int:
