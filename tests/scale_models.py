@@ -47,6 +47,13 @@ class Failing(Nearest):
         raise ValueError("a bug of its own")
 
 
+class Hanging(Nearest):
+    """Never comes back."""
+
+    def meet(self, lr: Tensor) -> None:
+        time.sleep(3600)
+
+
 class Deadly(Nearest):
     """Takes its process along."""
 

@@ -104,6 +104,36 @@ def test_a_worker_killed_in_mid_cell_changes_nothing(tmp_path: Path, cluster: No
     assert without_times(there.records) == without_times(here.records)
 
 
+def test_a_hanging_model_is_given_up_and_the_others_finished(tmp_path: Path, cluster: None) -> None:
+    wanted = request(tmp_path, ("scale_models:Hanging", "bicubic"), limit=1)
+    found = evaluate(replace(wanted, where=replace(wanted.where, tries=2, timeout=3)))
+    assert [r.model for r in found.records] == ["bicubic"]
+    (line,) = found.outcome.failures
+    assert line.startswith("scale_models:Hanging on clean-mini, image")
+    assert "the worker was given up (an image may take 3 s), tried 2 times" in line
+
+
+def test_a_worker_ended_for_memory_asks_for_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    from srbench.scale.pools import Handle, Lost
+    from srbench.scale.ray_pool import RayPool
+    from srbench.scale.worker import Job
+
+    (cell,) = job.prepare(job.Request(models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",))).plan
+    pool = RayPool(Job("", cell.protocol, (), Settings(workers=1), {}), Resources(workers=2))
+    for error, memory in (
+        (ray.exceptions.OutOfMemoryError("the node ran low on memory"), True),
+        (ray.exceptions.ActorDiedError(), False),
+    ):
+
+        def fail(reference: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(ray, "get", fail)
+        with pytest.raises(Lost) as lost:
+            pool.result(Handle(None))
+        assert lost.value.out_of_memory is memory
+
+
 def test_a_poisoned_model_is_reported_and_the_others_finished(tmp_path: Path, cluster: None) -> None:
     models = ("scale_models:Deadly", "scale_models:Failing", "bicubic")
     wanted = replace(request(tmp_path, models, limit=1), where=Wish("ray", tries=2))

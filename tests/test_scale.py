@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scale_models import Nearest
 
 from srbench import evaluation as job
-from srbench import zoo
+from srbench import fitting, zoo
 from srbench.engine import Engine, Outcome, Settings
 from srbench.errors import BadInput, RunFailed
 from srbench.measure import Instruments
@@ -247,6 +247,62 @@ def test_what_srbench_does_not_expect_is_tried_again_by_a_fresh_worker(
     assert "ValueError: a bug of its own, tried 3 times" in line
     assert 3 <= len(started) - 1 <= 4
     assert len(job.stored(prepared)) == 7 + 2 + 7
+
+
+def test_a_hanging_worker_is_replaced(tmp_path: Path, pairs: str, quiet: list[Record]) -> None:
+    prepared, told, engine = prepare(tmp_path, pairs)
+
+    class Hanging(ShamPool):
+        """Whose first task is never heard of again."""
+
+        stopped = 0
+
+        def ready(self, handles: Sequence[Handle], seconds: float) -> list[Handle]:
+            able = (
+                [handle for handle in handles if handle.task is not self.given[0][1]]
+                if self.given
+                else handles
+            )
+            return super().ready(able, seconds) if able else []
+
+        def stop(self, handle: Handle) -> None:
+            self.stopped += 1
+
+    pool = Hanging(told, 2, iter(()), random.Random(0))
+    store = Store(tmp_path)
+    outcome = Dispatcher(engine, store, lambda: pool, device="sham", timeout=0.2).run(prepared.plan)  # type: ignore[arg-type, return-value]
+    assert outcome == Outcome(measured=14)
+    assert pool.stopped == 1
+    assert without_times(job.stored(prepared)) == quiet
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_where_workers_run_out_of_memory_tiles_are_smaller(
+    tmp_path: Path, pairs: str, quiet: list[Record], monkeypatch: pytest.MonkeyPatch, ended: bool
+) -> None:
+    """Whether torch says so or the worker is ended for it: all of the model's images, and no other's."""
+    monkeypatch.setattr(fitting, "SIDES", (12, 8))
+    prepared, told, engine = prepare(tmp_path, pairs, ("scale_models:Nearest", "bicubic"))
+
+    class Scarce(ShamPool):
+        def give(self, handle: Handle, cell: Cell, task: Task) -> None:
+            super().give(handle, cell, task)
+            if cell.model.name != "bicubic" and cell.tile != 8:
+                report = Report(0, f"{cell}, image {next(iter(task.todo))}: out of memory", True, True)
+                handle.pending = self.die if ended else lambda: report
+
+        def die(self) -> Report:
+            raise Lost("OutOfMemoryError: the node ran low on memory", out_of_memory=True)
+
+    pool = Scarce(told, 2, iter(()), random.Random(0))
+    runner = Dispatcher(engine, Store(tmp_path), lambda: pool, device="sham", tries=2)  # type: ignore[arg-type, return-value]
+    outcome, name = fitting.run(runner, prepared.plan, 16), "scale_models:Nearest"
+    assert outcome.failures == []
+    assert outcome.notices == [f"{name} ran out of memory: all of its images were run in tiles of 8"]
+    assert {cell.tile for cell in prepared.plan if cell.model.name == "bicubic"} == {None}
+    found = without_times(job.stored(prepared))
+    assert {(r.model, r.tile, r.halo) for r in found} == {("bicubic", None, None), (name, 8, 16)}
+    assert [r for r in found if r.model == "bicubic"] == quiet
 
 
 def test_what_srbench_refuses_is_refused_once(tmp_path: Path, pairs: str, quiet: list[Record]) -> None:

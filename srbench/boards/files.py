@@ -86,6 +86,7 @@ def flat(tables: Sequence[Table]) -> pd.DataFrame:
                 "weights_sha256": row.weights_sha256,
                 "precision": row.precision,
                 "tile": row.tile,
+                "halo": row.halo,
             }
             for (name, column), mean in row.means.items():
                 place = {
@@ -111,6 +112,7 @@ def flat(tables: Sequence[Table]) -> pd.DataFrame:
         found["rank"] = found["rank"].astype("Int64")
         found["rank_last"] = found["rank_last"].astype("Int64")
         found["tile"] = found["tile"].astype("Int64")
+        found["halo"] = found["halo"].astype("Int64")
     return found
 
 
@@ -142,6 +144,7 @@ def _nested(table: Table) -> dict[str, Any]:
                 "weights_sha256": row.weights_sha256,
                 "precision": row.precision,
                 "tile": row.tile,
+                "halo": row.halo,
                 "partial": row.partial,
                 "worst": {attack: _number(value) for attack, value in row.worst.items()},
                 "cells": [

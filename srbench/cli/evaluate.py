@@ -97,6 +97,12 @@ def evaluate(
     tries: Annotated[
         int, typer.Option(min=1, help="How often an image is tried whose Ray worker or GPU process dies.")
     ] = 3,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=1, help="Seconds an image may take until its Ray worker or GPU process is replaced."
+        ),
+    ] = None,
     store: Annotated[str | None, typer.Option(help="Directory of records, or an address (s3://…).")] = None,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write leaderboard.md/.csv/.json and records.csv here.")
@@ -140,6 +146,7 @@ def evaluate(
             several_gpus=True,
             resources=Resources(ray_address, ray_workers, worker_gpus, device),
             tries=tries,
+            timeout=timeout,
         ),
     )
     console = err()

@@ -51,12 +51,14 @@ class Wish:
             import the main module again, which only a command is sure to survive.
         resources: with "ray".
         tries: how often an image is tried where its worker dies.
+        timeout: seconds that an image may take, after which its worker counts as hung; None for ever.
     """
 
     engine: Literal["local", "ray"] = "local"
     several_gpus: bool = False
     resources: Resources = field(default_factory=Resources)
     tries: int = 3
+    timeout: float | None = None
 
 
 def choose(
@@ -100,7 +102,15 @@ def choose(
     if wish.engine == "ray":
         check_installed()
     device = ", ".join(devices) or wish.engine
-    return Dispatcher(engine, store, pool, device=device, rerun=settings.rerun, tries=wish.tries)
+    return Dispatcher(
+        engine,
+        store,
+        pool,
+        device=device,
+        rerun=settings.rerun,
+        tries=wish.tries,
+        timeout=wish.timeout,
+    )
 
 
 def visible_gpus(device: str) -> list[str]:

@@ -39,6 +39,8 @@ class Dispatcher:
         device: what the workers run on, in words.
         rerun: what the engine is told, see :class:`srbench.engine.Settings`.
         tries: how often an image is tried.
+        timeout: seconds that an image may take; a worker that takes longer hangs, and is replaced as if it
+            had died. None waits for ever.
     """
 
     def __init__(
@@ -50,10 +52,11 @@ class Dispatcher:
         device: str,
         rerun: Rerun = "only-missing",
         tries: int = 3,
+        timeout: float | None = None,
     ) -> None:
         self._engine, self._store, self._make_pool = engine, store, make_pool
         self.device = device
-        self._rerun, self._tries = rerun, tries
+        self._rerun, self._tries, self._timeout = rerun, tries, timeout
         self.on_image: Callable[[Cell, int], None] = lambda cell, images: None
 
     def run(self, plan: Sequence[Cell]) -> Outcome:
@@ -62,7 +65,7 @@ class Dispatcher:
         Raises:
             RunFailed: the store cannot be written, workers cannot be started, or all are gone for good.
         """
-        run = _Run(self._engine, self._store, plan, self._tries, self.on_image)
+        run = _Run(self._engine, self._store, plan, self._tries, self._timeout, self.on_image)
         if self._rerun == "never":
             return run.outcome
         self._store.check_writable()
@@ -81,11 +84,12 @@ class _Run:
         store: RecordStore,
         plan: Sequence[Cell],
         tries: int,
+        timeout: float | None,
         on_image: Callable[[Cell, int], None],
     ) -> None:
         self.outcome = Outcome()
         self._engine, self._store, self._plan, self._tries = engine, store, plan, tries
-        self._on_image = on_image
+        self._timeout, self._on_image = timeout, on_image
         self._queue = Queue()
         self._next = 0
         self._passed = 0
@@ -144,17 +148,18 @@ class _Run:
             handles += [pool.start(place) for place in free[: max(0, self._queue.images - starting)]]
             if not any(handle.task for handle in handles) and not len(self._queue):
                 return
-            for handle in pool.ready([handle for handle in handles if handle.pending is not None], 1.0):
-                task, handle.task = handle.task, None
-                report, lost = self._heard(handle)
-                handle.pending = None
+            busy = [handle for handle in handles if handle.pending is not None]
+            ready = pool.ready(busy, 1.0)
+            for handle in ready + [handle for handle in busy if handle not in ready and self._hangs(handle)]:
+                report, lost = self._heard(handle) if handle in ready else (self._given_up(), True)
+                task, handle.task, handle.pending = handle.task, None, None
                 if task is not None:
                     heard = time.monotonic()
-                    lost = self._settle(task, report or Report(0, f"the worker was lost ({lost})"), lost)
+                    lost = self._settle(task, report) or lost
                 elif not lost:
                     failed_starts = 0
                 elif (failed_starts := failed_starts + 1) > 2 * pool.size:
-                    raise RunFailed(f"workers die as they start ({lost})")
+                    raise RunFailed(f"workers die as they start ({report.failure})")
                 if lost:
                     pool.stop(handle)
                     handles.remove(handle)
@@ -164,26 +169,36 @@ class _Run:
                     "records are kept, the same command resumes"
                 )
 
-    def _heard(self, handle: Handle) -> tuple[Report | None, str | None]:
-        """What a worker reports, if it had a task, and why it is lost, if it is."""
+    def _heard(self, handle: Handle) -> tuple[Report, bool]:
+        """What a worker reports, and whether it is lost."""
         assert self._pool is not None
         try:
             said = self._pool.result(handle)
         except Lost as error:
-            return None, str(error)
+            failure = f"the worker was lost ({error})" if handle.task else str(error)
+            return Report(0, failure, out_of_memory=error.out_of_memory), True
         if isinstance(said, str):
             raise RunFailed(said)
-        return said, None
+        return said or Report(0), False
+
+    def _hangs(self, handle: Handle) -> bool:
+        if handle.task is None or self._timeout is None:
+            return False
+        return time.monotonic() - handle.since > self._timeout * len(handle.task.todo)
+
+    def _given_up(self) -> Report:
+        return Report(0, f"the worker was given up (an image may take {self._timeout:g} s)")
 
     def _give(self, handle: Handle, handles: Sequence[Handle]) -> None:
         elsewhere = {other.loaded for other in handles if other is not handle}
         if (task := self._queue.take(handle.loaded, elsewhere)) is not None:
             handle.loaded = self._model(task)
             assert self._pool is not None
+            handle.since = time.monotonic()
             self._pool.give(handle, self._plan[task.cell], task)
 
-    def _settle(self, task: Task, report: Report, lost: str | None) -> str | None:
-        """Enter what became of a task; why its worker should go, None if it may stay."""
+    def _settle(self, task: Task, report: Report) -> bool:
+        """Enter what became of a task; whether its worker should go."""
         cell = self._plan[task.cell]
         left: dict[str, list[str]] = {}
         if report.failure:
@@ -200,7 +215,7 @@ class _Run:
             self._store.settle(cell.path)
             if self._pool is not None:
                 self._pool.forget(task.cell)
-        return lost or (report.failure if report.failure and not report.final else None)
+        return bool(report.failure) and not report.final
 
     def _again(self, task: Task, report: Report, left: dict[str, list[str]]) -> None:
         tries = task.tries + 1

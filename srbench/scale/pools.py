@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 
 class Lost(Exception):  # noqa: N818
-    """A worker died, or was taken away, with what it was doing."""
+    """A worker died, or was taken away, with what it was doing.
+
+    Attributes:
+        out_of_memory: whether it was ended because its machine had no memory left.
+    """
+
+    def __init__(self, reason: str, out_of_memory: bool = False) -> None:
+        super().__init__(reason)
+        self.out_of_memory = out_of_memory
 
 
 @dataclass(eq=False)
@@ -33,6 +41,7 @@ class Handle:
         worker: what the pool knows it by.
         pending: what it is doing: a future or reference.
         task: what it was given; None while it starts or waits.
+        since: when it was given that, by the monotonic clock.
         loaded: the model it has.
         place: which of the pool's it is; the one that replaces it gets the same.
     """
@@ -40,6 +49,7 @@ class Handle:
     worker: Any
     pending: Any = None
     task: Task | None = None
+    since: float = 0.0
     loaded: Hashable = None
     place: int = 0
 

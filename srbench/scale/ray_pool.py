@@ -165,7 +165,9 @@ class RayPool:
         except ray.exceptions.RayError as error:
             # A worker answers all it lives to see: what is left is a death, or a cell it cannot read.
             cause = getattr(error, "cause", None) or error
-            raise Lost(f"{type(cause).__name__}: {' '.join(str(cause).split())[:160]}") from error
+            # Ray ends workers before the machine does, and then says so.
+            memory = any(isinstance(one, ray.exceptions.OutOfMemoryError) for one in (error, cause))
+            raise Lost(f"{type(cause).__name__}: {' '.join(str(cause).split())[:160]}", memory) from error
         return found
 
     def stop(self, handle: Handle) -> None:
