@@ -180,6 +180,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=64, help="LR side for the attack step")
     parser.add_argument("--steps", type=int, default=4, help="attack steps timed")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--brief", action="store_true", help="evaluate over forward only")
     parser.add_argument("--only", choices=["evaluate", "forward"], help=argparse.SUPPRESS)
     args = parser.parse_args()
     names, workers = args.metrics.split(","), Settings().worker_count
@@ -204,6 +205,8 @@ def main() -> None:
             "bf16": lambda: images.forward(bf16, workers),
             "channels_last": lambda: images.forward(last, workers),
         }
+        if args.brief:
+            runs = {name: runs[name] for name in ("forward", "as begun", "evaluate")}
         seconds = race(runs, args.rounds)
         per_second = {name: len(images.lr) / statistics.median(took) for name, took in seconds.items()}
         print(
@@ -213,17 +216,20 @@ def main() -> None:
         table = {
             "evaluate / forward": ratio(seconds, "evaluate", "forward"),
             "evaluate / forward, begun in the same order": ratio(seconds, "evaluate", "as begun"),
-            "loop / evaluate": ratio(seconds, "loop", "evaluate"),
-            "images a second, evaluate": f"{per_second['evaluate']:.2f}",
-            "images a second, loop": f"{per_second['loop']:.2f}",
-            "attack step / forward": attack_step(args.network, args.side, args.steps, args.rounds),
-            "forward / bf16 forward": ratio(seconds, "forward", "bf16"),
-            "bf16 moves": effect(images, ref, names, precision="bf16"),
-            "forward / channels_last forward": ratio(seconds, "forward", "channels_last"),
-            "channels_last moves": effect(images, ref, names, channels_last=True),
-            "peak MiB, evaluate": peak(sys.argv[1:], "evaluate"),
-            "peak MiB, forward": peak(sys.argv[1:], "forward"),
         }
+        if not args.brief:
+            table |= {
+                "loop / evaluate": ratio(seconds, "loop", "evaluate"),
+                "images a second, evaluate": f"{per_second['evaluate']:.2f}",
+                "images a second, loop": f"{per_second['loop']:.2f}",
+                "attack step / forward": attack_step(args.network, args.side, args.steps, args.rounds),
+                "forward / bf16 forward": ratio(seconds, "forward", "bf16"),
+                "bf16 moves": effect(images, ref, names, precision="bf16"),
+                "forward / channels_last forward": ratio(seconds, "forward", "channels_last"),
+                "channels_last moves": effect(images, ref, names, channels_last=True),
+                "peak MiB, evaluate": peak(sys.argv[1:], "evaluate"),
+                "peak MiB, forward": peak(sys.argv[1:], "forward"),
+            }
         print("\n| measured | value |\n| --- | --- |")
         for name, value in table.items():
             print(f"| {name} | {value} |")

@@ -72,6 +72,7 @@ def load_lpips(net: str, file: Path) -> nn.Module:
     import torch
 
     from srbench.compat import prepare_torchvision
+    from srbench.uninitialised import Uninitialised
 
     prepare_torchvision()
     import lpips
@@ -81,7 +82,8 @@ def load_lpips(net: str, file: Path) -> nn.Module:
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         # torchvision speaks to the lpips package about retired arguments; a user can do nothing about it.
         warnings.simplefilter("ignore", UserWarning)
-        model: nn.Module = lpips.LPIPS(net=net, version="0.1", pnet_rand=True, verbose=False)
+        with Uninitialised():
+            model: nn.Module = lpips.LPIPS(net=net, version="0.1", pnet_rand=True, verbose=False)
     backbone = model.get_submodule("net")
     slots = {f"features.{k.split('.', 1)[1]}": k for k in backbone.state_dict()}
     if set(slots) != set(features):
