@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGE := build/typed
 
-.PHONY: install demo test lint types docs wheel-check mini-zoo ablation clean
+.PHONY: install demo test test-slow lint types docs wheel-check mini-zoo ablation clean
 
 install: $(VENV)/.installed
 
@@ -18,6 +18,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -n auto
+
+# What takes longer: runs that are killed, trainings, a Ray cluster, the page in a browser, the examples.
+test-slow: install
+	$(BIN)/python -m pytest -n auto -m slow
 
 lint: install
 	$(BIN)/ruff check .

@@ -62,6 +62,7 @@ def test_an_l2_attack_keeps_to_its_root_mean_square(tmp_path: Path) -> None:
     assert not record.flags
 
 
+@pytest.mark.slow
 def test_transferred_noise_is_the_source_models_own(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 1, side=24)
     seen: dict[tuple[str, str], torch.Tensor] = {}
@@ -133,6 +134,7 @@ def test_a_tiled_attack_is_recorded_as_such(tmp_path: Path) -> None:
     assert other.effect["lr_max"] <= 14 + 1e-3
 
 
+@pytest.mark.slow
 def test_files(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 1, side=24)
     out = tmp_path / "out"
@@ -159,6 +161,7 @@ def test_files(tmp_path: Path) -> None:
     assert f"| 8 | rsr | {content['curve'][0]['effects']['rsr']['metrics']['psnr']:.2f} |" in markdown
 
 
+@pytest.mark.slow
 def test_images_without_ground_truth(tmp_path: Path) -> None:
     lr, _ = write_pairs(tmp_path, 1, side=100)
     done = srbench("attack", "bicubic", "--images", str(lr), "--loss", "mse", "--json")

@@ -84,6 +84,7 @@ def test_cuda_asked_for_where_there_is_none() -> None:
     assert "CUDA" in refused("evaluate", "--device", "cuda", "--datasets", "clean-mini")
 
 
+@pytest.mark.slow
 def test_unsupported_and_truncated_checkpoints(shared: Path, tmp_path: Path) -> None:
     models = shared / "assets/models"
     line = refused("evaluate", "--models", str(models / "RLFN_x4_unsupported_arch.pth"))
@@ -107,6 +108,7 @@ def test_broken_folders_are_found_before_any_model_runs(tmp_path: Path) -> None:
     assert "002" in refused("evaluate", "--datasets", f"pairs:{lr}:{hr}")
 
 
+@pytest.mark.slow
 def test_an_unwritable_store_fails_before_measuring(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 1)
     (tmp_path / "file").write_text("")
@@ -123,6 +125,7 @@ def test_debug_shows_the_traceback() -> None:
     assert "Traceback" in done.stderr
 
 
+@pytest.mark.slow
 def test_listings() -> None:
     models = json.loads(srbench("models", "--json").stdout)
     assert {"name": "bicubic", "installed": True}.items() <= models[0].items()
@@ -136,6 +139,7 @@ def test_listings() -> None:
         assert "…" not in done.stdout
 
 
+@pytest.mark.slow
 def test_install_and_evaluate_a_model(shared: Path, tmp_path: Path) -> None:
     file = shared / "assets/models/RealESRGAN_General_x4_v3_from_ncnn.pth"
     done = srbench("models", "install", "realesrgan-general", "--from", str(file))
@@ -148,6 +152,7 @@ def test_install_and_evaluate_a_model(shared: Path, tmp_path: Path) -> None:
     assert {row["model"] for row in rows} == {"bicubic", "realesrgan-general", *packaged}
 
 
+@pytest.mark.slow
 def test_add_verify_and_evaluate_a_set(shared: Path, tmp_path: Path) -> None:
     folder = shared / "assets/images/Set5"
     lr, hr = folder / "LR_bicubic/X4", folder / "HR"

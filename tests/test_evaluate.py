@@ -186,6 +186,7 @@ def test_batch_size_moves_metrics_by_rounding_only(shared_weights: Path) -> None
                 assert a[name] == pytest.approx(b[name], abs=ROUNDING[name]), name
 
 
+@pytest.mark.slow
 def test_thread_count_moves_metrics_by_rounding_only(tmp_path: Path, shared_weights: Path) -> None:
     """On a trained network; the bounds are stated in ROUNDING."""
     wanted = job.Request(models=("realesrgan-general",), datasets=("ntire-mini",), limit=1)
@@ -318,6 +319,7 @@ def _contents(store: Path) -> dict[str, list[bytes]]:
     return found
 
 
+@pytest.mark.slow
 def test_control_c_keeps_what_was_measured(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 60, side=64)
     command = [sys.executable, "-m", "srbench", "evaluate", "--datasets", f"pairs:{lr}:{hr}", "--store"]
@@ -350,6 +352,7 @@ def test_a_second_run_on_the_same_store_waits_its_turn(tmp_path: Path) -> None:
         job.run(prepared)
 
 
+@pytest.mark.slow
 def test_piped_output_is_whole_and_clean(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 2)
     done = srbench(

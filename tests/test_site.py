@@ -171,6 +171,7 @@ def test_the_command_that_measures_it_again(changes: dict[str, object], expected
     assert bool(found.remarks) == (not expected or "MODEL" in expected)
 
 
+@pytest.mark.slow
 def test_the_command_gives_the_same_numbers(tmp_path: Path) -> None:
     request = evaluation.Request(
         models=("bicubic",), datasets=("clean-mini",), attacks=("random@4",), metrics=("psnr",), limit=2

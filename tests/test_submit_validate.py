@@ -115,6 +115,7 @@ def test_what_the_attack_did_is_compared_as_well(entry: Path, kind: str, name: s
     assert f": {name}" in problem
 
 
+@pytest.mark.slow
 def test_gradient_attacks_are_run_again_with_the_objective_of_the_entry(
     shared_weights: Path, tmp_path: Path
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_network_that_looks_at_values_is_scaled_from_a_small_image() -> None:
     assert needed(Looking(), 50, 70) == pytest.approx(needed(blurry_upscaler(), 50, 70), rel=0.1)
 
 
+@pytest.mark.slow
 def test_what_is_counted_is_what_a_process_takes(tmp_path: Path) -> None:
     """Resident memory of a process of its own, around one forward pass."""
     if not Path("/proc/self/status").exists():
@@ -309,6 +310,7 @@ def test_the_path_of_whole_images_is_what_it_was(tmp_path: Path) -> None:
     assert cell.path.stem == f"bicubic-{digest}"
 
 
+@pytest.mark.slow
 def test_the_command_line_tiles(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 1, side=40)
     arguments = ("evaluate", "--models", "bicubic", "--datasets", f"pairs:{lr}:{hr}", "--metrics", "psnr")

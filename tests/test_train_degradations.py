@@ -157,6 +157,7 @@ def test_percep_is_trainings_own_loss_and_its_target_is_not_bound_again() -> Non
     [
         ({}, "needs a kind"),
         ({"kind": "clear"}, "unknown degradation 'clear'"),
+        ({"kind": []}, r"unknown degradation '\[\]'"),
         ({"kind": "adversarial", "eps": "0.05"}, "ambiguous"),
         ({"kind": "adversarial", "ep": "14"}, "did you mean 'eps'"),
         ({"kind": "adversarial", "steps": -1}, "'steps'"),

@@ -84,6 +84,7 @@ def step(folder: Path, processes: int, accumulate: int = 1, losses: str = GAN) -
     return found
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_gradients_of_one(tmp_path: Path) -> None:
     one, two = (step(tmp_path / str(count), count) for count in (1, 2))
     assert (one["processes"], two["processes"]) == (1, 2)
@@ -94,6 +95,7 @@ def test_two_processes_have_the_gradients_of_one(tmp_path: Path) -> None:
         torch.testing.assert_close(two["gradients"][name], gradient, rtol=1e-4, atol=1e-6, msg=name)
 
 
+@pytest.mark.slow
 def test_a_batch_in_two_parts_has_the_gradients_of_a_whole_one(tmp_path: Path) -> None:
     """With L1: the means of the relativistic GAN are over a part."""
     whole, parts = (step(tmp_path / str(count), 1, count, L1) for count in (1, 2))

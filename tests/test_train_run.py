@@ -76,6 +76,7 @@ def test_the_losses_fall_when_there_is_something_to_learn(tmp_path: Path) -> Non
     assert sum(found[-5:]) < 0.7 * sum(found[:5])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, whole: Path) -> None:
     file = tmp_path / "tiny.toml"
     file.write_text(recipes.to_toml(tiny().model_dump(mode="json")))
@@ -98,6 +99,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, whole: Path) 
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.slow
 def test_two_processes_equal_one(tmp_path: Path, whole: Path) -> None:
     file = tmp_path / "tiny.toml"
     file.write_text(recipes.to_toml(tiny().model_dump(mode="json")))

@@ -47,6 +47,7 @@ def wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_saves_and_says_how_to_go_on(tmp_path: Path, number: int) -> None:
     running = started(tmp_path)
@@ -63,6 +64,7 @@ def test_a_stop_saves_and_says_how_to_go_on(tmp_path: Path, number: int) -> None
     assert len(rows) == 1 + last[1]["iteration"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs limits on the size of a process's files")
 def test_a_full_disk_is_one_line_and_keeps_what_is_there(tmp_path: Path) -> None:
     train(Request(tiny(), tmp_path / "tiny", threads=1))
@@ -157,6 +159,7 @@ def test_resuming_another_recipe_is_refused(tmp_path: Path) -> None:
     assert "generator.num_feat: 8 in the run, 32 now" in done.stderr
 
 
+@pytest.mark.slow
 def test_paper_losses_are_unweighted_sums(tmp_path: Path) -> None:
     """And --precision goes to the attack as well; the run ends with a leaderboard."""
     out = str(tmp_path / "runs")

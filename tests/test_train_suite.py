@@ -76,6 +76,7 @@ def test_the_ablation_is_the_papers_twelve_rows() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_run_waits_for_the_one_it_starts_from_and_equals_one_trained_alone(
     tmp_path: Path, two: Suite
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_run_waits_for_the_one_it_starts_from_and_equals_one_trained_alone(
         list(suite.train(two.recipes({"schedule.iterations": 3, "seed": 5}), tmp_path / "runs", jobs=1))
 
 
+@pytest.mark.slow
 def test_finished_runs_are_packed(tmp_path: Path, two: Suite) -> None:
     (tmp_path / "zoo" / "cards").mkdir(parents=True)
     first = two.recipes()[1:]
@@ -112,6 +114,7 @@ def test_a_run_that_starts_from_itself_is_refused(tmp_path: Path, two: Suite) ->
         list(suite.train(two.recipes({"init": "second"})[:1], tmp_path / "runs", jobs=1))
 
 
+@pytest.mark.slow
 def test_what_a_run_refuses_ends_the_suite_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,8 +44,8 @@ def parse(table: Mapping[str, Any]) -> Table:
     kind = table.get("kind")
     if kind is None:
         raise BadInput(f"a degradation needs a kind: choose one of {', '.join(KINDS)}")
-    if kind not in KINDS:
-        raise BadInput(f"unknown degradation '{kind}': choose one of {', '.join(KINDS)}")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise BadInput(f"unknown degradation {str(kind)[:60]!r}: choose one of {', '.join(KINDS)}")
     model: type[Table] = KINDS[kind].Settings
     try:
         return model.model_validate(dict(table))
