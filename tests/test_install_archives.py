@@ -249,3 +249,15 @@ def test_a_write_that_fails_leaves_the_folder_that_was_there(tmp_path: Path) -> 
     assert done.stdout == f"{tmp_path} cannot be written (File too large)\n"
     assert sorted(p.name for p in tmp_path.iterdir()) == [".set.lock", "a.zip", "set"]
     assert contents(tmp_path / "set") == {"old": b"old"}
+
+
+def test_an_offset_before_the_beginning_is_damage(tmp_path: Path, folder: Path) -> None:
+    file = tmp_path / "a.zip"
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr("a.png", b"a")
+    content = bytearray(file.read_bytes())
+    (place,) = struct.unpack("<L", content[-6:-2])
+    content[-6:-2] = struct.pack("<L", place + 10)  # zipfile takes all else for moved by -10
+    file.write_bytes(content)
+    with pytest.raises(BadInput, match="damaged or no zip file"):
+        unpack(file, folder)

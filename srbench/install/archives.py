@@ -6,6 +6,7 @@ promised and checks the CRC. (Every published set is a zip.)
 
 from __future__ import annotations
 
+import errno
 import lzma
 import shutil
 import stat
@@ -69,7 +70,8 @@ def unpack(archive: Path, folder: Path, *, limits: Limits | None = None) -> int:
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, UnicodeError) as error:
         raise _damaged(archive, error) from error
     except OSError as error:
-        if error.errno is None:  # bzip2 speaks so of broken data
+        # bzip2 speaks so of broken data, a seek to before the file's beginning of a broken offset.
+        if error.errno in (None, errno.EINVAL):
             raise _damaged(archive, error) from error
         raise
 
