@@ -117,8 +117,11 @@ class Store:
 
     def _torn(self, cell: PurePosixPath) -> bool:
         file = self.root / cell
-        content = file.read_bytes() if file.is_file() else b""
-        return bool(content) and not content.endswith(b"\n")
+        if not file.is_file() or not file.stat().st_size:
+            return False
+        with file.open("rb") as opened:
+            opened.seek(-1, os.SEEK_END)
+            return opened.read() != b"\n"
 
     def parts(self, cell: PurePosixPath) -> PartStore | None:
         """Where the parts of a cell are; None if it has none."""

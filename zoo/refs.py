@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 RUN_CARD, RUN_WEIGHTS = "card.toml", "model.safetensors"
 """What makes the directory of a training a model."""
 
-
 _tried: list[tuple[Path, str, Network]] = []
 """The checkpoint tried last, which whoever opens it first need not read again; nobody else gets it."""
 
@@ -212,8 +211,9 @@ def _run(folder: Path) -> ModelRef:
         reason = " ".join(str(error).split())[:160]
         raise BadInput(f"{folder / RUN_CARD} is no model card ({reason})") from error
     path = folder / RUN_WEIGHTS
-    load_network(path, card)
+    network = load_network(path, card)
     sha256 = sha256_file(path)
+    _tried[:] = [(path, sha256, network)]
     return ModelRef(card.name, card, sha256, partial(_open_checkpoint, path, sha256))
 
 

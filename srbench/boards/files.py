@@ -109,10 +109,8 @@ def flat(tables: Sequence[Table]) -> pd.DataFrame:
                 rows.append(shared | place | {"metric": name} | dataclasses.asdict(mean))
     found = pd.DataFrame(rows)
     if not found.empty:
-        found["rank"] = found["rank"].astype("Int64")
-        found["rank_last"] = found["rank_last"].astype("Int64")
-        found["tile"] = found["tile"].astype("Int64")
-        found["halo"] = found["halo"].astype("Int64")
+        for name in ("rank", "rank_last", "tile", "halo"):
+            found[name] = found[name].astype("Int64")
     return found
 
 
