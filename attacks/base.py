@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from srbench.attacks.objectives import Objective, parse_objective
 from srbench.attacks.problem import SCALE, Problem, convolutional, untouched
 from srbench.attacks.threat import Norm, ThreatModel, eps_text
-from srbench.compat import prepare_torchvision
 from srbench.errors import BadInput
+from srbench.support.torchvision import prepare_torchvision
 
 prepare_torchvision()
 from torchattacks.attack import Attack  # noqa: E402

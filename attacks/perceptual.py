@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from srbench.attacks.objectives import Objective, Score
 from srbench.errors import BadInput
-from srbench.fetch import Unavailable
-from srbench.lite import network as lite
+from srbench.install.fetch import Unavailable
+from srbench.metrics import lpips_lite_net as lite
 from srbench.metrics.lpips_net import BACKBONES, load_lpips
 from srbench.metrics.weights import Source, Weight
 
@@ -132,7 +132,7 @@ class LPIPS(Objective):
 
 
 class LPIPSLite(Objective):
-    """lpips-lite, the distance that comes with srbench (:mod:`srbench.lite`); SR is not clipped."""
+    """The distance that comes with srbench (:mod:`srbench.metrics.lpips_lite_net`); SR is not clipped."""
 
     text = "lpips-lite"
 

@@ -295,7 +295,7 @@ def first_available(wanted: list[str]) -> tuple[str, str]:
         wanted: objectives; the last needs nothing that can be missing.
     """
     from srbench.attacks.perceptual import locate
-    from srbench.fetch import Unavailable
+    from srbench.install.fetch import Unavailable
 
     missing: dict[str, str] = {}
     for text in wanted:

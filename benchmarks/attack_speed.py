@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from srbench.compat import prepare_torchvision
+from srbench.support.torchvision import prepare_torchvision
 
 prepare_torchvision()
 

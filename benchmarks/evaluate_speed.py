@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from srbench.compat import prepare_torchvision
+from srbench.support.torchvision import prepare_torchvision
 
 prepare_torchvision()
 

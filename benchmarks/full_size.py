@@ -28,8 +28,8 @@ from peak import peak_mib
 from torch import Tensor, nn
 
 from srbench import evaluation, zoo
-from srbench.compat import prepare_torchvision
-from srbench.engine import as_tensor
+from srbench.run.engine import as_tensor
+from srbench.support.torchvision import prepare_torchvision
 
 STD = 0.05
 HEADER = ("way", "peak MiB", "while running", "seconds", "max /255", "mean /255", "PSNR dB", "SSIM", "LPIPS")
@@ -114,7 +114,7 @@ def in_a_process(args: argparse.Namespace, *arguments: str) -> dict[str, Any]:
 
 def metrics(sr: Tensor, hr: Tensor) -> dict[str, float | None]:
     from srbench import protocols
-    from srbench.measure import Instruments
+    from srbench.run.instruments import Instruments
 
     instruments = Instruments(protocols.protocol("rsr"), ("psnr", "ssim", "lpips"), "cpu")
     with torch.inference_mode():

@@ -32,8 +32,8 @@ def targets() -> dict[str, Callable[[Path], object]]:
     from srbench.datasets import registry
     from srbench.datasets.decode import decode, inspect
     from srbench.entries import read as entries
-    from srbench.home import home
-    from srbench.store import Store
+    from srbench.store.folder import Store
+    from srbench.support.home import home
     from srbench.train import recipe
     from srbench.zoo import resolve
     from srbench.zoo.checkpoint import read_state_dict
@@ -120,7 +120,7 @@ def _registrations() -> list[bytes]:
     from PIL import Image
 
     from srbench.datasets import registry
-    from srbench.home import home
+    from srbench.support.home import home
 
     folder = Path(tempfile.mkdtemp())
     for role, side in (("lr", 4), ("hr", 16)):

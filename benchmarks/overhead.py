@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from srbench.compat import prepare_torchvision
+from srbench.support.torchvision import prepare_torchvision
 
 prepare_torchvision()
 
@@ -41,9 +41,9 @@ from torch import Tensor, nn  # noqa: E402
 from srbench import protocols, zoo  # noqa: E402
 from srbench.attacks import StructuredPGD  # noqa: E402
 from srbench.datasets.files import FileSet, check_pairs  # noqa: E402
-from srbench.engine import Settings, as_tensor  # noqa: E402
-from srbench.lookahead import Lookahead  # noqa: E402
-from srbench.measure import Instruments  # noqa: E402
+from srbench.run.engine import Settings, as_tensor  # noqa: E402
+from srbench.run.instruments import Instruments  # noqa: E402
+from srbench.run.schedule import Lookahead  # noqa: E402
 
 STD = 0.05
 Run = Callable[[], object]

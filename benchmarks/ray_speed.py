@@ -17,8 +17,8 @@ from pathlib import Path
 from overhead import checkpoint
 
 from srbench import evaluation
-from srbench.scale.choose import Resources, Wish
-from srbench.scale.ray_pool import own_token
+from srbench.run.workers.choose import Resources, Wish
+from srbench.run.workers.ray_pool import own_token
 
 
 def run(file: Path, pairs: list[str], limit: int, workers: int) -> float:

@@ -1,4 +1,4 @@
-"""Fit the cost model of srbench.scaling on some cells and compare it with the time of others.
+"""Fit the cost model of srbench.run.cost_model on some cells and compare it with the time of others.
 
 The rate is fitted on one network without an attack, metrics and rest on bicubic interpolation; other
 networks, and attacks, are predicted. Times are those of the processor (one thread), which other programs on
@@ -14,8 +14,8 @@ import time
 from torch import nn
 
 from srbench import evaluation
-from srbench.compat import prepare_torchvision
-from srbench.scaling import Machine, count_passes, network_seconds, other_seconds
+from srbench.run.cost_model import Machine, count_passes, network_seconds, other_seconds
+from srbench.support.torchvision import prepare_torchvision
 from srbench.zoo.catalog import own_card
 from srbench.zoo.cost import cost
 from srbench.zoo.refs import ModelRef, from_factory, resolve

@@ -10,18 +10,18 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from srbench.errors import BadInput, RunFailed
-from srbench.fitting import HALO, Tile
+from srbench.run.memory_fit import HALO, Tile
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
     from srbench.boards.notebook import Leaderboard
-    from srbench.engine import Rerun
     from srbench.evaluation import Track
-    from srbench.records import Record
+    from srbench.run.engine import Rerun
+    from srbench.store.record import Record
     from srbench.zoo import ModelRef
-    from srbench.zoo.given import Models
+    from srbench.zoo.from_python import Models
 
     Words: TypeAlias = str | Sequence[str]
 
@@ -90,7 +90,7 @@ def evaluate(
     """
     from srbench import evaluation as job
     from srbench.boards.frame import frame
-    from srbench.zoo.given import given
+    from srbench.zoo.from_python import from_python
 
     request = job.Request(
         datasets=_words(datasets),
@@ -111,7 +111,7 @@ def evaluate(
         keep_images=keep_images,
         store=None if store is None else fspath(store),
     )
-    refs = given(models)
+    refs = from_python(models)
     here_only = [ref for ref, in_memory in refs.values() if in_memory and store is None]
     lasting = [ref for ref, _ in refs.values() if not any(ref is other for other in here_only)]
     remarks: list[str] = []
@@ -199,9 +199,9 @@ def attack(
     if callable(model):
         network = model
     else:
-        from srbench.zoo.given import given
+        from srbench.zoo.from_python import from_python
 
-        refs = given(model)
+        refs = from_python(model)
         if len(refs) != 1:
             raise BadInput(f"{model} is {len(refs)} models: an attack needs one")
         ((ref, _),) = refs.values()
@@ -220,5 +220,5 @@ def _only(record: Record, metrics: Sequence[str]) -> Record:
     return record.model_copy(update=parts)
 
 
-def _words(given: Words) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+def _words(from_python: Words) -> tuple[str, ...]:
+    return (from_python,) if isinstance(from_python, str) else tuple(from_python)

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from srbench.engine import Engine, Rerun, Settings
 from srbench.errors import BadInput
-from srbench.fitting import HALO, Tile, fit
-from srbench.fitting import run as run_fitting
-from srbench.home import home
-from srbench.scale.choose import Wish, choose
+from srbench.run.engine import Engine, Rerun, Settings
+from srbench.run.memory_fit import HALO, Tile, fit
+from srbench.run.memory_fit import run as run_fitting
+from srbench.run.workers.choose import Wish, choose
+from srbench.support.home import home
 
 if TYPE_CHECKING:
     from srbench.boards.table import Table
-    from srbench.engine import Outcome, Runner
-    from srbench.measure import Missing
-    from srbench.plan import Cell
-    from srbench.records import Record
+    from srbench.run.engine import Outcome, Runner
+    from srbench.run.instruments import Missing
+    from srbench.run.plan import Cell
+    from srbench.store.record import Record
     from srbench.zoo import ModelRef
 
 Track = Literal["auto", "full", "mini"]
@@ -115,9 +115,9 @@ def prepare(request: Request) -> Prepared:
         BadInput: an unknown name, a broken file, a set that does not pair up, …
     """
     from srbench import attacks, datasets, protocols, zoo
-    from srbench.measure import Instruments
-    from srbench.plan import make_plan
-    from srbench.stores import open_store
+    from srbench.run.instruments import Instruments
+    from srbench.run.plan import make_plan
+    from srbench.store.address import open_store
 
     protocol = protocols.protocol(request.protocol)
     specs = attacks.resolve(request.attacks)
@@ -185,7 +185,7 @@ def run(prepared: Prepared) -> Result:
 
 def stored(prepared: Prepared) -> list[Record]:
     """Records in the store that belong to the plan, cell by cell."""
-    from srbench.stores import open_store
+    from srbench.store.address import open_store
 
     store = open_store(prepared.store)
     found = []

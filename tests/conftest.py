@@ -21,7 +21,7 @@ settings.load_profile("steady")
 @pytest.fixture(autouse=True)
 def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh SRBENCH_HOME per test; the user's own files, weights and network are never touched."""
-    from srbench import home
+    from srbench.support import home
 
     path = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("SRBENCH_HOME", str(path))

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from srbench.records import Record
+from srbench.store.record import Record
 
 
 def record(**changes: Any) -> Record:

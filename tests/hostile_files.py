@@ -16,7 +16,7 @@ from hostile_pickles import archive, state, tensor, text
 from safetensors.torch import save_file
 from torch import Tensor
 
-from srbench.compat import prepare_torchvision
+from srbench.support.torchvision import prepare_torchvision
 
 prepare_torchvision()
 from spandrel.architectures.Compact import Compact  # noqa: E402

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from helpers import record, write_pairs
 
-from srbench import datasets, kept
-from srbench.records import Record
+from srbench import datasets
+from srbench.store import pictures as kept
+from srbench.store.record import Record
 
 MODELS = (("bicubic", "none"), ("clean-net", "clean"), ("blind-net", "blind"))
 LEVELS = {"psnr": 25.0, "ssim": 0.7, "lpips": 0.3}

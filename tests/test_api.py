@@ -27,7 +27,7 @@ from srbench.boards.csv_records import from_frame
 from srbench.boards.frame import frame
 from srbench.boards.notebook import Leaderboard
 from srbench.errors import BadInput, RunFailed
-from srbench.records import Record
+from srbench.store.record import Record
 
 FAST = ["psnr", "ssim"]
 

@@ -11,9 +11,10 @@ import torch
 from helpers import srbench, write_pairs
 from PIL import Image
 
-from srbench import attack_run as job
-from srbench import robustness, zoo
-from srbench.attack_checks import checks
+from srbench import zoo
+from srbench.robustness import attack as job
+from srbench.robustness import curves as robustness
+from srbench.robustness.strength import check_strength
 
 
 def request(lr: Path, hr: Path, **changes: object) -> job.Request:
@@ -80,7 +81,7 @@ def test_transferred_noise_is_the_source_models_own(tmp_path: Path) -> None:
     matrix = {(c.source, c.target): c.metrics["psnr"] for c in robustness.transfer_matrix(prepared)}
     models = ("bicubic", *(name for name in zoo.names() if zoo.card(name).packaged), other)
     assert set(matrix) == {(s, t) for s in ("random", *models) for t in models}
-    names = {verdict.name for verdict in checks(prepared)}
+    names = {verdict.name for verdict in check_strength(prepared)}
     assert f"rsr: white box wins over {other} (psnr)" in names
 
 
@@ -99,7 +100,7 @@ def test_checks_speak_of_the_attack(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 2, side=24)
     prepared = job.prepare(request(lr, hr, presets=("ifgsm-choi",)))
     job.run(prepared)
-    verdicts = {verdict.name: verdict for verdict in checks(prepared)}
+    verdicts = {verdict.name: verdict for verdict in check_strength(prepared)}
     assert verdicts["ifgsm-choi: beats random (psnr)"].ok
     assert verdicts["ifgsm-choi: monotone in steps"].ok
     assert verdicts["ifgsm-choi: white box wins over 40 black-box queries"].ok
@@ -115,7 +116,7 @@ def test_a_weak_attack_is_flagged(tmp_path: Path) -> None:
     weak = (("steps", 1), ("alpha", 0.01 / 255))
     prepared = job.prepare(request(lr, hr, presets=("rsr",), eps=("14",), changes=weak))
     job.run(prepared)
-    verdicts = {verdict.name: verdict for verdict in checks(prepared)}
+    verdicts = {verdict.name: verdict for verdict in check_strength(prepared)}
     assert not verdicts["rsr: share at bound"].ok
     assert not verdicts["rsr: white box wins over 40 black-box queries"].ok
 

@@ -197,7 +197,7 @@ def test_ensemble_keeps_the_worst_of_each_image() -> None:
 def objectives() -> list[Objective | str]:
     import lpips
 
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     with torch.random.fork_rng(devices=[]):

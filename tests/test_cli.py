@@ -13,7 +13,7 @@ import pytest
 from helpers import record, srbench, write_pairs
 
 from srbench import zoo
-from srbench.store import Store
+from srbench.store.folder import Store
 from srbench.version import __version__
 
 

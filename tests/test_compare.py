@@ -13,10 +13,10 @@ from scipy import stats
 
 from srbench.boards.comparison import Pair, as_dict, pairs
 from srbench.boards.comparison_text import grid, words
-from srbench.boards.named import named
+from srbench.boards.row_selection import rows_by_name
 from srbench.errors import BadInput
-from srbench.records import Record
-from srbench.store import Store
+from srbench.store.folder import Store
+from srbench.store.record import Record
 
 MINI = Path(__file__).parents[1] / "leaderboards" / "mini" / "records.csv"
 
@@ -130,25 +130,25 @@ def test_versions_of_a_model_must_be_told_apart() -> None:
     records += measured("mine", [0.3], [], weights_sha256="ffff5678" + "0" * 56, precision="bf16")
     records += measured("plain", [0.2], []) + measured("plain", [0.2], [], tile=64)
     with pytest.raises(BadInput) as raised:
-        named(records, ["plain@whole", "mine"])
+        rows_by_name(records, ["plain@whole", "mine"])
     assert str(raised.value) == (
         "'mine' has records of 3 versions: name one, "
         "mine@abcd1234+fp32 or mine@ffff5678+bf16 or mine@ffff5678+fp32"
     )
     with pytest.raises(BadInput, match=r"name one, plain@tile64 or plain@whole$"):
-        named(records, ["plain"])
+        rows_by_name(records, ["plain"])
     with pytest.raises(BadInput, match=r"2 versions: name one, mine@bf16 or mine@fp32$"):
-        named(records, ["mine@ffff"])
-    found = named(records, ["mine@abcd", "mine@bf16", "plain@tile64", "mine@FFFF5678+fp32"])
+        rows_by_name(records, ["mine@ffff"])
+    found = rows_by_name(records, ["mine@abcd", "mine@bf16", "plain@tile64", "mine@FFFF5678+fp32"])
     values = [next(r.metrics["lpips"] for r in rows) for rows in found.values()]
     assert values == [0.1, 0.3, 0.2, 0.2]
     with pytest.raises(BadInput, match="mine@abcd and mine@abcd1234 are the same row"):
-        named(records, ["mine@abcd", "mine@abcd1234"])
+        rows_by_name(records, ["mine@abcd", "mine@abcd1234"])
     for wrong in ("nope", "mine@abd", "mine@abc", "mine@fp16", "@", "mine@"):
         with pytest.raises(
             BadInput, match=f"'{wrong}' has no such records: name models that have, mine, plain"
         ):
-            named(records, [wrong])
+            rows_by_name(records, [wrong])
 
 
 def test_the_command_gives_what_pandas_and_scipy_give() -> None:

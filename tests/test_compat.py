@@ -7,7 +7,7 @@ import sys
 
 CODE = """
 import torch
-from srbench.compat import prepare_torchvision, _keep_alive
+from srbench.support.torchvision import prepare_torchvision, _keep_alive
 {before}
 prepare_torchvision()
 prepare_torchvision()

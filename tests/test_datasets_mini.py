@@ -36,7 +36,7 @@ def stack(name: str) -> np.ndarray:
 @pytest.fixture
 def resize():  # type: ignore[no-untyped-def]
     """pyiqa's port of MATLAB's imresize on (H, W, 3) arrays of any type, not rounded."""
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     import torch

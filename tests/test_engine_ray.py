@@ -16,13 +16,13 @@ import pytest
 
 from srbench import evaluation as job
 from srbench.boards.files import as_json
-from srbench.engine import Outcome, Settings
 from srbench.errors import RunFailed
-from srbench.plan import Cell
-from srbench.records import Record
-from srbench.scale.choose import Resources, Wish
-from srbench.scale.ray_pool import own_token
-from srbench.store import Store
+from srbench.run.engine import Outcome, Settings
+from srbench.run.plan import Cell
+from srbench.run.workers.choose import Resources, Wish
+from srbench.run.workers.ray_pool import own_token
+from srbench.store.folder import Store
+from srbench.store.record import Record
 
 own_token()  # before Ray is imported, which would write one into the user's home
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'srbench[scale]'")
@@ -34,8 +34,8 @@ PAIR = ("bicubic", "esrgan-psnr-mini")
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """One cluster for the tests of this file; a run that finds its process connected uses it."""
-    from srbench.scale.ray_pool import RayPool
-    from srbench.scale.worker import Job
+    from srbench.run.workers.ray_pool import RayPool
+    from srbench.run.workers.worker import Job
 
     settings = Settings(workers=1)
     (cell,) = job.prepare(job.Request(models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",))).plan
@@ -114,9 +114,9 @@ def test_a_hanging_model_is_given_up_and_the_others_finished(tmp_path: Path, clu
 
 
 def test_a_worker_ended_for_memory_asks_for_smaller_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    from srbench.scale.pools import Handle, Lost
-    from srbench.scale.ray_pool import RayPool
-    from srbench.scale.worker import Job
+    from srbench.run.workers.pools import Handle, Lost
+    from srbench.run.workers.ray_pool import RayPool
+    from srbench.run.workers.worker import Job
 
     (cell,) = job.prepare(job.Request(models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",))).plan
     pool = RayPool(Job("", cell.protocol, (), Settings(workers=1), {}), Resources(workers=2))

@@ -28,13 +28,13 @@ from srbench.boards.csv_records import read_csv
 from srbench.entries import numbers, pairs
 from srbench.entries.board import board, read_folder
 from srbench.entries.build import as_text, build, facts, means
-from srbench.entries.fixed import ATTACKS, lacking
 from srbench.entries.schema import Entry, digest, unpack_all
+from srbench.entries.standard import ATTACKS, lacking
+from srbench.entries.statement import Statement, Trial
 from srbench.entries.submission import from_records
-from srbench.entries.told import Told, Trial
 from srbench.entries.validate import Report, validate
 from srbench.errors import BadInput
-from srbench.records import Record
+from srbench.store.record import Record
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"
 FOLDER = BOARDS / "entries"
@@ -54,7 +54,7 @@ def small() -> Entry:
     """bicubic on two images of each mini set, clean and under two attacks."""
     trial = Trial(2, ("none", "random", "rsr"))
     mine = trial.of(mini_records())
-    return build(from_records("bicubic", Told(), mine), mine, "srbench submit bicubic")
+    return build(from_records("bicubic", Statement(), mine), mine, "srbench submit bicubic")
 
 
 def raw() -> dict[str, Any]:
@@ -128,7 +128,7 @@ def test_entries_made_of_committed_records_are_not_stale(model: str) -> None:
     entry = validate(file, again=0).entry
     records = [r for r in mini_records() if r.model == model]
     assert entry is not None and records
-    again = build(from_records(model, Told(), records), records, entry.command)
+    again = build(from_records(model, Statement(), records), records, entry.command)
     assert as_text(again) == file.read_text(encoding="utf-8")
 
 
@@ -138,7 +138,7 @@ def test_the_page_of_the_entries_is_not_stale() -> None:
 
 def test_an_entry_holds_every_record_as_it_was() -> None:
     mine = [r for r in mini_records() if r.model == "rsr-mini"]
-    entry = build(from_records("rsr-mini", Told(), mine), mine, "")
+    entry = build(from_records("rsr-mini", Statement(), mine), mine, "")
     order = {(r.dataset, r.attack, r.image): r for r in mine}
     again = unpack_all(Entry.model_validate_json(as_text(entry)))
     assert len(again) == len(order) == 96
@@ -182,7 +182,7 @@ def test_what_a_complete_entry_needs() -> None:
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_variants_hold_what_a_preset_is_on_any_machine(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from srbench.attacks import perceptual
-    from srbench.fetch import Unavailable
+    from srbench.install.fetch import Unavailable
 
     known = {recipe.hash for recipe in variants(name)}
     published = ("vgg19", "lpips-alex", "lpips-squeeze")
@@ -348,7 +348,7 @@ def test_a_partial_entry_cannot_pass_as_complete(tmp_path: Path) -> None:
 def test_strong_cannot_be_milder_than_the_attack_it_contains(tmp_path: Path) -> None:
     trial = Trial(1, ("none", "rsr", "strong"))
     mine = trial.of(mini_records())
-    entry = build(from_records("rsr-mini", Told(), mine), mine, "").model_dump(mode="json")
+    entry = build(from_records("rsr-mini", Statement(), mine), mine, "").model_dump(mode="json")
     assert check(entry, tmp_path).valid
     for row in rows(entry, "strong"):
         row["metrics"]["lpips"] = row["metrics"]["lpips"] / 3
@@ -496,6 +496,6 @@ def test_the_page_shows_a_strangers_words_as_words() -> None:
 def test_other_data_and_attacks_are_other_tables() -> None:
     mine = [r for r in mini_records() if r.model == "bicubic" and r.attack == "none"]
     other = [r.model_copy(update={"model": "other", "dataset_hash": SHA}) for r in mine]
-    one = build(from_records("bicubic", Told(), mine), mine, "")
-    two = build(from_records("other", Told(), other), other, "")
+    one = build(from_records("bicubic", Statement(), mine), mine, "")
+    two = build(from_records("other", Statement(), other), other, "")
     assert board({"a.json": one, "b.json": two}).count("· protocol rsr") == 2

@@ -20,8 +20,8 @@ from srbench import evaluation as job
 from srbench import zoo
 from srbench.entries.tolerance import ROUNDING
 from srbench.errors import RunFailed
-from srbench.records import Record
-from srbench.store import Store
+from srbench.store.folder import Store
+from srbench.store.record import Record
 
 FAST = ("psnr", "ssim", "piqe")
 
@@ -168,7 +168,7 @@ def test_the_order_and_company_of_images_change_no_record(tmp_path: Path) -> Non
 def test_batch_size_moves_metrics_by_rounding_only(shared_weights: Path) -> None:
     """Same bounds as for threads: images through the network in one batch and one by one."""
     from srbench import datasets, protocols
-    from srbench.measure import Instruments
+    from srbench.run.instruments import Instruments
 
     (mini,), _ = datasets.resolve(["aim-mini"])
     loaded = [mini.load(image) for image in mini.ids[:3]]

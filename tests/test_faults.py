@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from srbench.errors import RunFailed
-from srbench.home import atomic_path, output_path
-from srbench.store import Store
+from srbench.store.folder import Store
+from srbench.support.home import atomic_path, output_path
 from srbench.train.trainer import COLUMNS
 
 BENCH = ROOT / "benchmarks" / "faults"
@@ -125,7 +125,7 @@ def test_a_file_may_end_anywhere_and_in_anything(tmp_path: Path, data: st.DataOb
 def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> None:
     script = (
         "import os, pathlib, signal, sys, time\n"
-        "from srbench.home import atomic_path\n"
+        "from srbench.support.home import atomic_path\n"
         "with atomic_path(pathlib.Path(sys.argv[1])) as temporary:\n"
         "    temporary.write_text('half')\n"
         "    os.utime(temporary, (1, 1))\n"
@@ -222,7 +222,7 @@ def test_a_training_says_what_its_closing_measurement_could_not(
     import typer
 
     from srbench.cli.train import _show
-    from srbench.engine import Engine
+    from srbench.run.engine import Engine
     from srbench.train import recipe as recipes
     from srbench.train.export import export
     from srbench.train.generator import build_generator

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from srbench.errors import BadInput
-from srbench.fetch import Unavailable, fetch
 from srbench.install import hosts
+from srbench.install.fetch import Unavailable, fetch
 from srbench.metrics.weights import Source, Weight
 
 CONTENT = b"numbers" * 1000

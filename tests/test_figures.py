@@ -19,14 +19,15 @@ from PIL import Image
 from site_pages import synthetic
 from typer.testing import CliRunner
 
-from srbench import evaluation, kept, protocols, zoo
+from srbench import evaluation, protocols, zoo
 from srbench.boards.csv_records import read_csv
 from srbench.boards.frame import frame
 from srbench.cli import app
 from srbench.errors import BadInput, RunFailed
 from srbench.figures import ablation, curves, gather, matrix, qualitative, style
 from srbench.figures.strips import Panel, Strip, strips
-from srbench.records import Record
+from srbench.store import pictures as kept
+from srbench.store.record import Record
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"
 SETS = [("ntire-mini", "ntire", "a" * 64), ("aim-mini", "aim", "b" * 64)]

@@ -25,9 +25,9 @@ from srbench.datasets.manifests import manifest
 from srbench.entries import read as entries
 from srbench.entries.schema import digest
 from srbench.errors import BadInput
-from srbench.home import home
-from srbench.store import Store
-from srbench.toml import read_toml
+from srbench.store.folder import Store
+from srbench.support.home import home
+from srbench.support.toml import read_toml
 from srbench.train import recipe
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"

@@ -12,8 +12,8 @@ import pytest
 from misbehaving import Bad, misbehaving
 
 from srbench.errors import RunFailed
-from srbench.fetch import Unavailable
 from srbench.install import extras
+from srbench.install.fetch import Unavailable
 from srbench.install.obtain import obtain
 from srbench.install.source import Source
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from misbehaving import Bad, misbehaving
 
 from srbench.errors import BadInput, RunFailed
-from srbench.fetch import Unavailable
-from srbench.home import sha256_file
 from srbench.install import extras, first_use, hosts, http, obtain, places
+from srbench.install.fetch import Unavailable
 from srbench.install.source import Source
+from srbench.support.home import sha256_file
 
 CONTENT = np.random.default_rng(0).bytes(150_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -15,11 +15,12 @@ from safetensors.torch import load, load_file
 from test_zoo_weights import small_network
 from typer.testing import CliRunner
 
-from srbench import home, zoo
+from srbench import zoo
 from srbench.cli import app
 from srbench.errors import BadInput
-from srbench.fetch import Unavailable
 from srbench.install import hosts, http
+from srbench.install.fetch import Unavailable
+from srbench.support import home
 from srbench.zoo import catalog
 from srbench.zoo.card import Card
 

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 from srbench import datasets
 from srbench.cli import app
 from srbench.datasets import manifests
+from srbench.datasets.install import install_set, install_training
 from srbench.errors import BadInput, RunFailed
-from srbench.fetch import Unavailable
 from srbench.install import hosts, http
-from srbench.install.sets import install_set, install_training
+from srbench.install.fetch import Unavailable
 
 Publish = Callable[..., None]
 

@@ -18,7 +18,7 @@ from srbench.boards import files, terminal, text
 from srbench.boards.compute import tables
 from srbench.boards.stats import resample_counts, resampled_means
 from srbench.boards.table import Table
-from srbench.records import Record
+from srbench.store.record import Record
 
 
 def cell(model: str, dataset: str, lpips: list[float | None], **changes: object) -> list[Record]:

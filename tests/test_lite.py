@@ -16,15 +16,25 @@ from torch import Tensor, nn
 from srbench import zoo
 from srbench.attacks import parse_objective
 from srbench.errors import BadInput
-from srbench.lite import pool as pools
-from srbench.lite.distill import distill
-from srbench.lite.network import DIMENSIONS, WEIGHTS, LPIPSLite, load, maps, pack, save, total, unpack
-from srbench.lite.pairs import Pairs
-from srbench.lite.teacher import Teacher
+from srbench.metrics.lpips_lite_net import (
+    DIMENSIONS,
+    WEIGHTS,
+    LPIPSLite,
+    load,
+    maps,
+    pack,
+    save,
+    total,
+    unpack,
+)
 from srbench.metrics.lpips_net import BACKBONES, load_lpips
 from srbench.train.data.crops import Crops
 from srbench.train.data.sources import open_sources
 from srbench.train.initial import initialised
+from srbench.train.lite import pool as pools
+from srbench.train.lite.distill import distill
+from srbench.train.lite.pairs import Pairs
+from srbench.train.lite.teacher import Teacher
 
 SIDE = 64
 

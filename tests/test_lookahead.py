@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srbench.lookahead import AHEAD, HELD_BYTES, SR_BYTES, Lookahead
+from srbench.run.schedule import AHEAD, HELD_BYTES, SR_BYTES, Lookahead
 
 
 def simulate(sides: Sequence[int], workers: int) -> tuple[float, int, list[str]]:

@@ -12,7 +12,7 @@ from helpers import record
 from srbench.boards import reports
 from srbench.boards.files import write_all
 from srbench.boards.paper_tables import read_paper, table_1, table_2
-from srbench.records import Record
+from srbench.store.record import Record
 from srbench.train import suite
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"

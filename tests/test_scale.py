@@ -14,18 +14,19 @@ from hypothesis import strategies as st
 from scale_models import Nearest
 
 from srbench import evaluation as job
-from srbench import fitting, zoo
-from srbench.engine import Engine, Outcome, Settings
+from srbench import zoo
 from srbench.errors import BadInput, RunFailed
-from srbench.measure import Instruments
-from srbench.plan import Cell
-from srbench.records import Record
-from srbench.scale import choose
-from srbench.scale.dispatch import Dispatcher
-from srbench.scale.pools import Handle, Lost, ProcessPool
-from srbench.scale.tasks import LARGEST, Queue, Task, split, task_size
-from srbench.scale.worker import Job, Report, Worker
-from srbench.store import Store
+from srbench.run import memory_fit as fitting
+from srbench.run.engine import Engine, Outcome, Settings
+from srbench.run.instruments import Instruments
+from srbench.run.plan import Cell
+from srbench.run.workers import choose
+from srbench.run.workers.dispatch import Dispatcher
+from srbench.run.workers.pools import Handle, Lost, ProcessPool
+from srbench.run.workers.tasks import LARGEST, Queue, Task, split, task_size
+from srbench.run.workers.worker import Job, Report, Worker
+from srbench.store.folder import Store
+from srbench.store.record import Record
 
 METRICS = ("psnr",)
 

@@ -10,9 +10,9 @@ from helpers import record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srbench import scaling
-from srbench.scaling import Machine, Passes, Workload, device_seconds, network_seconds, stored_bytes
-from srbench.store import line
+from srbench.run import cost_model as scaling
+from srbench.run.cost_model import Machine, Passes, Workload, device_seconds, network_seconds, stored_bytes
+from srbench.store.folder import line
 
 MACHINE = Machine("round numbers", rate=1e9, metrics=1e-7, rest=0.01)
 WORK = Workload(
@@ -75,7 +75,7 @@ def test_the_networks_are_counted() -> None:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
     from srbench.zoo.cost import cost
 
     prepare_torchvision()

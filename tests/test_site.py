@@ -18,7 +18,7 @@ from srbench.boards.site.build import read
 from srbench.boards.site.data import site
 from srbench.boards.site.reproduce import command
 from srbench.metrics import metric
-from srbench.records import Record
+from srbench.store.record import Record
 
 ROOT = Path(__file__).resolve().parents[1]
 SETS = [("one", "clean", "a" * 64), ("two", "ntire", "b" * 64)]

@@ -15,7 +15,7 @@ from screenshot import BOARDS, screenshot
 from site_pages import store_with_pictures, synthetic, write_store
 
 from srbench.boards.site.build import build, read
-from srbench.records import Record
+from srbench.store.record import Record
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 

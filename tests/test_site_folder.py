@@ -21,7 +21,7 @@ from srbench.boards.frame import frame
 from srbench.boards.site import serve
 from srbench.boards.site.build import build, read_any
 from srbench.errors import BadInput
-from srbench.records import Record
+from srbench.store.record import Record
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "srbench" / "boards" / "site" / "assets"

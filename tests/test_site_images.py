@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 from site_pages import store_with_pictures
 
-from srbench import evaluation, kept, zoo
+from srbench import evaluation, zoo
 from srbench.boards.site.build import build, read
 from srbench.boards.table import column_of, row_key
 from srbench.errors import RunFailed
+from srbench.store import pictures as kept
 
 
 def test_the_explorer_shows_the_worst_images_at_their_worst_place(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from srbench.boards.significance import holm, wilcoxon
 from srbench.boards.site.data import site
 from srbench.boards.stats import Array, interval, resample_counts, resampled_means
 from srbench.errors import BadInput
-from srbench.records import Record
+from srbench.store.record import Record
 
 NAN = float("nan")
 # Few levels make ties likely, and NaN is a value a metric may not have.

@@ -9,7 +9,7 @@ import pytest
 from helpers import record
 
 from srbench.errors import BadInput, RunFailed
-from srbench.store import Store
+from srbench.store.folder import Store
 
 CELL = PurePosixPath("rsr/set/none/bicubic-0.jsonl")
 

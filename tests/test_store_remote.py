@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from srbench import evaluation as job
-from srbench import remote_store
 from srbench.errors import BadInput, RunFailed
-from srbench.remote_store import PartStore
-from srbench.store import Store
-from srbench.stores import open_store
+from srbench.store import parts as remote_store
+from srbench.store.address import open_store
+from srbench.store.folder import Store
+from srbench.store.parts import PartStore
 
 CELL = PurePosixPath("rsr/set/none/v1.5-0.jsonl")
 

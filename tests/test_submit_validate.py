@@ -18,12 +18,12 @@ from srbench.cli import app
 from srbench.entries.build import means
 from srbench.entries.rerun import choose
 from srbench.entries.schema import Entry, digest, unpack_all
+from srbench.entries.statement import Statement, Trial, command, public
 from srbench.entries.submission import attacks_of, prepare
-from srbench.entries.told import Told, Trial, command, public
 from srbench.entries.validate import validate
 from srbench.errors import BadInput
-from srbench.fetch import Unavailable
-from srbench.home import sha256_file
+from srbench.install.fetch import Unavailable
+from srbench.support.home import sha256_file
 from srbench.train.generator import build_generator
 
 MINI = Path(__file__).parents[1] / "leaderboards" / "mini" / "records.csv"
@@ -148,7 +148,7 @@ def test_like_another_entry_takes_its_attacks(shared_weights: Path, tmp_path: Pa
     (recipe,) = attacks_of(tmp_path / "theirs.json").values()
     assert recipe.objective == "0.01*l1+lpips-alex"
     assert {c["shared"]["attack_hash"] for c in theirs["cells"]} == {"", recipe.hash}
-    prepared = prepare("bicubic", Told(), Trial(1), like=tmp_path / "theirs.json").prepared
+    prepared = prepare("bicubic", Statement(), Trial(1), like=tmp_path / "theirs.json").prepared
     assert recipe in [cell.attack for cell in prepared.plan]
 
 
@@ -236,10 +236,10 @@ def test_what_one_tells_of_a_model_has_to_make_sense(tmp_path: Path) -> None:
     net = checkpoint(tmp_path)
     spaced = net.rename(tmp_path / "my net.pth")
     for told, reason in (
-        (Told(name="rsr"), "no name of the zoo"),
-        (Told(name="a b"), "letters, digits"),
-        (Told(domain="snow"), "choose one of"),
-        (Told(), "'my net' cannot name an entry: give --name"),
+        (Statement(name="rsr"), "no name of the zoo"),
+        (Statement(name="a b"), "letters, digits"),
+        (Statement(domain="snow"), "choose one of"),
+        (Statement(), "'my net' cannot name an entry: give --name"),
     ):
         with pytest.raises(BadInput, match=reason):
             prepare(str(spaced), told, Trial(1, ("none",)))

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from srbench import evaluation as job
-from srbench import fitting, zoo
+from srbench import zoo
 from srbench.boards.compute import tables
 from srbench.boards.csv_records import from_frame
 from srbench.boards.frame import frame
 from srbench.boards.site.reproduce import command
 from srbench.errors import BadInput
-from srbench.fitting import GIB, HALO, IMAGE, METRICS, SIDES, parse_tile
+from srbench.run import memory_fit as fitting
+from srbench.run.memory_fit import GIB, HALO, IMAGE, METRICS, SIDES, parse_tile
 from srbench.zoo.memory import MARGIN, needed
 
 
@@ -131,7 +132,7 @@ def test_memory_is_what_is_there_or_what_is_allowed(monkeypatch: pytest.MonkeyPa
     assert fitting.budget("cpu", 1) == GIB // 2
     limited = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))\n"
-        "from srbench.fitting import machine_memory; print(machine_memory())"
+        "from srbench.run.memory_fit import machine_memory; print(machine_memory())"
     )
     done = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, check=True)
     assert int(done.stdout) == min(1 << 31, fitting.machine_memory())

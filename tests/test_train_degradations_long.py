@@ -22,7 +22,7 @@ from srbench.attacks.noise import generator as seeded
 from srbench.attacks.objectives import Custom
 from srbench.datasets import degrade
 from srbench.errors import BadInput
-from srbench.fetch import Unavailable
+from srbench.install.fetch import Unavailable
 from srbench.train import degradations
 from srbench.train.data.resize import bicubic_down, weight_matrix
 from srbench.train.degradations import Batch, Context, Degradation

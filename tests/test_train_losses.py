@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
 from srbench.attacks.perceptual import VGG19
-from srbench.compat import prepare_torchvision
 from srbench.errors import BadInput
-from srbench.fetch import Unavailable
-from srbench.home import forget_weight_files
+from srbench.install.fetch import Unavailable
 from srbench.metrics.lpips_net import BACKBONES, load_lpips
+from srbench.support.home import forget_weight_files
+from srbench.support.torchvision import prepare_torchvision
 from srbench.train import frequency, losses, perceptual
 from srbench.train.discriminators import Discriminator, build_discriminator
 from srbench.train.generator import build_generator, load_into

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from srbench.errors import BadInput
-from srbench.home import sha256_file
-from srbench.toml import read_toml
+from srbench.support.home import sha256_file
+from srbench.support.toml import read_toml
 from srbench.train.export import export
 from srbench.train.generator import build_generator
 from srbench.train.recipe import load

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from srbench.errors import BadInput
-from srbench.home import sha256_file
+from srbench.support.home import sha256_file
 from srbench.train import recipe as recipes
 from srbench.train import suite
 from srbench.train.job import Request

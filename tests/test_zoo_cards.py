@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from srbench import zoo
 from srbench.errors import BadInput
-from srbench.home import sha256_file
+from srbench.support.home import sha256_file
 from srbench.zoo import catalog
 from srbench.zoo.card import DOMAINS, Card, Source
 

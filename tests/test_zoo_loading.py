@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from srbench import zoo
-from srbench.compat import prepare_torchvision
 from srbench.errors import BadInput
+from srbench.support.torchvision import prepare_torchvision
 from srbench.zoo.checkpoint import read_state_dict
 from srbench.zoo.loading import load_network
 

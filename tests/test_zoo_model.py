@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from srbench import zoo
-from srbench.compat import prepare_torchvision
 from srbench.errors import BadInput, RunFailed
+from srbench.support.torchvision import prepare_torchvision
 from srbench.zoo.bicubic import Bicubic
 from srbench.zoo.card import Card
 from srbench.zoo.model import SRModel

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from srbench import home, zoo
+from srbench import zoo
 from srbench.errors import BadInput
+from srbench.support import home
 from srbench.train import suite
 from srbench.zoo import catalog
 from srbench.zoo.factories import state_sha256

@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from srbench import home, zoo
+from srbench import zoo
 from srbench.errors import BadInput, RunFailed
+from srbench.support import home
 from srbench.zoo import catalog, weights
 from srbench.zoo.card import Card
 from srbench.zoo.installed import Installed, installed_path
@@ -24,7 +25,7 @@ SHA256 = "9eee18521051f0c18b2763a9641c36377b0032ea127661f231eb9017a2354874"
 
 
 def small_network(seed: int = 0) -> nn.Module:
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     from spandrel.architectures.Compact import Compact

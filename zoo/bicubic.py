@@ -20,7 +20,7 @@ class Bicubic(nn.Module):
     """
 
     def forward(self, lr: Tensor) -> Tensor:
-        from srbench.compat import prepare_torchvision
+        from srbench.support.torchvision import prepare_torchvision
 
         prepare_torchvision()
         from pyiqa.matlab_utils import imresize

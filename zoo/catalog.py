@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from srbench.errors import BadInput, unknown
-from srbench.toml import read_toml
+from srbench.support.toml import read_toml
 from srbench.zoo.schema import DOMAINS, NAME, Card
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             content is out of all proportion to the file; a TorchScript archive; nothing but optimizer
             state and the like inside; tensors that no network has (complex, sparse, whole-number weights).
     """
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     from spandrel import canonicalize_state_dict

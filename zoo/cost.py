@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from srbench.zoo.hollow import hollow
 from srbench.zoo.memory import Alive
+from srbench.zoo.weightless import without_weights
 
 SIDE = 64
 """Side of the LR image that costs are counted for, which is that of the mini track's images."""
@@ -31,7 +31,7 @@ def cost(model: nn.Module) -> dict[str, float]:
         network that fails, and the operations of one that has none of these kinds.
     """
     found: dict[str, float] = {"parameters": sum(p.numel() for p in model.parameters())}
-    counted = _count(model, hollow)
+    counted = _count(model, without_weights)
     if counted is None:  # the network looks at values, so it has to get some
         counted = _count(model, copy.deepcopy)
     if counted is None:

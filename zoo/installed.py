@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from srbench import home
 from srbench.errors import BadInput, RunFailed
 from srbench.install import first_use
 from srbench.install.places import locked, sweep
+from srbench.support import home
 from srbench.zoo import catalog
 from srbench.zoo.schema import Card, Source
 

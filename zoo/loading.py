@@ -61,7 +61,7 @@ def load_network(path: Path, card: Card | None = None) -> Network:
 
 def build_network(state: dict[str, Tensor], path: Path, card: Card | None = None) -> Network:
     """:func:`load_network` for a state dict already read; ``path`` is for messages."""
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     import spandrel

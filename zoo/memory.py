@@ -12,7 +12,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from srbench.zoo.hollow import hollow
+from srbench.zoo.weightless import without_weights
 
 MARGIN = 1.25
 """What is said to be needed, over what is counted; ``benchmarks/memory_model.py`` compares with real use."""
@@ -73,7 +73,7 @@ def needed(model: nn.Module, height: int, width: int, *, gradient: bool = False)
         a small image and scaled by the number of pixels; one that fails even there is said to need nothing.
     """
     try:
-        counted = _beside(hollow(model), torch.empty(1, 3, height, width, device="meta"), gradient)
+        counted = _beside(without_weights(model), torch.empty(1, 3, height, width, device="meta"), gradient)
     except Exception:  # whatever a user's network cannot do
         try:
             device = next((value.device for value in model.parameters()), torch.device("cpu"))

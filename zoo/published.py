@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from srbench import home
 from srbench.errors import BadInput
-from srbench.fetch import Unavailable
+from srbench.install.fetch import Unavailable
 from srbench.install.obtain import obtain
 from srbench.install.places import locked, remove
+from srbench.support import home
 from srbench.zoo import catalog
 from srbench.zoo.installed import check_intact, installed_path, place, read_record
 from srbench.zoo.schema import Card

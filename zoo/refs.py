@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput, unknown
-from srbench.home import given_path, sha256_file
+from srbench.support.home import given_path, sha256_file
 from srbench.zoo import catalog
 from srbench.zoo.schema import Card
 from srbench.zoo.weights import SUFFIXES, Status, status
@@ -202,7 +202,7 @@ def _checkpoint(path: Path) -> ModelRef:
 
 def _run(folder: Path) -> ModelRef:
     """The model a training left in its directory."""
-    from srbench.toml import read_toml
+    from srbench.support.toml import read_toml
     from srbench.zoo.loading import load_network
 
     try:

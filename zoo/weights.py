@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from srbench.home import sha256_file, weight_files
+from srbench.support.home import sha256_file, weight_files
 from srbench.zoo import catalog
 from srbench.zoo.installed import installed_path, read_record
 from srbench.zoo.schema import Card, Source

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from srbench.boards.markdown import markdown_table
-from srbench.records import Record
+from srbench.store.record import Record
 
 TRUE, LITE = "lpips", "lpips-lite"
 WANTED = 0.97

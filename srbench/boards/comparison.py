@@ -12,7 +12,7 @@ from srbench.boards.paired import Compared, Difference, compare
 from srbench.boards.significance import LEVEL, holm
 from srbench.boards.table import Column
 from srbench.metrics import metric
-from srbench.records import Record
+from srbench.store.record import Record
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from srbench.boards.ranks import Rank, ranks
 from srbench.boards.stats import summarise
 from srbench.boards.table import Column, Row, RowKey, Table, column_of, row_key
 from srbench.metrics import metric, registry
-from srbench.records import Record
+from srbench.store.record import Record
 
 GENERALISTS = ("adversarial", "blind")
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from srbench.errors import BadInput
 from srbench.metrics import registry
-from srbench.records import Record
+from srbench.store.record import Record
 
 _EFFECTS = ("lr_psnr", "sr_psnr", "lr_max")
 _AS_8BIT = "_as_8bit"

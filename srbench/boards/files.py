@@ -17,8 +17,8 @@ from srbench.boards.markdown import escaped, markdown_table
 from srbench.boards.stats import Mean
 from srbench.boards.table import Table
 from srbench.errors import RunFailed
-from srbench.home import write_atomic
-from srbench.records import Record
+from srbench.store.record import Record
+from srbench.support.home import write_atomic
 
 
 def write_all(folder: Path, tables: Sequence[Table], records: Sequence[Record], extra: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from srbench.metrics import registry
-from srbench.records import Record
+from srbench.store.record import Record
 
 LEADING = ("model", "dataset", "image", "attack", "protocol")
 
@@ -18,7 +18,7 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
 
     Columns: model, dataset, image, attack, protocol; one per metric (NaN where undefined or not
     computed); what an attack did, with ``METRIC_as_8bit`` for the attacked LR read back from a file; then
-    every other field of :class:`srbench.records.Record`, library versions as ``version_NAME``, what the
+    every other field of :class:`srbench.store.record.Record`, library versions as ``version_NAME``, what the
     network takes as ``cost_NAME`` and reasons for undefined metrics as ``notes``.
     """
     rows = []

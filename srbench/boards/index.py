@@ -11,7 +11,7 @@ import numpy as np
 from srbench.boards.ranks import View
 from srbench.boards.stats import Array, resample_counts, resampled_means
 from srbench.boards.table import Column, RowKey, column_of, row_key
-from srbench.records import Record
+from srbench.store.record import Record
 
 
 class Index:

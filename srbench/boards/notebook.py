@@ -14,7 +14,7 @@ from srbench.boards.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from srbench.records import Record
+    from srbench.store.record import Record
 
 WIDTH = 140
 """Columns of text; a table that needs more is printed one metric at a time."""

@@ -13,7 +13,7 @@ from srbench.boards.stats import Array, apart, interval, resample_counts, resamp
 from srbench.boards.table import Column, column_of
 from srbench.errors import BadInput
 from srbench.metrics import metric
-from srbench.records import Record
+from srbench.store.record import Record
 
 
 @dataclass(frozen=True)

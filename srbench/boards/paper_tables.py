@@ -15,7 +15,7 @@ from srbench.boards.markdown import markdown_table
 from srbench.boards.paired import Difference, compare
 from srbench.boards.table import Row, Table
 from srbench.metrics import metric
-from srbench.records import Record
+from srbench.store.record import Record
 
 METRICS = ("psnr", "ssim", "lpips")
 SETS = ("ntire-mini", "aim-mini")

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict
 from srbench.boards.csv_records import read_csv
 from srbench.boards.markdown import markdown_table
 from srbench.boards.paper_tables import Paper, read_paper, table_1, table_2
-from srbench.home import write_atomic
-from srbench.records import Record
-from srbench.toml import read_toml
+from srbench.store.record import Record
+from srbench.support.home import write_atomic
+from srbench.support.toml import read_toml
 
 
 class About(BaseModel):
@@ -76,7 +76,7 @@ def _ablation(records: Sequence[Record], paper: Paper) -> str:
 
 def _lite(records: Sequence[Record], paper: Paper) -> str:
     from srbench.boards.agreement import agreement
-    from srbench.lite.distill import NETWORKS
+    from srbench.train.lite.distill import NETWORKS
 
     return agreement(records, NETWORKS)
 

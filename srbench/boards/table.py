@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from srbench.boards.stats import Mean
-from srbench.records import Record
+from srbench.store.record import Record
 
 
 @dataclass(frozen=True, order=True)

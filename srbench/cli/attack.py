@@ -9,12 +9,12 @@ import typer
 
 from srbench.cli import app
 from srbench.cli.console import err, following, report_failures, words
-from srbench.fitting import HALO, parse_tile
+from srbench.run.memory_fit import HALO, parse_tile
 
 if TYPE_CHECKING:
-    from srbench.attack_run import Prepared
-    from srbench.engine import Measured
-    from srbench.plan import Cell
+    from srbench.robustness.attack import Prepared
+    from srbench.run.engine import Measured
+    from srbench.run.plan import Cell
 
 
 @app.command()
@@ -82,12 +82,12 @@ def attack(
 
     Random noise of the same radius stands beside every attack: damage that noise does too is no attack.
     """
-    from srbench import attack_run as job
-    from srbench import robustness
-    from srbench.attack_checks import checks
     from srbench.attacks.threat import parse_eps
     from srbench.cli.attack_report import report
     from srbench.errors import BadInput
+    from srbench.robustness import attack as job
+    from srbench.robustness import curves as robustness
+    from srbench.robustness.strength import check_strength
 
     changes: dict[str, Any] = {
         "steps": steps,
@@ -130,7 +130,7 @@ def attack(
     if not curve.points:
         raise BadInput("no radius has records of every image: run the command again")
     with console.status("checking the attack"):
-        verdicts = checks(prepared)
+        verdicts = check_strength(prepared)
     report(prepared, curve, verdicts, out_dir, as_json)
 
 
@@ -160,7 +160,7 @@ class _Gallery:
 
     def show(self, measured: Measured) -> None:
         """Write what belongs to one image."""
-        from srbench.pictures import save_image
+        from srbench.figures.attack_pictures import save_image
 
         record = measured.record
         place = self._place(record.model, record.attack)
@@ -179,7 +179,7 @@ class _Gallery:
         return self._folder / attack.replace("/", "-") if attack in own else None
 
     def _clean_metrics(self, image: str) -> dict[str, float | None]:
-        from srbench.attack_run import records
+        from srbench.robustness.attack import records
 
         if not self._clean and self.prepared is not None:
             # The clean cell is the first of the plan, so it is complete by now.

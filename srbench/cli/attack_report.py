@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from srbench.cli.console import out
-from srbench.home import output_path
 from srbench.metrics import metric
-from srbench.robustness import corruption_table, transfer_matrix
+from srbench.robustness.curves import corruption_table, transfer_matrix
+from srbench.support.home import output_path
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from srbench.attack_run import Prepared
-    from srbench.attacks.checks import Verdict
-    from srbench.robustness import Curve, Transferred
+    from srbench.attacks.verdicts import Verdict
+    from srbench.robustness.attack import Prepared
+    from srbench.robustness.curves import Curve, Transferred
 
 SHOWN = ("psnr", "ssim", "lpips", "fsim", "niqe")
 JUDGED_BY = ("lpips", "fsim", "psnr", "niqe")
@@ -49,7 +49,7 @@ def report(
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     shown = tables(prepared, curve, verdicts, matrix, natural)
     if out_dir is not None:
-        from srbench.pictures import save_corruptions, save_curves
+        from srbench.figures.attack_pictures import save_corruptions, save_curves
 
         title = f"{prepared.model.name} on {prepared.plan[0].dataset.name}"
         save_curves(out_dir / "curves.png", title, curve)

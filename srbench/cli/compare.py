@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from srbench.boards.comparison import Pair
-    from srbench.records import Record
+    from srbench.store.record import Record
 
 
 @app.command()
@@ -42,7 +42,7 @@ def compare(
     """
     from srbench.boards.comparison import as_dict, pairs
     from srbench.boards.comparison_text import words as said
-    from srbench.boards.named import named
+    from srbench.boards.row_selection import rows_by_name
     from srbench.boards.site.build import read_any
     from srbench.errors import BadInput
     from srbench.evaluation import default_store
@@ -60,7 +60,7 @@ def compare(
     attacks = sorted({record.attack for record in found})
     if attack not in attacks:
         raise BadInput(f"no records under attack '{attack}': there are {', '.join(attacks)}")
-    rows = _one_protocol(named([record for record in found if record.attack == attack], models))
+    rows = _one_protocol(rows_by_name([record for record in found if record.attack == attack], models))
     made = pairs(rows, metric or _ranking_metric(rows), attack)
     if as_json:
         import json

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from srbench.progress import progress_bar
+from srbench.support.progress import progress_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from srbench.engine import Outcome, Runner
-    from srbench.plan import Cell
+    from srbench.run.engine import Outcome, Runner
+    from srbench.run.plan import Cell
 
 # A pipe has no width; a table cut to 80 columns would lose its numbers.
 PIPED_WIDTH = 400

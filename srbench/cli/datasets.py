@@ -73,7 +73,7 @@ def install(
     ] = False,
 ) -> None:
     """Download the published archives, check and unpack them, and register the set."""
-    from srbench.install.sets import install_set, install_training
+    from srbench.datasets.install import install_set, install_training
 
     if training:
         folder = install_training(name, given=given or [], to=to, say=typer.echo)

@@ -16,9 +16,9 @@ def doctor() -> None:
 
     from srbench import attacks, datasets, protocols, zoo
     from srbench.evaluation import default_store
-    from srbench.home import home, offline, weight_dirs
     from srbench.metrics import registry
-    from srbench.provenance import commit, versions
+    from srbench.store.provenance import commit, versions
+    from srbench.support.home import home, offline, weight_dirs
 
     screen = out()
     facts = Table(title="This machine", title_justify="left", show_header=False)

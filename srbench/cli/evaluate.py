@@ -10,7 +10,7 @@ import typer
 
 from srbench.cli import app
 from srbench.cli.console import err, following, out, report_failures, words
-from srbench.fitting import HALO, parse_tile
+from srbench.run.memory_fit import HALO, parse_tile
 
 if TYPE_CHECKING:
     from srbench.evaluation import Prepared, Request
@@ -116,7 +116,7 @@ def evaluate(
     from srbench import evaluation as job
     from srbench.boards import files, terminal
     from srbench.errors import BadInput
-    from srbench.scale.choose import Resources, Wish
+    from srbench.run.workers.choose import Resources, Wish
 
     if device not in ("auto", "cpu") and not device.startswith("cuda"):
         raise BadInput(f"--device {device}: use auto, cpu or cuda")

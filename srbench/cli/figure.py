@@ -14,7 +14,7 @@ from srbench.cli.console import err, following, matches, report_failures, words
 
 if TYPE_CHECKING:
     from srbench.boards.site.explorer import Box
-    from srbench.records import Record
+    from srbench.store.record import Record
 
 figure_app = typer.Typer(help="Make figures for papers, as PNG and PDF.", no_args_is_help=True)
 app.add_typer(figure_app, name="figure")

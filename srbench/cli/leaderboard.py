@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from srbench.boards.table import Table
-    from srbench.records import Record
+    from srbench.store.record import Record
 
 
 class Format(StrEnum):

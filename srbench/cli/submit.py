@@ -13,7 +13,7 @@ from srbench.cli.evaluate import Track
 
 if TYPE_CHECKING:
     from srbench.entries.submission import Submission
-    from srbench.records import Record
+    from srbench.store.record import Record
 
 
 @app.command()
@@ -61,20 +61,20 @@ def submit(
     with the same command. `srbench validate` checks the file.
     """
     from srbench.boards.csv_records import read_csv
-    from srbench.entries import build, fixed, submission, told
+    from srbench.entries import build, standard, statement, submission
 
-    facts_told = told.Told(name, title, domain, licence, citation, source)
+    facts_told = statement.Statement(name, title, domain, licence, citation, source)
     said = {
-        "records": told.public(str(records_csv)) if records_csv else "",
+        "records": statement.public(str(records_csv)) if records_csv else "",
         **{key: value for key, value in vars(facts_told).items() if key != "source"},
         "url": source,
-        "like": told.public(str(like)) if like else "",
+        "like": statement.public(str(like)) if like else "",
         "track": track.value if track != Track.auto else "",
         "limit": str(limit or ""),
         "attacks": attacks or "",
     }
-    command = told.command(model, {key: value for key, value in said.items() if value})
-    trial = told.Trial(limit, words(attacks) or fixed.ATTACKS)
+    command = statement.command(model, {key: value for key, value in said.items() if value})
+    trial = statement.Trial(limit, words(attacks) or standard.ATTACKS)
     if records_csv is not None:
         records = trial.of(read_csv(records_csv))
         facts = submission.from_records(model, facts_told, records)
@@ -92,7 +92,7 @@ def submit(
             )
         facts, records = prepared.model, _measured(prepared)
     entry = build.build(facts, records, command)
-    file = out_file or told.default_file(facts.name)
+    file = out_file or statement.default_file(facts.name)
     build.write(entry, file)
     count = sum(len(cell.images) for cell in entry.cells)
     typer.echo(f"{file}: {facts.name}, {count} records, digest {entry.digest[:12]}")

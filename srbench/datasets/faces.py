@@ -17,8 +17,8 @@ from PIL import Image
 from srbench.datasets.decode import decode, read
 from srbench.datasets.registry import SetStatus, add
 from srbench.errors import BadInput
-from srbench.home import home, write_atomic
 from srbench.install.places import cannot_write, locked, whole_folder
+from srbench.support.home import home, write_atomic
 
 COUNT = 100
 MEDIUM = (50, 300)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from srbench.datasets.base import Domain, Kind
 from srbench.errors import unknown
 from srbench.install.source import Source
-from srbench.toml import read_toml
+from srbench.support.toml import read_toml
 
 MINI_SUFFIX = "-mini"
 _SETS = Path(__file__).parent / "sets"

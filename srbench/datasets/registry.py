@@ -25,7 +25,7 @@ from srbench.datasets.manifests import SetManifest, manifest
 from srbench.datasets.mini import MiniSet
 from srbench.datasets.pairs import describe_files, image_files
 from srbench.errors import BadInput, RunFailed
-from srbench.home import home, write_atomic
+from srbench.support.home import home, write_atomic
 
 
 @dataclass(frozen=True)

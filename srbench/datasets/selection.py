@@ -13,7 +13,7 @@ from srbench.datasets.manifests import SetManifest, manifest, names
 from srbench.datasets.mini import CROP
 from srbench.datasets.registry import add_command, how_to_get, open_set, status
 from srbench.errors import BadInput
-from srbench.home import given_path
+from srbench.support.home import given_path
 
 Track = Literal["auto", "full", "mini"]
 

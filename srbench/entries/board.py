@@ -14,11 +14,11 @@ from srbench.boards.compute import tables
 from srbench.boards.files import markdown
 from srbench.boards.markdown import escaped, markdown_table
 from srbench.boards.table import column_of
-from srbench.entries import fixed
+from srbench.entries import standard
 from srbench.entries.schema import Entry, ModelFacts, unpack_all
 from srbench.errors import BadInput
-from srbench.home import write_atomic
-from srbench.records import Record
+from srbench.store.record import Record
+from srbench.support.home import write_atomic
 
 FOLDER = Path("leaderboards/entries")
 _HEAD = """# Entries
@@ -42,13 +42,13 @@ def board(entries: dict[str, Entry]) -> str:
         groups.setdefault((records[0].protocol_hash, *hashes), []).extend(records)
     parts = [_HEAD, _files(entries)]
     for records in groups.values():
-        order = sorted({r.dataset for r in records}, key=lambda name: fixed.DATASETS.index(_base(name)))
+        order = sorted({r.dataset for r in records}, key=lambda name: standard.DATASETS.index(_base(name)))
         parts.append(markdown(tables(records, dataset_order=order)).strip())
     return "\n\n".join(parts) + "\n"
 
 
 def _base(dataset: str) -> str:
-    return fixed.stands_for(dataset) or fixed.DATASETS[-1]
+    return standard.stands_for(dataset) or standard.DATASETS[-1]
 
 
 def _files(entries: dict[str, Entry]) -> str:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.boards.frame import frame
 from srbench.boards.table import row_key
-from srbench.entries import fixed
+from srbench.entries import standard
 from srbench.entries.schema import Entry, Means, ModelFacts, digest, pack
 from srbench.errors import BadInput, RunFailed
-from srbench.home import write_atomic
 from srbench.metrics import registry
-from srbench.records import Record
+from srbench.store.record import Record
+from srbench.support.home import write_atomic
 
 if TYPE_CHECKING:
     from srbench.zoo import Card
@@ -71,12 +71,12 @@ def build(model: ModelFacts, records: Sequence[Record], command: str) -> Entry:
     Raises:
         BadInput: no records of the fixed protocol, or records of several weights.
     """
-    mine = [record for record in records if record.model == model.name and fixed.belongs(record)]
+    mine = [record for record in records if record.model == model.name and standard.belongs(record)]
     if not mine:
         names = ", ".join(sorted({record.model for record in records})) or "none"
         raise BadInput(
-            f"no records of {model.name} under protocol {fixed.PROTOCOL} on {' or '.join(fixed.DATASETS)} "
-            f"(full or mini); the models with records here are: {names}"
+            f"no records of {model.name} under protocol {standard.PROTOCOL} on "
+            f"{' or '.join(standard.DATASETS)} (full or mini); the models with records here are: {names}"
         )
     if len({row_key(record) for record in mine}) > 1 or mine[0].weights_sha256 != model.weights_sha256:
         raise BadInput(
@@ -88,7 +88,7 @@ def build(model: ModelFacts, records: Sequence[Record], command: str) -> Entry:
     content: dict[str, Any] = {
         "model": model,
         "command": command,
-        "partial": fixed.lacking(mine),
+        "partial": standard.lacking(mine),
         "means": means(mine),
         "cells": pack(mine),
     }

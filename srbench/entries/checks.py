@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from srbench.entries import fixed, numbers, pairs
+from srbench.entries import numbers, pairs, standard
 from srbench.entries.build import means
 from srbench.entries.schema import Entry
-from srbench.records import Record
+from srbench.store.record import Record
 
 # Means are recomputed from the same numbers: only the order of a sum can differ.
 _SUMMED = 1e-9
@@ -43,14 +43,14 @@ def _identity(entry: Entry, records: Sequence[Record]) -> Iterator[str]:
         for name, (here, card) in said.items():
             if here != card:
                 yield f"{where}: {name} is {_brief(here)}, on the card {_brief(card)}"
-        if record.protocol != fixed.PROTOCOL:
-            yield f"{where}: protocol {_brief(record.protocol)}, an entry has {fixed.PROTOCOL}"
-        if record.attack not in fixed.ATTACKS:
-            yield f"{where}: no attack of an entry: it has {', '.join(fixed.ATTACKS)}"
-        if fixed.stands_for(record.dataset) is None:
-            yield f"{where}: no data set of an entry: it has {' and '.join(fixed.DATASETS)}, full or mini"
-        if (record.precision, record.tile) != (fixed.PRECISION, None):
-            yield f"{where}: an entry is measured in {fixed.PRECISION} on whole images"
+        if record.protocol != standard.PROTOCOL:
+            yield f"{where}: protocol {_brief(record.protocol)}, an entry has {standard.PROTOCOL}"
+        if record.attack not in standard.ATTACKS:
+            yield f"{where}: no attack of an entry: it has {', '.join(standard.ATTACKS)}"
+        if standard.stands_for(record.dataset) is None:
+            yield f"{where}: no data set of an entry: it has {' and '.join(standard.DATASETS)}, full or mini"
+        if (record.precision, record.tile) != (standard.PRECISION, None):
+            yield f"{where}: an entry is measured in {standard.PRECISION} on whole images"
 
 
 def _sets(records: Sequence[Record]) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _flat(nested: dict[str, dict[str, dict[str, float | None]]]) -> dict[str, fl
 
 def _partial(entry: Entry, records: Sequence[Record]) -> Iterator[str]:
     """What is lacking is said, and nothing else."""
-    due, said = set(fixed.lacking(records)), set(entry.partial)
+    due, said = set(standard.lacking(records)), set(entry.partial)
     yield from (f"partial: it does not say: {line}" for line in sorted(due - said))
     yield from (f"partial: it says what is not so: {_brief(line)}" for line in sorted(said - due))
 

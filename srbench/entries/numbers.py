@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from srbench.attacks.checks import TOLERANCE
 from srbench.attacks.spec import settings_hash
+from srbench.attacks.verdicts import TOLERANCE
 from srbench.datasets.base import SCALE
 from srbench.metrics import registry
-from srbench.records import Record
+from srbench.store.record import Record
 
 _RANGES = {
     "psnr": (0.0, 80.0),  # dB; equal images have 80, see PSNR_OFFSET

@@ -10,7 +10,7 @@ from srbench.attacks.spec import settings_hash
 from srbench.entries.numbers import PSNR_OFFSET, SLACK, mse, place
 from srbench.entries.tolerance import ROUNDING
 from srbench.errors import BadInput
-from srbench.records import Record
+from srbench.store.record import Record
 
 
 def check(records: Sequence[Record]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from srbench.entries.schema import FORMAT, SCHEMA_VERSION, Entry, digest, unpack
 from srbench.errors import BadInput
-from srbench.records import Record
+from srbench.store.record import Record
 
 # A hundred times what 800 images take: nobody means a larger file to be one.
 _MOST_BYTES = 100 << 20

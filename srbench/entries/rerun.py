@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from srbench import protocols
 from srbench.entries.numbers import place
 from srbench.entries.tolerance import tolerance
-from srbench.fetch import Unavailable
+from srbench.install.fetch import Unavailable
 from srbench.metrics import registry
-from srbench.records import Record
+from srbench.store.record import Record
 
 if TYPE_CHECKING:
-    from srbench.entries.here import Here
+    from srbench.entries.local import LocalFindings
     from srbench.entries.schema import Entry
-    from srbench.plan import Cell
+    from srbench.run.plan import Cell
 
 Key = tuple[str, str, str]
 
@@ -59,7 +59,7 @@ def choose(entry: Entry, records: Sequence[Record], count: int) -> set[tuple[str
 def rerun(
     entry: Entry,
     records: Sequence[Record],
-    here: Here,
+    local: LocalFindings,
     count: int,
     device: str,
     started: Callable[[str], None] = lambda text: None,
@@ -67,17 +67,17 @@ def rerun(
     """Measure ``count`` images under every attack of the entry, and compare.
 
     Args:
-        here: what of the entry is on this machine.
+        local: what of the entry is on this machine.
         device: "auto", "cpu" or "cuda".
         started: called with the name of each cell before it is run.
     """
     found = Rerun()
-    if here.model is None:
+    if local.model is None:
         found.notes.append("nothing was measured again: the model is not here")
         return found
     chosen = choose(entry, records, count)
     old = {_key(r): r for r in records if (r.dataset, r.image) in chosen}
-    again = _measure(old, here, device, found, started)
+    again = _measure(old, local, device, found, started)
     for key, record in again.items():
         found.problems += _differences(old[key], record, found.largest.setdefault(record.attack, {}))
     found.records = len(again)
@@ -90,12 +90,12 @@ def _key(record: Record) -> Key:
 
 
 def _measure(
-    old: Mapping[Key, Record], here: Here, device: str, found: Rerun, started: Callable[[str], None]
+    old: Mapping[Key, Record], local: LocalFindings, device: str, found: Rerun, started: Callable[[str], None]
 ) -> dict[Key, Record]:
-    from srbench.engine import Engine, Settings
     from srbench.evaluation import pick_device
-    from srbench.measure import Instruments
-    from srbench.store import Store
+    from srbench.run.engine import Engine, Settings
+    from srbench.run.instruments import Instruments
+    from srbench.store.folder import Store
 
     protocol = protocols.protocol(next(iter(old.values())).protocol)
     names = [n for n in registry() if any(n in record.metrics for record in old.values())]
@@ -106,7 +106,7 @@ def _measure(
     with tempfile.TemporaryDirectory(prefix="srbench-validate-") as folder:
         store = Store(Path(folder))
         engine = Engine(store, instruments, Settings(device=place_of_run))
-        for cell in _plan(old, here, found):
+        for cell in _plan(old, local, found):
             started(str(cell))
             try:
                 found.problems += engine.run([cell]).failures
@@ -116,20 +116,20 @@ def _measure(
     return again
 
 
-def _plan(old: Mapping[Key, Record], here: Here, found: Rerun) -> list[Cell]:
+def _plan(old: Mapping[Key, Record], local: LocalFindings, found: Rerun) -> list[Cell]:
     """The cells of these images, as far as data set and attack are here."""
     from srbench.attacks import NONE
-    from srbench.plan import make_plan
+    from srbench.run.plan import make_plan
 
-    assert here.model is not None
-    specs = {NONE.name: NONE, **here.recipes}
+    assert local.model is not None
+    specs = {NONE.name: NONE, **local.recipes}
     cells = []
     for dataset, attack in sorted({(dataset, attack) for dataset, attack, _ in old}):
-        if dataset not in here.sets or attack not in specs:
+        if dataset not in local.sets or attack not in specs:
             found.notes.append(f"{dataset} under {attack} was not measured again: it is not here")
             continue
         protocol = protocols.protocol(next(iter(old.values())).protocol)
-        (cell,) = make_plan([here.model], [here.sets[dataset]], [specs[attack]], protocol)
+        (cell,) = make_plan([local.model], [local.sets[dataset]], [specs[attack]], protocol)
         images = sorted(image for d, a, image in old if (d, a) == (dataset, attack))
         cells.append(replace(cell, images=tuple(images)))
     return cells

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from srbench.records import Record
+from srbench.store.record import Record
 from srbench.zoo.schema import Domain, HttpUrl
 
 FORMAT: Final = "srbench entry"
@@ -71,7 +71,7 @@ class CellRecords(_Frozen):
     """The records of one data set under one attack.
 
     Attributes:
-        shared: fields of :class:`srbench.records.Record` that are the same for every image.
+        shared: fields of :class:`srbench.store.record.Record` that are the same for every image.
         images: the other fields, image by image.
     """
 
@@ -86,7 +86,7 @@ class Entry(_Frozen):
         format, schema_version: what this file is.
         model: the model's card.
         command: the command that made the entry.
-        partial: what it lacks of the fixed protocol (:func:`srbench.entries.fixed.lacking`); empty for a
+        partial: what it lacks of the fixed protocol (:func:`srbench.entries.standard.lacking`); empty for a
             complete entry.
         means: aggregates of the records.
         cells: every record.

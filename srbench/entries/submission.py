@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.entries import fixed
+from srbench.entries import standard
 from srbench.entries.build import facts
 from srbench.entries.schema import NAME as ENTRY_NAME
-from srbench.entries.told import Told, Trial
+from srbench.entries.statement import Statement, Trial
 from srbench.errors import BadInput
 
 if TYPE_CHECKING:
     from srbench.attacks.presets import Recipe
     from srbench.entries.schema import ModelFacts
     from srbench.evaluation import Prepared, Track
-    from srbench.records import Record
+    from srbench.store.record import Record
     from srbench.zoo import ModelRef
 
 
@@ -32,7 +32,7 @@ class Submission:
 
 def prepare(
     model: str,
-    told: Told,
+    statement: Statement,
     trial: Trial,
     *,
     track: Track = "auto",
@@ -55,13 +55,13 @@ def prepare(
 
     request = evaluation.Request(
         models=(model,),
-        datasets=fixed.DATASETS,
+        datasets=standard.DATASETS,
         attacks=trial.attacks,
-        protocol=fixed.PROTOCOL,
+        protocol=standard.PROTOCOL,
         track=track,
         limit=trial.limit,
         device=device,
-        precision=fixed.PRECISION,
+        precision=standard.PRECISION,
         tile=None,
         workers=workers,
         store=store,
@@ -70,7 +70,7 @@ def prepare(
     refs = list(dict.fromkeys(cell.model for cell in prepared.plan))
     if len(refs) != 1:
         raise BadInput(f"{model} names {len(refs)} models: an entry is about one")
-    ref = _titled(refs[0], told)
+    ref = _titled(refs[0], statement)
     same = attacks_of(like) if like else {}
     prepared.plan = [
         replace(cell, model=ref, attack=same.get(cell.attack.name, cell.attack)) for cell in prepared.plan
@@ -82,12 +82,12 @@ def prepare(
         for m in prepared.missing_metrics
     ]
     parameters = sum(p.numel() for p in ref.load().parameters())
-    model_facts = facts(ref.card, ref.weights_sha256, parameters=parameters, source=told.source)
+    model_facts = facts(ref.card, ref.weights_sha256, parameters=parameters, source=statement.source)
     return Submission(model_facts, prepared, list(dict.fromkeys(filter(None, notices))))
 
 
-def _titled(ref: ModelRef, told: Told) -> ModelRef:
-    card = told.card(ref.card)
+def _titled(ref: ModelRef, statement: Statement) -> ModelRef:
+    card = statement.card(ref.card)
     if not ENTRY_NAME.fullmatch(card.name):
         raise BadInput(f"'{card.name}' cannot name an entry: give --name, of letters, digits and . _ + -")
     return replace(ref, name=card.name, card=card)
@@ -118,7 +118,7 @@ def attacks_of(file: Path) -> dict[str, Recipe]:
     return found
 
 
-def from_records(model: str, told: Told, records: Sequence[Record]) -> ModelFacts:
+def from_records(model: str, statement: Statement, records: Sequence[Record]) -> ModelFacts:
     """The model of records that are there already: nothing is opened.
 
     Raises:
@@ -131,7 +131,7 @@ def from_records(model: str, told: Told, records: Sequence[Record]) -> ModelFact
     if not mine:
         names = ", ".join(sorted({record.model for record in records})) or "none"
         raise BadInput(f"no records of {model}: the models with records here are {names}")
-    if told.name:
+    if statement.name:
         raise BadInput("--name with --records: records keep the name they were measured under")
     card = shipped().get(model) or Card(
         name=model,
@@ -142,4 +142,4 @@ def from_records(model: str, told: Told, records: Sequence[Record]) -> ModelFact
         citation="",
         redistributable=False,
     )
-    return facts(told.card(card), mine[0].weights_sha256, source=told.source)
+    return facts(statement.card(card), mine[0].weights_sha256, source=statement.source)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from srbench.entries import checks
-from srbench.entries import here as machine
+from srbench.entries import local as local_check
 from srbench.entries.read import read
 from srbench.entries.rerun import rerun
 from srbench.entries.schema import Entry
@@ -63,11 +63,11 @@ def validate(
     if entry is None or len(records) < sum(len(cell.images) for cell in entry.cells):
         return _printable(report)
     report.problems += checks.check(entry, records)
-    here = machine.compare(entry, records, model)
-    report.problems += here.problems
-    report.notes += [f"partial: {line}" for line in entry.partial] + here.notes
+    local = local_check.compare(entry, records, model)
+    report.problems += local.problems
+    report.notes += [f"partial: {line}" for line in entry.partial] + local.notes
     if again and not report.problems:
-        found = rerun(entry, records, here, again, device, started)
+        found = rerun(entry, records, local, again, device, started)
         report.problems += found.problems
         report.notes += found.notes
         if found.records:

@@ -8,7 +8,7 @@ from srbench.boards.compute import boards, tables
 from srbench.boards.table import Table
 from srbench.errors import BadInput, unknown
 from srbench.metrics import metric
-from srbench.records import Record
+from srbench.store.record import Record
 from srbench.zoo.schema import DOMAINS
 
 

@@ -15,7 +15,7 @@ from srbench.boards.text import heading
 from srbench.errors import BadInput
 from srbench.figures import style
 from srbench.figures.board import one_board, table_of
-from srbench.records import Record
+from srbench.store.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench import evaluation, kept
+from srbench import evaluation
 from srbench.boards.site.explorer import SCALE, Box
 from srbench.errors import BadInput
-from srbench.home import home
-from srbench.store import Store
+from srbench.store import pictures as kept
+from srbench.store.folder import Store
+from srbench.support.home import home
 
 if TYPE_CHECKING:
     from srbench.datasets.base import DataSet
-    from srbench.engine import Runner
-    from srbench.plan import Cell
-    from srbench.records import Record
+    from srbench.run.engine import Runner
+    from srbench.run.plan import Cell
+    from srbench.store.record import Record
 
 
 @dataclass(frozen=True)

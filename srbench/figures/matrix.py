@@ -15,7 +15,7 @@ from srbench.errors import BadInput, unknown
 from srbench.figures import style
 from srbench.figures.board import domain_place, one_board, table_of
 from srbench.metrics import metric as known
-from srbench.records import Record
+from srbench.store.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from srbench import kept
 from srbench.boards.compute import mark
 from srbench.boards.site.explorer import SCALE, Box, hardest
 from srbench.figures.gather import Prepared, find
+from srbench.store import pictures as kept
 
 if TYPE_CHECKING:
     from srbench.datasets.base import LoadedImage
-    from srbench.plan import Cell
+    from srbench.run.plan import Cell
 
 Pixels = npt.NDArray[np.uint8]
 SHARE, LARGEST = 3 / 8, 128

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.boards.text import MARKS
 from srbench.errors import BadInput, RunFailed
-from srbench.home import atomic_path
+from srbench.support.home import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

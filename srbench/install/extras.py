@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from srbench.errors import RunFailed
-from srbench.fetch import Unavailable
+from srbench.install.fetch import Unavailable
 from srbench.install.hosts import CONNECT_TIMEOUT_S, url_reachable
 from srbench.install.http import ATTEMPTS, READ_TIMEOUT_S
 from srbench.install.places import remove

@@ -13,9 +13,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from srbench.errors import BadInput
-from srbench.home import home, write_atomic
 from srbench.install.places import cannot_write, locked
 from srbench.install.source import Source
+from srbench.support.home import home, write_atomic
 
 
 class FirstUse(BaseModel):

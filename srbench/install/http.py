@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from srbench.fetch import Unavailable
+from srbench.install.fetch import Unavailable
 from srbench.install.hosts import CONNECT_TIMEOUT_S, url_reachable
 from srbench.install.places import need_space
 from srbench.install.progress import download_bar

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srbench.errors import BadInput
-from srbench.fetch import Unavailable
-from srbench.home import forget_weight_files, offline, sha256_file
 from srbench.install import extras, http
+from srbench.install.fetch import Unavailable
 from srbench.install.first_use import expected, recorded, refuse_change
 from srbench.install.places import cannot_write, locked, remove
 from srbench.install.source import Source
+from srbench.support.home import forget_weight_files, offline, sha256_file
 
 _WEB_PAGE = (b"<!doctype html", b"<html")
 

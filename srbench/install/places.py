@@ -42,7 +42,7 @@ def locked(target: Path) -> Iterator[None]:
 
 
 def sweep(target: Path) -> None:
-    """Remove what :func:`srbench.home.atomic_path` left of ``target`` in a process that was killed.
+    """Remove what :func:`srbench.support.home.atomic_path` left of ``target`` in a process that was killed.
 
     Only for who holds the lock under which ``target`` is written.
     """

@@ -27,7 +27,7 @@ class Metric:
         decimals: digits worth printing.
         order: place among the metrics of its kind in tables.
         build: (params, device) -> scorer; ``params`` come from the protocol. May raise
-            :class:`srbench.fetch.Unavailable` where weights are neither here nor fetchable.
+            :class:`srbench.install.fetch.Unavailable` where weights are neither here nor fetchable.
         source: paper or repository of the definition.
         weights: files it needs; empty where it computes from the pixels alone.
         min_side: smallest height and width (pixels, after cropping) it is defined for.

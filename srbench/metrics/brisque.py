@@ -96,7 +96,7 @@ def build(params: Mapping[str, str], device: str) -> Scorer:
     require(params, "brisque", parameters=("opencv",))
     import torch
 
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     vectors, alpha, rho = load_vectors(MODEL.locate())

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.home import atomic_path
 from srbench.metrics.base import Metric, Scorer, require
 from srbench.metrics.weights import Source, Weight
+from srbench.support.home import atomic_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +35,7 @@ def build(params: Mapping[str, str], device: str) -> Scorer:
     require(params, "dists")
     import torch
 
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     from pyiqa.archs.dists_arch import DISTS as Network  # noqa: N811

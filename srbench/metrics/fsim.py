@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def build(params: Mapping[str, str], device: str) -> Scorer:
     """Feature similarity with its chromatic part (FSIMc); 1 for equal images."""
     require(params, "fsim")
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     from pyiqa.archs.fsim_arch import fsim

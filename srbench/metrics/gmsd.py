@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def build(params: Mapping[str, str], device: str) -> Scorer:
     """Gradient magnitude similarity deviation of the gray images; 0 for equal images."""
     require(params, "gmsd")
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     from pyiqa.archs.gmsd_arch import GMSD

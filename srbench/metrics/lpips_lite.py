@@ -1,4 +1,4 @@
-"""lpips-lite, the distance that comes with srbench: see :mod:`srbench.lite`."""
+"""lpips-lite, the distance that comes with srbench: see :mod:`srbench.metrics.lpips_lite_net`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def build(params: Mapping[str, str], device: str) -> Scorer:
     require(params, "lpips-lite", version=("1",))
     import torch
 
-    from srbench.lite.network import load
+    from srbench.metrics.lpips_lite_net import load
 
     network = load().to(device)
 

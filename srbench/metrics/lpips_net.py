@@ -71,8 +71,8 @@ def load_lpips(net: str, file: Path) -> nn.Module:
     """
     import torch
 
-    from srbench.compat import prepare_torchvision
-    from srbench.uninitialised import Uninitialised
+    from srbench.support.torchvision import prepare_torchvision
+    from srbench.support.uninitialised import Uninitialised
 
     prepare_torchvision()
     import lpips

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def build(params: Mapping[str, str], device: str) -> Scorer:
     """Multi-scale structural similarity of the gray images, five scales; 1 for equal images."""
     require(params, "ms_ssim")
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     from pyiqa.archs.ssim_arch import MS_SSIM

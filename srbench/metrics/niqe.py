@@ -63,7 +63,7 @@ def build(params: Mapping[str, str], device: str) -> Scorer:
     require(params, "niqe", parameters=("original",))
     import torch
 
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     from pyiqa.archs.niqe_arch import calculate_niqe

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def build(params: Mapping[str, str], device: str) -> Scorer:
     """Perception based image quality evaluator, 0 (best) to 100; MATLAB's piqe."""
     require(params, "piqe")
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     from pyiqa.archs.piqe_arch import piqe

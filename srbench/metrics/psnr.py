@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def build(params: Mapping[str, str], device: str) -> Scorer:
     """Peak signal-to-noise ratio over all channels and pixels of the view; 80 dB for equal images."""
     require(params, "psnr")
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     from pyiqa.archs.psnr_arch import psnr

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srbench.errors import BadInput
-from srbench.fetch import Unavailable, fetch
-from srbench.home import atomic_path, forget_weight_files, home, sha256_file, weight_files
+from srbench.install.fetch import Unavailable, fetch
+from srbench.support.home import atomic_path, forget_weight_files, home, sha256_file, weight_files
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def protocol(name: str) -> Protocol:
         BadInput: no such protocol; the nearest names are listed.
     """
     from srbench.protocols.schema import Protocol
-    from srbench.toml import read_toml
+    from srbench.support.toml import read_toml
 
     if name not in names():
         raise unknown("protocol", name, names(), "srbench evaluate --help")

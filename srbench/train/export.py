@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srbench.home import atomic_path, sha256_file, write_atomic
-from srbench.provenance import commit, versions
+from srbench.store.provenance import commit, versions
+from srbench.support.home import atomic_path, sha256_file, write_atomic
 from srbench.train.recipe import Recipe, to_toml
 from srbench.zoo.refs import RUN_CARD, RUN_WEIGHTS
 from srbench.zoo.schema import Card

@@ -46,7 +46,7 @@ def build_generator(
         raise BadInput(
             f"a generator of {num_feat} features and {num_block} blocks: both have to be 1 or more"
         )
-    from srbench.compat import prepare_torchvision
+    from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
     from spandrel.architectures.ESRGAN import ESRGAN

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput, RunFailed
-from srbench.home import write_atomic
-from srbench.toml import read_toml
+from srbench.support.home import write_atomic
+from srbench.support.toml import read_toml
 from srbench.train import degradations
 from srbench.train import recipe as recipes
 from srbench.train.data.crops import Crops

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from srbench.errors import RunFailed
-from srbench.home import write_atomic
-from srbench.progress import progress_bar
+from srbench.support.home import write_atomic
+from srbench.support.progress import progress_bar
 from srbench.train.trainer import COLUMNS
 
 if TYPE_CHECKING:

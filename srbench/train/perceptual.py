@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from srbench.attacks.objectives import Objective, Score
 from srbench.attacks.perceptual import LPIPS, VGG19, LPIPSLite
 from srbench.errors import BadInput
-from srbench.fetch import Unavailable
+from srbench.install.fetch import Unavailable
 from srbench.train.discriminators import Discriminator
 from srbench.train.frequency import high_pass
 

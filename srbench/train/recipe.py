@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from srbench.errors import BadInput, unknown
-from srbench.toml import read_toml
+from srbench.support.toml import read_toml
 from srbench.zoo.schema import NAME, Domain
 
 

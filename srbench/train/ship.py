@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srbench.errors import BadInput
-from srbench.home import atomic_path, sha256_file, write_atomic
-from srbench.toml import read_toml
+from srbench.support.home import atomic_path, sha256_file, write_atomic
+from srbench.support.toml import read_toml
 from srbench.train.export import CARD, WEIGHTS, half
 from srbench.train.recipe import to_toml
 from srbench.zoo.schema import Card

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from srbench.errors import BadInput
-from srbench.home import sha256_file
+from srbench.support.home import sha256_file
 from srbench.train import recipe as recipes
 from srbench.train.discriminators import build_discriminator
 from srbench.train.export import WEIGHTS

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from srbench.errors import BadInput, RunFailed
-from srbench.home import atomic_path
+from srbench.support.home import atomic_path
 
 _FORMAT = 1
 _BEST = "best.pt"

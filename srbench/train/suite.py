@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from srbench.errors import BadInput, SrbenchError
-from srbench.toml import read_toml
+from srbench.support.toml import read_toml
 from srbench.train import recipe as recipes
 from srbench.train.recipe import Recipe
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from srbench.attacks.noise import structured_uniform
 from srbench.attacks.objectives import Objective
 from srbench.attacks.perceptual import LPIPS, LPIPSLite
-from srbench.fetch import Unavailable
+from srbench.install.fetch import Unavailable
 from srbench.train.data.crops import Crops
 from srbench.train.data.resize import bicubic_down
 

@@ -8,7 +8,7 @@ from parts.text import code, facts, first_paragraph, link, table
 from srbench import protocols
 from srbench.metrics import metric, registry
 from srbench.protocols.schema import MetricSettings
-from srbench.toml import read_toml
+from srbench.support.toml import read_toml
 
 SPACES = {"rgb": "RGB", "y": "luma (BT.601, 16 to 235)", "gray": "gray (MATLAB's rgb2gray)"}
 

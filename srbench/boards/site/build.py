@@ -16,8 +16,8 @@ from srbench.boards.site.data import site
 from srbench.boards.site.explorer import Kept
 from srbench.boards.table import Table, column_of, row_key
 from srbench.errors import BadInput, RunFailed
-from srbench.records import Record
-from srbench.stores import open_store
+from srbench.store.address import open_store
+from srbench.store.record import Record
 
 MARKER = "srbench-page.json"
 """A folder with this file is a page and may be replaced."""

@@ -10,7 +10,7 @@ from typing import Any
 from srbench.boards.site.reproduce import command
 from srbench.boards.table import Column, Table, column_of, row_key
 from srbench.metrics import metric
-from srbench.records import Record
+from srbench.store.record import Record
 
 
 def chunk_name(table: int, column: int) -> str:

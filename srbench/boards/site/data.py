@@ -15,7 +15,7 @@ from srbench.boards.site import cells, facts
 from srbench.boards.stats import Mean
 from srbench.boards.table import Column, Row, RowKey, Table, column_of, row_key
 from srbench.metrics import metric
-from srbench.records import Record
+from srbench.store.record import Record
 
 FORMAT = 1
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from srbench import kept
 from srbench.boards.table import Column, RowKey, Table, row_key
 from srbench.errors import SrbenchError
-from srbench.home import atomic_path
 from srbench.metrics import metric
-from srbench.records import Record
+from srbench.store import pictures as kept
+from srbench.store.record import Record
+from srbench.support.home import atomic_path
 
 if TYPE_CHECKING:
     from srbench.datasets.base import DataSet, LoadedImage

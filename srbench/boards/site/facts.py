@@ -8,7 +8,7 @@ from typing import Any
 
 from srbench.boards.table import Table
 from srbench.metrics import metric
-from srbench.records import Record
+from srbench.store.record import Record
 
 COSTS = ("parameters", "macs_per_lr_pixel", "peak_mib")
 

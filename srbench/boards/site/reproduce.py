@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from srbench.records import Record
+from srbench.store.record import Record
 
 # ``rsr@8(steps=10) from esrgan``: preset, radius, changed settings, the model the noise was made on.
 _ATTACK = re.compile(

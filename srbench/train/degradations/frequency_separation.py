@@ -12,7 +12,7 @@ from filelock import FileLock
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from srbench.home import atomic_path
+from srbench.support.home import atomic_path
 from srbench.train.degradations.base import Batch, Context, Degradation, Table
 from srbench.train.degradations.clean import bicubic_lr
 from srbench.train.degradations.dsgan import DSGAN

@@ -18,7 +18,7 @@ from srbench.datasets.base import Pixels, hash_content
 from srbench.datasets.decode import decode, read
 from srbench.datasets.pairs import image_files
 from srbench.errors import BadInput
-from srbench.home import sha256_file
+from srbench.support.home import sha256_file
 from srbench.train.data.crops import symmetry
 from srbench.train.data.sharing import ImageCache, visit
 from srbench.train.degradations.base import Context

@@ -1,0 +1,56 @@
+"""What every entry measures, and what one that measures less has to say."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from srbench import protocols
+from srbench.datasets.manifests import manifest
+from srbench.metrics import metric
+from srbench.store.record import Record
+
+PROTOCOL = "rsr"
+DATASETS = ("ntire", "aim")
+ATTACKS = ("none", "random", "rsr", "strong")
+PRECISION = "fp32"
+
+
+def stands_for(dataset: str) -> str | None:
+    """Which of :data:`DATASETS` a set is, itself or as its mini; None for any other."""
+    return next((name for name in DATASETS if dataset in (name, manifest(name).mini)), None)
+
+
+def belongs(record: Record) -> bool:
+    """Whether a record is part of what an entry measures."""
+    return (
+        record.protocol == PROTOCOL
+        and record.attack in ATTACKS
+        and stands_for(record.dataset) is not None
+        and (record.precision, record.tile) == (PRECISION, None)
+    )
+
+
+def lacking(records: Sequence[Record]) -> list[str]:
+    """What keeps records from being a complete entry, a line each; none for a complete one."""
+    images: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    due: dict[str, int] = {}
+    for record in records:
+        images[record.dataset][record.attack].add(record.image)
+        due[record.dataset] = record.dataset_images
+    here = {stands_for(dataset) for dataset in due}
+    lines = [f"{name} was not measured" for name in DATASETS if name not in here]
+    for dataset in sorted(due):
+        by_count: dict[int, list[str]] = defaultdict(list)
+        for attack in ATTACKS:
+            by_count[len(images[dataset][attack])].append(attack)
+        for count, attacks in by_count.items():
+            if count < due[dataset]:
+                lines.append(f"{dataset}: {count} of {due[dataset]} images under {', '.join(attacks)}")
+    wanted = protocols.protocol(PROTOCOL).default
+    lines += [
+        f"{metric(name).title} was not measured everywhere"
+        for name in wanted
+        if any(name not in record.metrics for record in records)
+    ]
+    return lines

@@ -1,0 +1,1 @@
+"""`srbench attack`: its plan, the curves of its records, and whether the attack was strong."""

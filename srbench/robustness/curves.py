@@ -1,0 +1,148 @@
+"""Robustness figures computed from records: curves over the radius, transfer matrices, corruptions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from srbench.robustness.attack import RANDOM, records
+
+if TYPE_CHECKING:
+    from srbench.robustness.attack import Prepared
+    from srbench.store.record import Record
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Means over the images of one attack at one radius.
+
+    Attributes:
+        metrics: of SR of the attacked LR against HR.
+        saved: the same after saving the attacked LR as an 8-bit file.
+        lr_psnr, sr_psnr: dB; clean against attacked LR, and SR of the one against SR of the other
+            (Choi et al. 2019).
+        gain: SR damage per LR damage, sqrt(MSE of SR / MSE of LR).
+        beyond_random: by metric, the share of the damage that random noise of the radius does not do.
+    """
+
+    metrics: dict[str, float]
+    saved: dict[str, float]
+    lr_psnr: float
+    sr_psnr: float
+    gain: float
+    beyond_random: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One radius, in levels of 255: the effect of every attack, random noise first."""
+
+    eps: float
+    effects: dict[str, Effect]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The clean metrics, and one point per radius whose records are complete."""
+
+    clean: dict[str, float]
+    points: list[Point]
+
+    @property
+    def attacks(self) -> list[str]:
+        """Names, random noise first."""
+        return list(self.points[0].effects) if self.points else []
+
+    def area(self, attack: str, metric: str) -> float | None:
+        """Mean of an attacked metric over the radii from 0 to the largest, by the trapezoidal rule."""
+        if not self.points or metric not in self.clean:
+            return None
+        xs = [0.0, *(point.eps for point in self.points)]
+        ys = [self.clean[metric], *(point.effects[attack].metrics[metric] for point in self.points)]
+        area = sum((b - a) * (p + q) / 2 for a, b, p, q in zip(xs, xs[1:], ys, ys[1:], strict=False))
+        return area / xs[-1]
+
+
+@dataclass(frozen=True)
+class Transferred:
+    """Means of one cell of the transfer matrix: noise of an attack made on one model, seen by another.
+
+    Attributes:
+        source: the model; "random" for random noise; the target itself for the white-box attack.
+    """
+
+    attack: str
+    source: str
+    target: str
+    metrics: dict[str, float]
+
+
+def curve(prepared: Prepared) -> Curve:
+    """The robustness curve of the attacked model."""
+    found = records(prepared)
+    if "" not in found:
+        return Curve({}, [])
+    clean = means(found[""])
+    points = []
+    for eps, named in prepared.recipes.items():
+        if all(recipe.hash in found for recipe in named.values()):
+            rows = {name: found[recipe.hash] for name, recipe in named.items()}
+            noise = means(rows[RANDOM])
+            points.append(Point(eps * 255, {n: _effect(row, clean, noise) for n, row in rows.items()}))
+    return Curve(clean, points)
+
+
+def _effect(rows: Sequence[Record], clean: dict[str, float], noise: dict[str, float]) -> Effect:
+    metrics = means(rows)
+    lr_psnr, sr_psnr = (fmean(record.effect[name] for record in rows) for name in ("lr_psnr", "sr_psnr"))
+    beyond = {}
+    for name, value in metrics.items():
+        damage = value - clean.get(name, value)
+        if abs(damage) > 1e-9 and name in noise:
+            beyond[name] = 1 - (noise[name] - clean[name]) / damage
+    gain = float(10 ** ((lr_psnr - sr_psnr) / 20))
+    return Effect(metrics, means(rows, saved=True), lr_psnr, sr_psnr, gain, beyond)
+
+
+def transfer_matrix(prepared: Prepared) -> list[Transferred]:
+    """Every pair of source and target whose records are complete."""
+    found = []
+    for target in prepared.targets:
+        rows = records(prepared, target.name)
+        for name, recipe in prepared.strongest.items():
+            source = RANDOM if name == RANDOM else target.name
+            if recipe.hash in rows:
+                found.append(Transferred(name, source, target.name, means(rows[recipe.hash])))
+            for spec in prepared.transfers:
+                if spec.recipe == recipe and spec.hash in rows and spec.source.name != target.name:
+                    found.append(Transferred(name, spec.source.name, target.name, means(rows[spec.hash])))
+    return found
+
+
+def corruption_table(prepared: Prepared) -> dict[str, dict[int, dict[str, float]]]:
+    """Means by corruption and severity."""
+    rows = records(prepared)
+    table: dict[str, dict[int, dict[str, float]]] = {}
+    for spec in prepared.corruptions:
+        if spec.hash in rows:
+            table.setdefault(spec.corruption, {})[spec.severity] = means(rows[spec.hash])
+    return table
+
+
+def means(rows: Sequence[Record], *, saved: bool = False) -> dict[str, float]:
+    """Mean of every metric that is defined for all images."""
+    found = {}
+    for name in rows[0].saved if saved else rows[0].metrics:
+        values = [(r.saved if saved else r.metrics).get(name) for r in rows]
+        defined = [value for value in values if value is not None]
+        if len(defined) == len(values):
+            found[name] = fmean(defined)
+    return found
+
+
+def values(rows: Sequence[Record], metric: str) -> list[float]:
+    """The metric of every image, or nothing where one is undefined."""
+    found = [value for record in rows if (value := record.metrics.get(metric)) is not None]
+    return found if len(found) == len(rows) else []

@@ -1,0 +1,158 @@
+"""One LR image under attack, and what the attack did to it and to the model's output."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from srbench.attacks import AttackSpec
+    from srbench.attacks.threat import ThreatModel
+    from srbench.run.cache import Memory
+    from srbench.zoo import SRModel
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """An attack spec made ready for a model.
+
+    Attributes:
+        apply: from LR (1,3,H,W), HR (1,3,4H,4W) or None and the image's id to the perturbed LR.
+        settings: every setting that could move a number, for the record.
+        threat: the ball it has to stay in; None for a natural corruption.
+        origin: identity of what decides the noise apart from the image: equal origins, equal noise.
+    """
+
+    apply: Callable[[Tensor, Tensor | None, str], Tensor]
+    settings: dict[str, Any]
+    threat: ThreatModel | None
+    origin: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """The LR image a model is measured on.
+
+    Attributes:
+        lr: (1,3,H,W) in [0,1]: the clean image, or the attacked one.
+        clean: the clean image.
+        saved: the attacked image after saving as an 8-bit file and reading back; None where that is ``lr``.
+        clean_sr: the model's output for the clean image; None where nothing was attacked.
+        settings: every setting of the attack; None where there was none.
+        flags: checks that failed, each with the finding.
+    """
+
+    lr: Tensor
+    clean: Tensor
+    saved: Tensor | None = None
+    clean_sr: Tensor | None = None
+    settings: dict[str, Any] | None = None
+    flags: dict[str, str] = field(default_factory=dict)
+
+    def effect(self, sr: Tensor) -> dict[str, float]:
+        """See :attr:`srbench.store.record.Record.effect`; empty where nothing was attacked."""
+        if self.clean_sr is None:
+            return {}
+        return {
+            "lr_psnr": _psnr(self.clean, self.lr),
+            "sr_psnr": _psnr(self.clean_sr.clamp(0, 1), sr.clamp(0, 1)),
+            "lr_max": round(float((self.lr - self.clean).abs().max()) * 255, 6),
+        }
+
+
+def build(
+    spec: AttackSpec, model: SRModel, device: str, tile: int | None, halo: int | None = None
+) -> Perturbation | None:
+    """The attack on a model, with the weights its objective needs; None for the clean input.
+
+    Args:
+        device: where the source model of a transferred attack is loaded.
+        tile, halo: attack in LR tiles of this side with that much around them; None for the whole image.
+    """
+    if not spec.hash:
+        return None
+    from srbench.attacks.natural import Corruption
+    from srbench.attacks.presets import Recipe
+    from srbench.attacks.tiles import attack_in_tiles
+    from srbench.attacks.transfer import Transfer
+
+    if isinstance(spec, Corruption):
+        return Perturbation(lambda lr, hr, image: spec.apply(lr, image), spec.settings(), None, (spec.hash,))
+    assert isinstance(spec, Recipe | Transfer)
+    if isinstance(spec, Transfer):
+        attack, recipe, source = spec.build(device), spec.recipe, spec.source
+        origin = (recipe.hash, source.name, source.weights_sha256)
+    else:
+        attack, origin = (
+            spec.build(model),
+            (spec.hash, model.name, model.weights_sha256),
+        )
+
+    def apply(lr: Tensor, hr: Tensor | None, image: str) -> Tensor:
+        if tile is not None:
+            return attack_in_tiles(attack, lr, hr, image, tile, halo or 0)
+        found: Tensor = attack(lr, hr, ids=[image])
+        return found
+
+    tiling = {"tile": tile} | ({} if tile is None else {"halo": halo})
+    return Perturbation(apply, spec.settings() | {"note": spec.note} | tiling, attack.threat, origin)
+
+
+def attack_image(
+    perturbation: Perturbation | None,
+    lr: Tensor,
+    hr: Tensor | None,
+    image: str,
+    data: tuple[str, ...],
+    noise: Memory[Tensor],
+    clean: Callable[[], Tensor],
+) -> Attacked:
+    """Apply an attack to one image; without one, the clean image.
+
+    Args:
+        perturbation: what :func:`build` made.
+        lr, hr: (1,3,H,W) and (1,3,4H,4W) in [0,1]; without HR the model's own clean output is the target.
+        image: its id, which seeds the noise.
+        data: identity of the data set the image is from, and of how the model is run.
+        noise: attacked images already made, by what made them.
+        clean: gives the model's output for the clean image.
+    """
+    if perturbation is None:
+        return Attacked(lr, lr)
+    import torch
+
+    from srbench.attacks.verdicts import inside
+
+    made = perturbation
+    key = (*made.origin, *data, image)
+    adversarial = noise.get(key, lambda: made.apply(lr, hr, image))
+    flags, saved = {}, None
+    with torch.inference_mode():
+        clean_sr = clean()
+        if threat := perturbation.threat:
+            as_file = (adversarial * 255).round() / 255
+            verdicts = [
+                inside(lr, adversarial, threat),
+                inside(lr, as_file, threat, name="inside the ball as 8-bit file"),
+            ]
+            flags = {v.name: v.detail for v in verdicts if not v.ok}
+            saved = None if threat.rounded else as_file
+    return Attacked(adversarial, lr, saved, clean_sr, perturbation.settings, flags)
+
+
+def super_resolve(model: SRModel, lr: Tensor, tile: int | None, halo: int | None = None) -> Tensor:
+    """The model's output for one image, whole or in tiles with a halo."""
+    from srbench.zoo.tiling import tiled
+
+    sr: Tensor = model(lr) if tile is None else tiled(model, lr, tile, halo or 0)
+    return sr
+
+
+def _psnr(a: Tensor, b: Tensor) -> float:
+    """In dB; 100 for images that are equal to ten digits, so that every record holds a number."""
+    mse = float((a.double() - b.double()).square().mean())
+    return min(100.0, -10 * math.log10(mse)) if mse > 0 else 100.0

@@ -1,0 +1,239 @@
+"""Run a plan by workers: hand out tasks, replace workers that die, give up on what nobody can measure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from srbench.errors import RunFailed
+from srbench.run.engine import Outcome
+from srbench.run.workers.pools import Lost
+from srbench.run.workers.tasks import Queue, Task, split, task_size
+from srbench.run.workers.worker import Report
+
+if TYPE_CHECKING:
+    from srbench.run.engine import Engine, Rerun
+    from srbench.run.plan import Cell
+    from srbench.run.workers.pools import Handle, Pool
+    from srbench.store.address import RecordStore
+
+PATIENCE = 600.0
+"""Seconds without any worker that works, after which a run is given up; it resumes with the same command."""
+AHEAD = 4
+"""Tasks that wait for each worker; the plan is looked at no further ahead."""
+
+
+class Dispatcher:
+    """Runs plans by a pool of workers; see :class:`srbench.run.engine.Runner`.
+
+    A worker that dies, or meets what srbench did not expect, is replaced, and of its task the images without
+    a record are tried again, one at a time from then on. An image that has failed ``tries`` times, or at
+    which srbench's own checks fail once, ends its cell; other cells go on.
+
+    Args:
+        engine: tells what is to be measured; it measures nothing.
+        store: where workers write, seen from here.
+        make_pool: called when there is something to do.
+        device: what the workers run on, in words.
+        rerun: what the engine is told, see :class:`srbench.run.engine.Settings`.
+        tries: how often an image is tried.
+        timeout: seconds that an image may take; a worker that takes longer hangs, and is replaced as if it
+            had died. None waits for ever.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: RecordStore,
+        make_pool: Callable[[], Pool],
+        *,
+        device: str,
+        rerun: Rerun = "only-missing",
+        tries: int = 3,
+        timeout: float | None = None,
+    ) -> None:
+        self._engine, self._store, self._make_pool = engine, store, make_pool
+        self.device = device
+        self._rerun, self._tries, self._timeout = rerun, tries, timeout
+        self.on_image: Callable[[Cell, int], None] = lambda cell, images: None
+
+    def run(self, plan: Sequence[Cell]) -> Outcome:
+        """Measure every cell that lacks something.
+
+        Raises:
+            RunFailed: the store cannot be written, workers cannot be started, or all are gone for good.
+        """
+        run = _Run(self._engine, self._store, plan, self._tries, self._timeout, self.on_image)
+        if self._rerun == "never":
+            return run.outcome
+        self._store.check_writable()
+        if run.look():
+            with self._make_pool() as pool:
+                run.work(pool)
+        return run.finished()
+
+
+class _Run:
+    """One run of a plan."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: RecordStore,
+        plan: Sequence[Cell],
+        tries: int,
+        timeout: float | None,
+        on_image: Callable[[Cell, int], None],
+    ) -> None:
+        self.outcome = Outcome()
+        self._engine, self._store, self._plan, self._tries = engine, store, plan, tries
+        self._timeout, self._on_image = timeout, on_image
+        self._queue = Queue()
+        self._next = 0
+        self._passed = 0
+        self._ahead = sum(len(cell.images) for cell in plan)
+        self._found: tuple[int, dict[str, list[str]]] | None = None
+        self._open: dict[int, int] = {}
+        self._failed: dict[int, str] = {}
+        self._known = set(store.cells())
+        self._pool: Pool | None = None
+
+    def look(self) -> bool:
+        """Go on in the plan to the next cell with something to measure; whether there is one."""
+        while not self._found and self._next < len(self._plan):
+            index, cell = self._next, self._plan[self._next]
+            self._next += 1
+            todo = self._engine.todo(cell)
+            self.outcome.kept += len(cell.images) - len(todo)
+            self._on_image(cell, len(cell.images) - len(todo))
+            if todo:
+                self._found = (index, todo)
+            elif cell.path in self._known:
+                self._store.settle(cell.path)  # a driver may have died before it could
+        return self._found is not None
+
+    def _fill(self, workers: int) -> None:
+        """Split cells until enough tasks wait."""
+        while len(self._queue) < AHEAD * workers and self.look():
+            assert self._found is not None
+            index, todo = self._found
+            self._found = None
+            self._ahead -= sum(len(cell.images) for cell in self._plan[self._passed : self._next])
+            self._passed = self._next
+            self._add(split(index, todo, task_size(self._ahead + len(todo), workers)))
+
+    def _add(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            self._open[task.cell] = self._open.get(task.cell, 0) + 1
+            self._queue.add(self._model(task), [task])
+
+    def _model(self, task: Task) -> tuple[str, str]:
+        cell = self._plan[task.cell]
+        return cell.model.name, cell.model.weights_sha256
+
+    def work(self, pool: Pool) -> None:
+        """Have the workers do everything."""
+        self._pool = pool
+        handles: list[Handle] = []
+        failed_starts, heard = 0, time.monotonic()
+        while True:
+            self._fill(pool.size)
+            for handle in handles:
+                if handle.pending is None:
+                    self._give(handle, handles)
+            starting = sum(handle.pending is not None and handle.task is None for handle in handles)
+            free = sorted({*range(pool.size)} - {handle.place for handle in handles})
+            handles += [pool.start(place) for place in free[: max(0, self._queue.images - starting)]]
+            if not any(handle.task for handle in handles) and not len(self._queue):
+                return
+            busy = [handle for handle in handles if handle.pending is not None]
+            ready = pool.ready(busy, 1.0)
+            for handle in ready + [handle for handle in busy if handle not in ready and self._hangs(handle)]:
+                report, lost = self._heard(handle) if handle in ready else (self._given_up(), True)
+                task, handle.task, handle.pending = handle.task, None, None
+                if task is not None:
+                    heard = time.monotonic()
+                    lost = self._settle(task, report) or lost
+                elif not lost:
+                    failed_starts = 0
+                elif (failed_starts := failed_starts + 1) > 2 * pool.size:
+                    raise RunFailed(f"workers die as they start ({report.failure})")
+                if lost:
+                    pool.stop(handle)
+                    handles.remove(handle)
+            if time.monotonic() - heard > PATIENCE and not any(handle.task for handle in handles):
+                raise RunFailed(
+                    f"no worker could be had for {PATIENCE:.0f} seconds: "
+                    "records are kept, the same command resumes"
+                )
+
+    def _heard(self, handle: Handle) -> tuple[Report, bool]:
+        """What a worker reports, and whether it is lost."""
+        assert self._pool is not None
+        try:
+            said = self._pool.result(handle)
+        except Lost as error:
+            failure = f"the worker was lost ({error})" if handle.task else str(error)
+            return Report(0, failure, out_of_memory=error.out_of_memory), True
+        if isinstance(said, str):
+            raise RunFailed(said)
+        return said or Report(0), False
+
+    def _hangs(self, handle: Handle) -> bool:
+        if handle.task is None or self._timeout is None:
+            return False
+        return time.monotonic() - handle.since > self._timeout * len(handle.task.todo)
+
+    def _given_up(self) -> Report:
+        return Report(0, f"the worker was given up (an image may take {self._timeout:g} s)")
+
+    def _give(self, handle: Handle, handles: Sequence[Handle]) -> None:
+        elsewhere = {other.loaded for other in handles if other is not handle}
+        if (task := self._queue.take(handle.loaded, elsewhere)) is not None:
+            handle.loaded = self._model(task)
+            assert self._pool is not None
+            handle.since = time.monotonic()
+            self._pool.give(handle, self._plan[task.cell], task)
+
+    def _settle(self, task: Task, report: Report) -> bool:
+        """Enter what became of a task; whether its worker should go."""
+        cell = self._plan[task.cell]
+        left: dict[str, list[str]] = {}
+        if report.failure:
+            # What was stored before is found in the store, whatever the worker could still say.
+            todo = self._engine.todo(replace(cell, images=tuple(task.todo)))
+            left = {image: names for image, names in task.todo.items() if image in todo}
+        done = len(task.todo) - len(left)
+        self.outcome.measured += done
+        self._on_image(cell, done)
+        if report.failure and left and task.cell not in self._failed:
+            self._again(task, report, left)
+        self._open[task.cell] -= 1
+        if not self._open[task.cell]:
+            self._store.settle(cell.path)
+            if self._pool is not None:
+                self._pool.forget(task.cell)
+        return bool(report.failure) and not report.final
+
+    def _again(self, task: Task, report: Report, left: dict[str, list[str]]) -> None:
+        tries = task.tries + 1
+        if not report.final and (tries < self._tries or (len(left) > 1 and self._tries > 1)):
+            self._add(split(task.cell, left, 1, min(tries, self._tries - 1)))
+            return
+        cell, line = self._plan[task.cell], str(report.failure)
+        if not report.final:
+            if not line.startswith(str(cell)):
+                line = f"{cell}, {' or '.join(f'image {image}' for image in left)}: {line}"
+            line += f", tried {tries} times" if tries > 1 else ""
+        self._failed[task.cell] = line
+        if report.out_of_memory:
+            self.outcome.out_of_memory.append((cell, line))
+        self._open[task.cell] -= len(self._queue.drop(self._model(task), task.cell))
+
+    def finished(self) -> Outcome:
+        """What was done, failures in the order of the plan."""
+        for _, line in sorted(self._failed.items()):
+            self.outcome.failures.append(line)
+        return self.outcome

@@ -1,0 +1,1 @@
+"""The store: what a record is, and where records are kept."""

@@ -1,0 +1,1 @@
+"""What every part of srbench leans on: files, TOML, progress bars, torchvision."""

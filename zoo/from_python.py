@@ -1,0 +1,76 @@
+"""Models as Python code has them: names, files, networks, functions, and lists and dicts of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from os import PathLike, fspath
+from typing import TypeAlias, cast
+
+from torch import nn
+
+from srbench.errors import BadInput
+from srbench.zoo.catalog import own_card
+from srbench.zoo.refs import ModelRef, from_factory, resolve
+
+Model: TypeAlias = str | PathLike[str] | ModelRef | nn.Module | Callable[[], nn.Module]
+Models: TypeAlias = Model | Sequence[Model] | Mapping[str, Model]
+
+
+def from_python(models: Models) -> dict[str, tuple[ModelRef, bool]]:
+    """The models that Python code names or holds.
+
+    Args:
+        models: one model, a list of them, or a dict from the name a model shall have to the model. A
+            function makes the network when it is called without arguments; a network or function in a
+            list goes by the name of its class or its own.
+
+    Returns:
+        By name, in order and each once: the model, and whether it is an object of this process, with
+        neither a name of the zoo nor a file.
+
+    Raises:
+        BadInput: what :func:`srbench.zoo.resolve` refuses, a bad name, two different models of one name,
+            or no model at all.
+    """
+    named: Iterable[tuple[str | None, Model]]
+    if isinstance(models, Mapping):
+        named = models.items()
+    elif isinstance(models, list | tuple):
+        named = [(None, model) for model in models]
+    else:
+        named = [(None, cast("Model", models))]
+    found: dict[str, tuple[ModelRef, bool]] = {}
+    made_of: dict[str, Model] = {}
+    for name, model in named:
+        for ref, in_memory in _resolved(name, model):
+            known, known_in_memory = found.setdefault(ref.name, (ref, in_memory))
+            # Equal weights do not make two networks equal: the code that uses them may differ.
+            same_object = made_of.setdefault(ref.name, model) is model or not (in_memory or known_in_memory)
+            if known.weights_sha256 != ref.weights_sha256 or not same_object:
+                raise BadInput(
+                    f"two different models would be called '{ref.name}': give a dict from name to model"
+                )
+    if not found:
+        raise BadInput("no model to evaluate: name at least one")
+    return found
+
+
+def _resolved(name: str | None, model: Model) -> list[tuple[ModelRef, bool]]:
+    if callable(model):  # an nn.Module is callable too
+        called = name if name is not None else str(getattr(model, "__name__", type(model).__name__))
+        return [(from_factory(called, called, own_card(called), _factory(model)), True)]
+    if not isinstance(model, str | PathLike | ModelRef):
+        raise BadInput(f"{type(model).__name__} is no model: give a name, a file, an nn.Module or a function")
+    refs = resolve([model if isinstance(model, ModelRef) else fspath(model)])
+    if name is not None and [ref.name for ref in refs] != [name]:
+        if len(refs) != 1:
+            raise BadInput(f"'{name}' would be {len(refs)} models at once ({model}): name them one by one")
+        own_card(name)  # refuses what cannot name a model
+        card = refs[0].card.model_copy(update={"name": name, "title": name})
+        refs = [replace(refs[0], name=name, card=card)]
+    return [(ref, False) for ref in refs]
+
+
+def _factory(model: Callable[[], nn.Module] | nn.Module) -> Callable[[], nn.Module]:
+    return (lambda: model) if isinstance(model, nn.Module) else model
