@@ -27,11 +27,13 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# Type checkers cannot follow the mapping of attacks/ and zoo/ in a checkout, so the built package is checked.
+# Type checkers cannot follow the mapping of attacks/ and zoo/ in a checkout, so the built package is checked:
+# its types, and that no import runs against the flow or in a circle.
 types: install
-	rm -rf $(PACKAGE)
+	rm -rf $(PACKAGE) build/lib
 	$(BIN)/python -m pip install --quiet --no-deps --target $(PACKAGE) .
 	cd $(PACKAGE) && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p srbench
+	cd $(PACKAGE) && ../../$(BIN)/lint-imports --no-logo --no-cache ../../pyproject.toml
 
 # The documentation site, strictly: build/docs/index.html. Needs no network.
 docs: install
@@ -53,11 +55,11 @@ RUNS ?= runs
 JOBS ?= 2
 
 mini-zoo: install
-	$(BIN)/python -m srbench.train.suite mini-zoo --data $(DATA) --out $(RUNS)/mini-zoo --jobs $(JOBS) --zoo zoo
+	$(BIN)/srbench maintain suite mini-zoo --data $(DATA) --out $(RUNS)/mini-zoo --jobs $(JOBS) --zoo zoo
 
 # Train the twelve rows of the paper's Table 1 at mini scale, and measure them.
 ablation: install
-	$(BIN)/python -m srbench.train.suite ablation-mini --data $(DATA) --out $(RUNS)/ablation-mini --jobs $(JOBS)
+	$(BIN)/srbench maintain suite ablation-mini --data $(DATA) --out $(RUNS)/ablation-mini --jobs $(JOBS)
 	$(BIN)/srbench evaluate --models '$(RUNS)/ablation-mini/*' --datasets ntire,aim --metrics psnr,ssim,lpips \
 		--out leaderboards/ablation-mini
 

@@ -1,20 +1,25 @@
-"""Auto-PGD (Croce and Hein 2020, algorithm 1): no step length to tune."""
+"""Attack by steps whose length adapts itself (Auto-PGD, Croce and Hein 2020, algorithm 1)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from srbench.attacks.base import SRAttack, at_least, worst_of
+from srbench.attacks.passes import AttackPasses, restarted
 from srbench.attacks.problem import Problem, Start
 
 
 class APGD(SRAttack):
-    """Momentum PGD in l-inf that halves an image's step where it stops paying, and keeps the best point.
+    """Ascends with momentum in l-inf, halves an image's step where it stops paying, and keeps the best point.
+
+    The source is Croce and Hein 2020, *Reliable Evaluation of Adversarial Robustness with an Ensemble of
+    Diverse Parameter-free Attacks*, algorithm 1. Images, radius and errors are those of
+    :class:`~srbench.attacks.base.SRAttack`.
 
     The step starts at 2 eps. At checkpoints it is halved, and the search goes back to the best point so
     far, for every image whose objective rose in fewer than 75 % of the steps since the last checkpoint, or
@@ -27,9 +32,15 @@ class APGD(SRAttack):
         start: ``random`` (uniform in the ball), ``zero``, or ``auto``: zero with HR, random without.
         restarts: independent starts; the worst of them is kept for each image.
         **settings: eps, rounded, objective, seed, precision of :class:`~srbench.attacks.base.SRAttack`.
+
+    >>> import torch
+    >>> from srbench.attacks import APGD
+    >>> lr, hr = torch.full((1, 3, 8, 8), 0.5), torch.zeros(1, 3, 32, 32)
+    >>> APGD(torch.nn.Upsample(scale_factor=4), eps=0.25, objective="mse", steps=5)(lr, hr).unique()
+    tensor([0.7500])
     """
 
-    options = ("steps", "structure", "start", "restarts")
+    options: ClassVar[tuple[str, ...]] = ("steps", "structure", "start", "restarts")
     share_rising = 0.75
     inertia = 0.75
 
@@ -55,6 +66,9 @@ class APGD(SRAttack):
     def perturb(self, problem: Problem) -> Tensor:
         runs = (self._ascend(problem, str(r)) for r in range(self.restarts))
         return worst_of(problem, runs, self.restarts)
+
+    def asks(self) -> AttackPasses:
+        return restarted(AttackPasses(forwards=1, gradients=self.steps), self.restarts)
 
     def _ascend(self, problem: Problem, stream: str) -> Tensor:
         project, x = self.threat.project, problem.x
@@ -89,13 +103,18 @@ class APGD(SRAttack):
 
 
 def checkpoints(steps: int) -> set[int]:
-    """Steps at which the step length is reconsidered: 22 % of the way, then ever closer, 6 % at the least."""
-    found, position, gap = set(), 0.22, 0.22
+    """Return the steps at which the step length is reconsidered: at 22 %, then ever closer, 6 % at least.
+
+    >>> from srbench.attacks.apgd import checkpoints
+    >>> sorted(checkpoints(20))
+    [5, 9, 12, 15, 16, 18, 19, 20]
+    """
+    due, position, gap = set(), 0.22, 0.22
     while position < 1:
-        found.add(math.ceil(position * steps))
+        due.add(math.ceil(position * steps))
         gap = max(gap - 0.03, 0.06)
         position += gap
-    return found
+    return due
 
 
 def _pick(chosen: Tensor, yes: Tensor, no: Tensor) -> Tensor:

@@ -1,17 +1,19 @@
-"""What all attacks share: the door checks, the frozen model, the seeds, and torchattacks' interface."""
+"""Give all attacks what they share: checks at the door, a frozen model, seeds, torchattacks' interface."""
 
 from __future__ import annotations
 
 import itertools
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from srbench.attacks.objectives import Objective, parse_objective
+from srbench.attacks.objectives import Objective
+from srbench.attacks.objectives_from_text import parse_objective
+from srbench.attacks.passes import AttackPasses
 from srbench.attacks.problem import SCALE, Problem, convolutional, untouched
 from srbench.attacks.threat import Norm, ThreatModel, eps_text
 from srbench.errors import BadInput
@@ -24,11 +26,22 @@ Precision = Literal["fp32", "bf16"]
 
 
 class SRAttack(Attack):  # type: ignore[misc]
-    """Base of all attacks: a ``torchattacks.attack.Attack`` whose labels are HR images.
+    """Serves as base of all attacks: a ``torchattacks.attack.Attack`` (Kim 2020) whose labels are HR images.
 
     ``adversarial = attack(lr, hr)``; images are RGB in [0,1]. The model runs in the mode it is in. Its
     parameters are frozen for the call, and afterwards, also after an exception, everything about it is as
     it was. The global random state is neither read nor written by the attack.
+
+    A subclass says how it perturbs (:meth:`perturb`) and what that takes (:meth:`asks`), and states of itself
+    what has to be known without loading it. These are literals, for its file is read and not run
+    (:mod:`srbench.attacks.index`); ``examples/new_attack.py`` is a whole one.
+
+    Attributes:
+        needs_gradient: whether it asks for gradients of the model.
+        is_noise: whether it is random noise, which attacks are read against.
+        norms: the norms it can be bounded in, its usual one first. Where there are several, ``norm`` is an
+            argument.
+        options: the names of its own options.
 
     Args:
         model: maps LR (N,3,H,W) to SR (N,3,4H,4W).
@@ -46,8 +59,23 @@ class SRAttack(Attack):  # type: ignore[misc]
     Raises:
         BadInput: a setting out of range.
         Unavailable: the objective's weights are not installed.
+
+    >>> import torch
+    >>> from srbench.attacks import SRAttack
+    >>> from srbench.attacks.passes import AttackPasses
+    >>> class Brighter(SRAttack):
+    ...     def perturb(self, problem):
+    ...         return problem.zeros + self.threat.eps
+    ...     def asks(self):
+    ...         return AttackPasses()
+    >>> attack = Brighter(torch.nn.Upsample(scale_factor=4), eps=0.25)
+    >>> attack(torch.full((1, 3, 8, 8), 0.5)).unique()
+    tensor([0.7500])
     """
 
+    needs_gradient: ClassVar[bool] = True
+    is_noise: ClassVar[bool] = False
+    norms: ClassVar[tuple[Norm, ...]] = ("linf",)
     options: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
@@ -79,7 +107,28 @@ class SRAttack(Attack):  # type: ignore[misc]
 
     @abstractmethod
     def perturb(self, problem: Problem) -> Tensor:
-        """The attack itself: a perturbation (N,3,H,W); it is projected once more afterwards."""
+        """Return a perturbation (N,3,H,W); it is projected once more afterwards."""
+
+    @abstractmethod
+    def asks(self) -> AttackPasses:
+        """Return how often :meth:`perturb` asks the problem for losses (``forwards``) and for gradients."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it asks the problem")
+
+    def passes(self) -> AttackPasses:
+        """Return the passes through the network that one image takes, where HR is given.
+
+        Without HR the clean output is the target, and takes one forward more as soon as anything is asked.
+        """
+        return self.samples * self.asks()
+
+    @classmethod
+    def l2_form(cls, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+        """Return the class that is the same attack in l2, by name, and its options; None if there is none.
+
+        Args:
+            options: every option of this attack.
+        """
+        return None
 
     def __call__(self, lr: Tensor, hr: Tensor | None = None, ids: Sequence[str] | None = None) -> Tensor:
         """Attack a batch.
@@ -100,25 +149,25 @@ class SRAttack(Attack):  # type: ignore[misc]
         return self.forward(lr, hr, ids)
 
     def forward(self, lr: Tensor, hr: Tensor | None = None, ids: Sequence[str] | None = None) -> Tensor:
-        """As calling the attack."""
+        """Attack a batch, as calling the attack does."""
         with self.opened(lr, hr, ids) as problem:
             delta = self.perturb(problem) if self.threat.eps > 0 else problem.zeros
             problem.check(delta)
             return self.threat.apply(problem.x, delta).contiguous()
 
     def loss(self, lr: Tensor, adversarial: Tensor, hr: Tensor | None = None) -> Tensor:
-        """The objective of each image, shape (N,), for any perturbed LR of the same shape as ``lr``."""
+        """Return the objective of each image, shape (N,), for any perturbed LR of the shape of ``lr``."""
         with self.opened(lr, hr, None) as problem:
             return problem.losses(adversarial.to(problem.x) - problem.x)
 
     def gradient(self, lr: Tensor, adversarial: Tensor, hr: Tensor | None = None) -> Tensor:
-        """The objective's gradient to the perturbation, (N,3,H,W); NaN is handed on, for the checks."""
+        """Return the objective's gradient to the perturbation, (N,3,H,W), NaN where it is, for the checks."""
         with self.opened(lr, hr, None) as problem:
             return problem.gradient(adversarial.to(problem.x) - problem.x)[0]
 
     @contextmanager
     def opened(self, lr: Tensor, hr: Tensor | None, ids: Sequence[str] | None) -> Iterator[Problem]:
-        """The checked batch with the model frozen; gradients are off except inside the problem."""
+        """Open a problem: the batch checked, the model frozen, gradients off except inside the problem."""
         # Inference tensors cannot take part in a gradient, so the batch is copied outside that mode.
         with torch.inference_mode(False), torch.no_grad(), untouched(self.model):
             device = self.device or lr.device
@@ -148,7 +197,7 @@ class SRAttack(Attack):  # type: ignore[misc]
 
     @property
     def device(self) -> torch.device | None:
-        """Where the attack runs: as set, else where the model's parameters are, else None (the LR's)."""
+        """Return where the attack runs: as set, else where the model is, else None for where the LR is."""
         if self._device is not None or not isinstance(self.model, nn.Module):
             return self._device
         holders: Iterator[Tensor] = itertools.chain(self.model.parameters(), self.model.buffers())
@@ -159,14 +208,14 @@ class SRAttack(Attack):  # type: ignore[misc]
         self._device = None if device is None else torch.device(device)
 
     def set_normalization_used(self, mean: object, std: object) -> None:
-        """Refused: SR models take images in [0,1], and the ball is meant there."""
+        """Refuse: SR models take images in [0,1], and the ball is meant there."""
         raise BadInput("SR attacks take images in [0,1]: put any normalisation into the model")
 
     def _change_model_mode(self, given_training: bool) -> None:
-        """The mode is the model's own affair."""
+        """Leave the model in its mode, which is its own affair."""
 
     def _recover_model_mode(self, given_training: bool) -> None:
-        """Nothing was changed."""
+        """Do nothing, for nothing was changed."""
 
     def __repr__(self) -> str:
         name = getattr(self.model, "name", type(self.model).__name__)
@@ -194,15 +243,21 @@ def at_least(name: str, value: float, least: float) -> None:
 
     Raises:
         BadInput: it is.
+
+    >>> from srbench.attacks.base import at_least
+    >>> at_least("steps", 0, 1)
+    Traceback (most recent call last):
+    srbench.errors.BadInput: steps is 0: it has to be 1 or more
     """
     if not least <= value < float("inf"):
         raise BadInput(f"{name} is {value:g}: it has to be {least:g} or more")
 
 
 def worst_of(problem: Problem, candidates: Iterator[Tensor], count: int) -> Tensor:
-    """Of several perturbations, the one with the largest objective, image by image.
+    """Return the one of several perturbations with the largest objective, image by image.
 
-    A single candidate is returned as it is, without running the model.
+    A single candidate is returned as it is, without running the model; see
+    :func:`srbench.attacks.passes.restarted`.
     """
     worst = next(candidates)
     if count == 1:

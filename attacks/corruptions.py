@@ -1,4 +1,4 @@
-"""Natural corruptions of LR images: what users meet without an adversary, at five severities, seeded.
+"""Corrupt LR images as users meet it without an adversary, at five severities, seeded.
 
 The constants are those Hendrycks and Dietterich (2019, "Benchmarking neural network robustness to common
 corruptions and perturbations") chose for 32 x 32 images (CIFAR-10-C), not those for 224 x 224 (ImageNet-C):
@@ -33,7 +33,7 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 
 def corrupt(image: Pixels, name: str, severity: int, *, seed: str | int, image_id: str) -> Pixels:
-    """One corruption of one image.
+    """Return one image under one corruption.
 
     Args:
         image: uint8 (H,W,3).
@@ -48,6 +48,11 @@ def corrupt(image: Pixels, name: str, severity: int, *, seed: str | int, image_i
 
     Raises:
         BadInput: unknown name, severity or kind of image.
+
+    >>> import numpy as np
+    >>> from srbench.attacks.corruptions import corrupt
+    >>> corrupt(np.zeros((8, 8, 3), np.uint8), "speckle-noise", 3, seed=0, image_id="0801").any()
+    np.False_
     """
     if name not in CORRUPTIONS:
         raise unknown("corruption", name, CORRUPTIONS, "srbench attack --help")

@@ -1,21 +1,24 @@
-"""MI-FGSM (Dong et al. 2018): iterated sign steps along an accumulated gradient."""
+"""Attack by sign steps along an accumulated gradient (MI-FGSM, Dong et al. 2018)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from srbench.attacks.base import SRAttack, at_least
+from srbench.attacks.passes import AttackPasses
 from srbench.attacks.problem import Problem, Start
 from srbench.attacks.structured_pgd import unit_mean
 
 
 class MIFGSM(SRAttack):
-    """``g <- decay * g + gradient / mean|gradient|``; ``delta <- clip(delta + eps / steps * sign(g))``.
+    """Repeats ``g <- decay * g + gradient / mean|gradient|; delta <- clip(delta + eps / steps * sign(g))``.
 
-    The mean in place of the paper's sum scales every gradient of an image alike and changes no sign.
+    The source is Dong et al. 2018, *Boosting Adversarial Attacks with Momentum*, algorithm 1. Images, radius
+    and errors are those of :class:`~srbench.attacks.base.SRAttack`. The mean in place of the paper's sum
+    scales every gradient of an image alike and changes no sign.
 
     Args:
         model: see :class:`~srbench.attacks.base.SRAttack`.
@@ -23,9 +26,15 @@ class MIFGSM(SRAttack):
         decay: 1 in the paper; 0 forgets, which is I-FGSM.
         start: ``zero``, ``random`` (uniform in the ball), or ``auto``: zero with HR, random without.
         **settings: eps, rounded, objective, seed, precision of :class:`~srbench.attacks.base.SRAttack`.
+
+    >>> import torch
+    >>> from srbench.attacks import MIFGSM
+    >>> lr, hr = torch.full((1, 3, 8, 8), 0.5), torch.zeros(1, 3, 32, 32)
+    >>> MIFGSM(torch.nn.Upsample(scale_factor=4), eps=0.25, steps=4)(lr, hr).unique()
+    tensor([0.7500])
     """
 
-    options = ("steps", "decay", "start")
+    options: ClassVar[tuple[str, ...]] = ("steps", "decay", "start")
 
     def __init__(
         self,
@@ -51,3 +60,6 @@ class MIFGSM(SRAttack):
             velocity = self.decay * velocity + unit_mean(gradient)
             delta = self.threat.project(delta + self.threat.eps / self.steps * velocity.sign(), problem.x)
         return delta
+
+    def asks(self) -> AttackPasses:
+        return AttackPasses(gradients=self.steps)

@@ -1,4 +1,4 @@
-"""Natural corruptions as attack specs: ``jpeg:3`` is JPEG at severity 3."""
+"""Name natural corruptions as attacks are named: ``jpeg:3`` is JPEG at severity 3."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ALL = "corruptions"
-"""Written on the command line for every corruption at every severity."""
+"""This word on the command line stands for every corruption at every severity."""
 
 
 @dataclass(frozen=True)
 class Corruption(AttackSpec):
-    """One corruption of :mod:`srbench.attacks.corruptions` at one severity.
+    """Applies one corruption of :mod:`srbench.attacks.corruptions` at one severity.
 
     Attributes:
         name: ``jpeg:3``.
         hash: over corruption, severity, its constants' version and seed.
         corruption, severity: see :func:`srbench.attacks.corruptions.corrupt`.
         seed: with the image id decides every random number.
+
+    >>> import torch
+    >>> from srbench.attacks import Corruption
+    >>> noise = Corruption("gaussian-noise", 2)
+    >>> noise.name, noise.apply(torch.zeros(1, 3, 8, 8), "0801").shape
+    ('gaussian-noise:2', torch.Size([1, 3, 8, 8]))
     """
 
     name: str = field(init=False, default="")
@@ -38,16 +44,16 @@ class Corruption(AttackSpec):
 
     @property
     def note(self) -> str:
-        """Nothing: corruptions need no weights."""
+        """Return nothing: corruptions need no weights."""
         return ""
 
     def settings(self) -> dict[str, Any]:
-        """What decides the pixels, as JSON types."""
+        """Return what decides the pixels, as JSON types."""
         named = {"corruption": self.corruption, "severity": self.severity, "seed": self.seed}
         return {"version": 1, "kind": "Corruption", **named}
 
     def apply(self, lr: Tensor, image: str) -> Tensor:
-        """The corrupted image.
+        """Return the corrupted image, (1,3,H,W) in [0,1], 8 bit.
 
         Args:
             lr: (1,3,H,W) in [0,1], 8 bit.
@@ -63,17 +69,26 @@ class Corruption(AttackSpec):
 
 
 def is_corruption(text: str) -> bool:
-    """Whether a spec is meant as a corruption: ``jpeg``, ``jpeg:3``, ``corruptions``."""
+    """Return whether a spec is meant as a corruption.
+
+    >>> from srbench.attacks.natural import is_corruption
+    >>> [is_corruption(text) for text in ("jpeg", "jpeg:9", "corruptions", "rsr")]
+    [True, True, True, False]
+    """
     from srbench.attacks.corruptions import CORRUPTIONS
 
     return text == ALL or text.partition(":")[0] in CORRUPTIONS
 
 
 def parse(text: str) -> list[Corruption]:
-    """One corruption (``jpeg:3``), one at all severities (``jpeg``), or all (``corruptions``).
+    """Return one corruption (``jpeg:3``), one at all severities (``jpeg``), or all (``corruptions``).
 
     Raises:
         BadInput: a severity that is none.
+
+    >>> from srbench.attacks.natural import parse
+    >>> [corruption.name for corruption in parse("jpeg")]
+    ['jpeg:1', 'jpeg:2', 'jpeg:3', 'jpeg:4', 'jpeg:5']
     """
     from srbench.attacks.corruptions import CORRUPTIONS, SEVERITIES
 

@@ -1,4 +1,4 @@
-"""What an attack maximises: a distance between SR and its target, one number per image.
+"""Measure what an attack makes large: a distance between SR and its target, one number per image.
 
 An objective is bound to the target once and then called with every SR, so that nothing that depends on the
 target alone is computed twice.
@@ -12,27 +12,36 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from srbench.attacks.objectives_text import check_weight, join, parse_terms, rank
+from srbench.attacks.objectives_text import check_weight, join, rank
 from srbench.errors import BadInput
 
 Score: TypeAlias = Callable[[Tensor], Tensor]
 
 
 class Objective(ABC):
-    """A distance between SR and target images that attacks make large.
+    """Measures a distance between SR and target images, which attacks make large.
 
     ``bind(target)`` does all work that depends on the target (N,3,H,W), RGB in [0,1], and returns a
     function from SR (N,3,H,W), not clipped, to one float per image (N,). The function is differentiable.
+    Objectives add and take weights; a subclass says its ``text`` and how it is bound.
+
+    >>> import torch
+    >>> from srbench.attacks import L1, MSE
+    >>> objective = 0.5 * L1() + MSE()
+    >>> objective
+    <objective 0.5*l1+mse>
+    >>> objective(torch.ones(2, 3, 8, 8), torch.zeros(2, 3, 8, 8))
+    tensor([1.5000, 1.5000])
     """
 
     @property
     @abstractmethod
     def text(self) -> str:
-        """Canonical text; equal texts mean equal numbers."""
+        """Return the canonical text; equal texts mean equal numbers."""
 
     @abstractmethod
     def bind(self, target: Tensor) -> Score:
-        """Prepare for a target; see the class.
+        """Return the function of SR that measures the distance to a target; see the class.
 
         Raises:
             BadInput: the images are too small for the objective.
@@ -55,7 +64,13 @@ class Objective(ABC):
 
 
 class L1(Objective):
-    """Mean absolute difference over an image's values."""
+    """Measures the mean absolute difference over an image's values.
+
+    >>> import torch
+    >>> from srbench.attacks import L1
+    >>> L1()(torch.full((1, 3, 8, 8), 0.5), torch.zeros(1, 3, 8, 8))
+    tensor([0.5000])
+    """
 
     text = "l1"
 
@@ -64,7 +79,13 @@ class L1(Objective):
 
 
 class MSE(Objective):
-    """Mean squared difference over an image's values: maximising it minimises PSNR."""
+    """Measures the mean squared difference over an image's values; to make it large is to make PSNR small.
+
+    >>> import torch
+    >>> from srbench.attacks import MSE
+    >>> MSE()(torch.full((1, 3, 8, 8), 0.5), torch.zeros(1, 3, 8, 8))
+    tensor([0.2500])
+    """
 
     text = "mse"
 
@@ -73,7 +94,14 @@ class MSE(Objective):
 
 
 class Custom(Objective):
-    """Any function from SR and target, both (N,3,H,W), to one float per image (N,)."""
+    """Makes an objective of any function from SR and target, both (N,3,H,W), to one float per image (N,).
+
+    >>> import torch
+    >>> from srbench.attacks.objectives import Custom
+    >>> brightness = Custom(lambda sr, target: sr.flatten(1).mean(1), name="brightness")
+    >>> brightness, brightness(torch.ones(1, 3, 8, 8), torch.zeros(1, 3, 8, 8))
+    (<objective custom:brightness>, tensor([1.]))
+    """
 
     def __init__(self, function: Callable[[Tensor, Tensor], Tensor], name: str = "") -> None:
         self._function = function
@@ -88,10 +116,14 @@ class Custom(Objective):
 
 
 class WeightedSum(Objective):
-    """Objectives added with positive weights; nested sums are flattened and equal terms joined.
+    """Adds objectives with positive weights; nested sums are flattened and equal terms joined.
 
     Raises:
         BadInput: no terms, or a weight that is not positive and finite.
+
+    >>> from srbench.attacks import L1, MSE, WeightedSum
+    >>> WeightedSum([(2.0, MSE()), (1.0, L1()), (1.0, L1())])
+    <objective 2*l1+2*mse>
     """
 
     def __init__(self, terms: Iterable[tuple[float, Objective]]) -> None:
@@ -121,28 +153,3 @@ class WeightedSum(Objective):
             return total
 
         return score
-
-
-def parse_objective(text: str | Objective | Callable[[Tensor, Tensor], Tensor]) -> Objective:
-    """An objective from its text; an :class:`Objective` passes through, a function becomes one.
-
-    Raises:
-        BadInput: the text cannot be read.
-        Unavailable: the weights of a perceptual term are not installed; the message says how to get them.
-    """
-    if isinstance(text, Objective):
-        return text
-    if not isinstance(text, str):
-        return Custom(text)
-    parts = [(weight, _term(name)) for weight, name in parse_terms(text)]
-    return parts[0][1] if len(parts) == 1 and parts[0][0] == 1 else WeightedSum(parts)
-
-
-def _term(name: str) -> Objective:
-    from srbench.attacks.perceptual import LPIPS, VGG19, LPIPSLite
-
-    if name == "lpips-lite":
-        return LPIPSLite()
-    if name.startswith("lpips-"):
-        return LPIPS(name.removeprefix("lpips-"))
-    return {"l1": L1, "mse": MSE, "vgg19": VGG19}[name]()

@@ -1,4 +1,4 @@
-"""The text form of objectives: parsed and spelled canonically without loading any network.
+"""Read the text form of objectives and spell it canonically, without loading any network.
 
 Written as sums of terms with positive weights: ``l1``, ``0.01*l1+vgg19``, ``l1+percep``, ``10*mse+lpips``.
 """
@@ -20,14 +20,20 @@ TERMS: dict[str, tuple[str, ...]] = {
     "lpips-squeeze": (),
     "lpips-lite": (),
 }
+NEEDS_NO_DOWNLOAD = ("l1", "mse", "lpips-lite")
+"""These terms can be had everywhere: they are arithmetic, or their weights come with srbench."""
 _TERM = re.compile(r"(?:(?P<weight>[0-9.]+(?:e-?[0-9]+)?)\*)?(?P<name>[a-z][a-z0-9-]*)")
 
 
 def parse_terms(text: str) -> list[tuple[float, str]]:
-    """Weights and canonical names in canonical order, without loading anything.
+    """Return weights and canonical names in canonical order.
 
     Raises:
         BadInput: the text cannot be read or names an unknown term.
+
+    >>> from srbench.attacks.objectives_text import parse_terms
+    >>> parse_terms("percep + 0.010*l1")
+    [(0.01, 'l1'), (1.0, 'vgg19')]
     """
     aliases = {alias: name for name, others in TERMS.items() for alias in (name, *others)}
     sums: dict[str, float] = {}
@@ -49,18 +55,36 @@ def parse_terms(text: str) -> list[tuple[float, str]]:
 
 
 def canonical(text: str) -> str:
-    """The one spelling of an objective: ``percep + 0.010*l1`` is ``0.01*l1+vgg19``."""
+    """Return the one spelling of an objective.
+
+    Raises:
+        BadInput: the text cannot be read or names an unknown term.
+
+    >>> from srbench.attacks.objectives_text import canonical
+    >>> canonical("percep + 0.010*l1")
+    '0.01*l1+vgg19'
+    """
     return join(parse_terms(text))
 
 
 def rank(name: str) -> tuple[int, str]:
-    """Sort key of a term: canonical order, unknown terms last by name."""
+    """Return the sort key of a term: terms go in their canonical order, unknown ones last by name.
+
+    >>> from srbench.attacks.objectives_text import rank
+    >>> sorted(["vgg19", "theirs", "l1"], key=rank)
+    ['l1', 'vgg19', 'theirs']
+    """
     order = list(TERMS)
     return (order.index(name) if name in TERMS else len(order), name)
 
 
 def join(terms: Iterable[tuple[float, str]]) -> str:
-    """Weights and names as one text."""
+    """Return weights and names as one text.
+
+    >>> from srbench.attacks.objectives_text import join
+    >>> join([(0.01, "l1"), (1, "vgg19")])
+    '0.01*l1+vgg19'
+    """
     return "+".join(name if weight == 1 else f"{weight:.12g}*{name}" for weight, name in terms)
 
 

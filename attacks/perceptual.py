@@ -1,4 +1,4 @@
-"""Perceptual objectives: VGG19 conv5_4 features (ESRGAN, RSR), LPIPS, lpips-lite; the target's are kept."""
+"""Measure perceptual distances: VGG19 conv5_4 features (ESRGAN, RSR), LPIPS, lpips-lite."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from srbench.attacks.objectives import Objective, Score
-from srbench.errors import BadInput
-from srbench.install.fetch import Unavailable
+from srbench.errors import BadInput, Unavailable
 from srbench.metrics import lpips_lite_net as lite
 from srbench.metrics.lpips_net import BACKBONES, load_lpips
-from srbench.metrics.weights import Source, Weight
+from srbench.metrics.weights import Weight, WeightFile
 
 VGG19_WEIGHT = Weight(
     "VGG19 (ImageNet, torchvision)",
     (
-        Source(
+        WeightFile(
             "vgg19-dcbb9e9d.pth",
             "dcbb9e9d",
             "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
@@ -34,10 +33,14 @@ _LEAST_SIDE = {"vgg19": 16, "lpips-alex": 31, "lpips-squeeze": 17, "lpips-lite":
 
 
 def locate(term: str) -> Path:
-    """The weight file of a perceptual term (``vgg19``, ``lpips-…``), fetched if need be.
+    """Return the weight file of a perceptual term (``vgg19``, ``lpips-…``), fetched if need be.
 
     Raises:
         Unavailable: it is not here and cannot be fetched; the message says how to get it.
+
+    >>> from srbench.attacks.perceptual import locate
+    >>> locate("lpips-lite").name
+    'lpips-lite.safetensors'
     """
     if term == "lpips-lite":
         return lite.WEIGHTS
@@ -45,12 +48,15 @@ def locate(term: str) -> Path:
     try:
         return weight.locate()
     except Unavailable as error:
-        url = weight.sources[0].url
+        url = weight.files[0].url
         raise Unavailable(f"{error}: download {url} into a directory named by SRBENCH_WEIGHTS") from error
 
 
 class VGG19(Objective):
-    """Mean absolute difference of VGG19 conv5_4 features before the ReLU, ImageNet input norm.
+    """Measures the mean absolute difference of VGG19 conv5_4 features before the ReLU, ImageNet input norm.
+
+    The source is ESRGAN (Wang et al. 2018), whose perceptual loss Castillo et al. 2021 attack. It is defined
+    for SR of 16 pixels a side and more.
 
     Args:
         features: a module from normalised RGB (N,3,H,W) to features, in place of the ImageNet network. It
@@ -59,6 +65,12 @@ class VGG19(Objective):
     Raises:
         Unavailable: the weights are not installed; the message says how to get them.
         BadInput: the installed file is not a VGG19.
+
+    >>> import torch
+    >>> from srbench.attacks import VGG19
+    >>> objective = VGG19(features=torch.nn.Conv2d(3, 2, 3))
+    >>> objective(torch.ones(2, 3, 16, 16), torch.ones(2, 3, 16, 16))
+    tensor([0., 0.])
     """
 
     def __init__(self, features: nn.Module | None = None) -> None:
@@ -79,16 +91,18 @@ class VGG19(Objective):
 
         def features(image: Tensor) -> Tensor:
             normalised = (image - mean) / std
-            found: Tensor = network(normalised.contiguous(memory_format=torch.channels_last))
-            return found.to(image.dtype)
+            made: Tensor = network(normalised.contiguous(memory_format=torch.channels_last))
+            return made.to(image.dtype)
 
         with torch.no_grad():
-            wanted = features(target)
-        return lambda sr: (features(sr) - wanted).abs().flatten(1).mean(1)
+            of_target = features(target)
+        return lambda sr: (features(sr) - of_target).abs().flatten(1).mean(1)
 
 
 class LPIPS(Objective):
-    """LPIPS v0.1, equal to the lpips package's own forward; SR is not clipped.
+    """Measures LPIPS v0.1 (Zhang et al. 2018), equal to the lpips package's own forward; SR is not clipped.
+
+    It is defined for SR of 31 pixels a side and more by ``alex``, 17 by ``squeeze``.
 
     Args:
         net: ``alex`` or ``squeeze``.
@@ -98,6 +112,12 @@ class LPIPS(Objective):
     Raises:
         BadInput: another net.
         Unavailable: the backbone is not installed; the message says how to get it.
+
+    >>> import lpips, torch
+    >>> from srbench.attacks import LPIPS
+    >>> objective = LPIPS("squeeze", lpips.LPIPS(net="squeeze", pnet_rand=True, verbose=False))
+    >>> objective(torch.ones(2, 3, 32, 32), torch.ones(2, 3, 32, 32))
+    tensor([0., 0.])
     """
 
     def __init__(self, net: str = "alex", network: nn.Module | None = None) -> None:
@@ -120,19 +140,25 @@ class LPIPS(Objective):
             return [_unit(f.to(image.dtype)) for f in network.net(scaled)]
 
         with torch.no_grad():
-            wanted = features(target)
+            of_target = features(target)
 
         def score(sr: Tensor) -> Tensor:
             total = sr.new_zeros(len(sr))
-            for head, found, kept in zip(network.lins, features(sr), wanted, strict=True):
-                total = total + head((found - kept).square()).to(sr.dtype).flatten(1).mean(1)
+            for head, ours, theirs in zip(network.lins, features(sr), of_target, strict=True):
+                total = total + head((ours - theirs).square()).to(sr.dtype).flatten(1).mean(1)
             return total
 
         return score
 
 
 class LPIPSLite(Objective):
-    """The distance that comes with srbench (:mod:`srbench.metrics.lpips_lite_net`); SR is not clipped."""
+    """Measures the distance of :mod:`srbench.metrics.lpips_lite_net`, which ships with srbench.
+
+    >>> import torch
+    >>> from srbench.attacks import LPIPSLite
+    >>> LPIPSLite()(torch.ones(2, 3, 32, 32), torch.ones(2, 3, 32, 32))
+    tensor([0., 0.])
+    """
 
     text = "lpips-lite"
 
@@ -143,35 +169,42 @@ class LPIPSLite(Objective):
         _check_side(target, _LEAST_SIDE[self.text], self.text)
         network: Any = self._copies.beside(target)
         with torch.no_grad():
-            wanted = network.features(target)
-        return lambda sr: lite.total(lite.maps(network.features(sr), wanted))
+            of_target = network.features(target)
+        return lambda sr: lite.total(lite.maps(network.features(sr), of_target))
 
 
 def _unit(features: Tensor) -> Tensor:
-    """As lpips.normalize_tensor: every pixel's channels divided by their Euclidean length."""
+    """Divide every pixel's channels by their Euclidean length, as lpips.normalize_tensor does."""
     norm = features.square().sum(1, keepdim=True).sqrt()
     return features / (norm + 1e-10)
 
 
 class _Copies:
-    """One frozen network, copied once to each device and number type it is used on."""
+    """Holds a frozen network, copied once to each device and number type it is used on."""
 
     def __init__(self, network: nn.Module) -> None:
         network.eval().requires_grad_(False)
         self._original = network
-        self._held: dict[tuple[torch.device, torch.dtype], nn.Module] = {}
+        self._copies: dict[tuple[torch.device, torch.dtype], nn.Module] = {}
 
     def beside(self, tensor: Tensor) -> nn.Module:
         key = (tensor.device, tensor.dtype)
-        if key not in self._held:
+        if key not in self._copies:
             like = next(iter(self._original.parameters()), tensor)
             same = (like.device, like.dtype) == key
-            self._held[key] = self._original if same else copy.deepcopy(self._original).to(tensor)
-        return self._held[key]
+            self._copies[key] = self._original if same else copy.deepcopy(self._original).to(tensor)
+        return self._copies[key]
 
 
 def vgg19_features() -> nn.Sequential:
-    """VGG19 up to conv5_4, without its ReLU; keys as torchvision's ``features``; weights are not set."""
+    """Make VGG19 up to conv5_4, without its ReLU; keys are torchvision's ``features``, weights are not set.
+
+    >>> import torch
+    >>> from srbench.attacks.perceptual import vgg19_features
+    >>> with torch.device("meta"):
+    ...     vgg19_features()[-1]
+    Conv2d(512, 512, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
+    """
     layers: list[nn.Module] = []
     channels = 3
     for block in _BLOCKS:
@@ -187,11 +220,11 @@ def _load_vgg19(file: Path) -> nn.Module:
     state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     with torch.device("meta"):  # no random initialisation: nobody's random state is touched
         network = vgg19_features()
-    kept = {
+    features = {
         key: state[f"features.{key}"].clone() for key in network.state_dict() if f"features.{key}" in state
     }
     try:
-        network.load_state_dict(kept, strict=True, assign=True)
+        network.load_state_dict(features, strict=True, assign=True)
     except RuntimeError as error:
         raise BadInput(f"{file} is not torchvision's VGG19: {str(error).splitlines()[0]}") from error
     return network

@@ -1,21 +1,27 @@
-"""PGD in l2 (Madry et al. 2018): steps along the gradient itself, in a ball of root mean square eps."""
+"""Attack by steps along the gradient itself in an l2 ball (PGD, Madry et al. 2018)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from srbench.attacks.base import SRAttack, at_least, worst_of
 from srbench.attacks.noise import generator
+from srbench.attacks.passes import AttackPasses, restarted
 from srbench.attacks.problem import Problem, Start
 from srbench.attacks.random_noise import unit_rms
+from srbench.attacks.threat import Norm
 
 
 class PGDL2(SRAttack):
-    """``delta <- project(delta + alpha * gradient / rms(gradient))``, the projection being exact.
+    """Repeats ``delta <- project(delta + alpha * gradient / rms(gradient))``, the projection being exact.
+
+    The source is Madry et al. 2018, *Towards Deep Learning Models Resistant to Adversarial Attacks*. Images
+    and errors are those of :class:`~srbench.attacks.base.SRAttack`; the radius is a root mean square over an
+    image's values, in units of the range.
 
     Args:
         model: see :class:`~srbench.attacks.base.SRAttack`.
@@ -26,9 +32,17 @@ class PGDL2(SRAttack):
             zero with HR, random without.
         restarts: independent starts; the worst of them is kept for each image.
         **settings: eps, rounded, objective, seed, precision of :class:`~srbench.attacks.base.SRAttack`.
+
+    >>> import torch
+    >>> from srbench.attacks import PGDL2
+    >>> lr, hr = torch.full((1, 3, 8, 8), 0.5), torch.zeros(1, 3, 32, 32)
+    >>> attack = PGDL2(torch.nn.Upsample(scale_factor=4), eps=0.1, objective="mse")
+    >>> attack.threat.size(lr, attack(lr, hr))
+    tensor([0.1000], dtype=torch.float64)
     """
 
-    options = ("alpha", "steps", "structure", "start", "restarts")
+    norms: ClassVar[tuple[Norm, ...]] = ("l2",)
+    options: ClassVar[tuple[str, ...]] = ("alpha", "steps", "structure", "start", "restarts")
 
     def __init__(
         self,
@@ -55,6 +69,9 @@ class PGDL2(SRAttack):
     def perturb(self, problem: Problem) -> Tensor:
         runs = (self._ascend(problem, str(r)) for r in range(self.restarts))
         return worst_of(problem, runs, self.restarts)
+
+    def asks(self) -> AttackPasses:
+        return restarted(AttackPasses(gradients=self.steps), self.restarts)
 
     def _ascend(self, problem: Problem, stream: str) -> Tensor:
         delta = problem.start(self.start, self.structure, stream)

@@ -1,4 +1,4 @@
-"""One call of an attack: the images, the model and the bound objective, behind two questions.
+"""Put one call of an attack, its images, model and bound objective, behind two questions.
 
 How bad is a perturbation (:meth:`Problem.losses`), and which way is worse (:meth:`Problem.gradient`)?
 """
@@ -24,7 +24,7 @@ Start = Literal["auto", "zero", "random"]
 
 @dataclass(eq=False)
 class _Shared:
-    """What problems over the same batch have in common."""
+    """Holds what problems over the same batch have in common."""
 
     scores: dict[Objective, Score] = field(default_factory=dict)
     clean: Tensor | None = None
@@ -39,7 +39,7 @@ class _Shared:
 
 @dataclass(eq=False)
 class Problem:
-    """A batch under attack. Every loss is per image, so that a batch equals its images one by one.
+    """Holds a batch under attack. Every loss is per image, so that a batch equals its images one by one.
 
     Attributes:
         model: maps (N,3,H,W) to (N,3,4H,4W).
@@ -51,6 +51,13 @@ class Problem:
         seed: seeds the noise, together with the ids.
         bf16: run model and objective under bfloat16 autocast.
         samples: forwards averaged for every loss and gradient.
+
+    >>> import torch
+    >>> from srbench.attacks import RandomNoise
+    >>> attack = RandomNoise(torch.nn.Upsample(scale_factor=4), objective="l1")
+    >>> with attack.opened(torch.zeros(2, 3, 8, 8), torch.zeros(2, 3, 32, 32), None) as problem:
+    ...     problem.losses(torch.full((2, 3, 8, 8), 0.5))
+    tensor([0.5000, 0.5000])
     """
 
     model: Callable[[Tensor], Tensor]
@@ -65,19 +72,20 @@ class Problem:
     _shared: _Shared = field(default_factory=_Shared)
 
     def pursuing(self, objective: Objective, seed: str | int) -> Problem:
-        """The same batch with another objective; targets and features already computed are shared."""
+        """Return the same batch with another objective; targets and features already computed are shared."""
         return replace(self, objective=objective, seed=seed)
 
     @property
     def zeros(self) -> Tensor:
+        """Return the perturbation that changes nothing, (N,3,H,W)."""
         return torch.zeros_like(self.x)
 
     def noise(self, structure: float, stream: str) -> Tensor:
-        """Structured uniform noise in [-1, 1); see :func:`srbench.attacks.noise.structured_uniform`."""
+        """Return structured noise in [-1, 1); see :func:`srbench.attacks.noise.structured_uniform`."""
         return structured_uniform(self.x, self.ids, structure=structure, seed=self.seed, stream=stream)
 
     def start(self, kind: Start, structure: float = 1, stream: str = "0") -> Tensor:
-        """A first perturbation: zero, or uniform in the l-inf ball.
+        """Return a first perturbation: zero, or uniform in the l-inf ball.
 
         Raises:
             BadInput: a zero start without HR: the target is then the clean output, where the loss is
@@ -90,7 +98,7 @@ class Problem:
         return self.noise(structure, stream) * self.threat.eps
 
     def losses(self, delta: Tensor) -> Tensor:
-        """The objective of each image, shape (N,), without gradients."""
+        """Return the objective of each image, shape (N,), without gradients."""
         with torch.no_grad():
             lr = self._perturbed(delta)
             losses = self._losses(lr)
@@ -101,7 +109,7 @@ class Problem:
         return losses
 
     def gradient(self, delta: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradient of each image's objective to its perturbation (N,3,H,W), and the objectives (N,).
+        """Return the gradient of each image's objective to its perturbation (N,3,H,W), and objectives (N,).
 
         The perturbed image is clipped to the valid range, so the gradient is zero where it saturates.
 
@@ -130,7 +138,7 @@ class Problem:
         return gradient, losses.detach()
 
     def super_resolve(self, lr: Tensor) -> Tensor:
-        """SR of LR (N,3,H,W) in the LR's number type, shape checked.
+        """Return SR of LR (N,3,H,W) in the LR's number type, with its shape checked.
 
         Raises:
             BadInput: the model is not an x4 RGB model.
@@ -144,11 +152,11 @@ class Problem:
         return sr.to(lr.dtype)
 
     def score(self, objective: Objective) -> Score:
-        """An objective bound to the target; bound once per batch."""
-        held = self._shared.scores
-        if objective not in held:
-            held[objective] = objective.bind(self._target())
-        return held[objective]
+        """Return an objective bound to the target; it is bound once per batch."""
+        scores = self._shared.scores
+        if objective not in scores:
+            scores[objective] = objective.bind(self._target())
+        return scores[objective]
 
     def check(self, delta: Tensor) -> None:
         """Look once, at the end, whether anything became NaN or infinite on the way.
@@ -164,16 +172,16 @@ class Problem:
             raise RunFailed(f"the model's output or gradient has NaN or infinite values (image {bad})")
 
     def damage(self, delta: Tensor, measures: Sequence[Objective]) -> Tensor:
-        """Measures of SR as metrics take them, shape (len(measures), N).
+        """Return measures of SR as metrics take them, shape (len(measures), N).
 
         SR is clipped to [0,1] and comes from the LR as it would be stored.
         """
         with torch.no_grad():
             sr = self.super_resolve(self.threat.apply(self.x, delta)).clamp(0, 1)
-            found = torch.stack([self.score(measure)(sr) for measure in measures])
-        for losses in found:
+            damage = torch.stack([self.score(measure)(sr) for measure in measures])
+        for losses in damage:
             self._shared.watch(losses)
-        return found
+        return damage
 
     def _losses(self, lr: Tensor) -> Tensor:
         score, sr = self.score(self.objective), self.super_resolve(lr)
@@ -214,9 +222,14 @@ _LAYOUT_FREE = (
 
 
 def convolutional(model: object) -> bool:
-    """Whether a model is a plain convolutional network, which runs faster on channels-last images.
+    """Return whether a model is a plain convolutional network, which runs faster on channels-last images.
 
     Others may reshape images by ``view``, which fails on that layout.
+
+    >>> from torch import nn
+    >>> from srbench.attacks.problem import convolutional
+    >>> convolutional(nn.Conv2d(3, 3, 3)), convolutional(nn.Linear(3, 3))
+    (True, False)
     """
     if not isinstance(model, nn.Module):
         return False
@@ -231,6 +244,15 @@ def untouched(model: object) -> Iterator[None]:
     """Freeze a model's parameters and put everything back as it was, whatever happens.
 
     The mode stays as it is; in train mode the buffers (running statistics) are put back too.
+
+    >>> from torch import nn
+    >>> from srbench.attacks.problem import untouched
+    >>> model = nn.Conv2d(3, 3, 3)
+    >>> with untouched(model):
+    ...     model.weight.requires_grad
+    False
+    >>> model.weight.requires_grad
+    True
     """
     if not isinstance(model, nn.Module):
         yield

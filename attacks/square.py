@@ -1,4 +1,4 @@
-"""Square search (after Andriushchenko et al. 2020): a black-box attack that needs no gradient.
+"""Attack by random squares, without a gradient (after Square Attack, Andriushchenko et al. 2020).
 
 Chosen over SPSA: it has no step length or smoothing radius to tune, never gets worse, stays on the corners
 of the ball, and pays one forward a query, where SPSA pays two for a gradient estimate whose noise grows with
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from srbench.attacks.base import SRAttack, at_least
 from srbench.attacks.noise import generator
+from srbench.attacks.passes import AttackPasses
 from srbench.attacks.problem import Problem
 from srbench.errors import BadInput
 
@@ -24,9 +25,11 @@ _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
 class SquareSearch(SRAttack):
-    """Random search in l-inf: set a random square to +-eps in each channel, keep it where that is worse.
+    """Searches in l-inf: sets a random square to +-eps in each channel and keeps it where that is worse.
 
-    Starts from vertical stripes of +-eps one pixel wide, as the paper does.
+    The source is Andriushchenko et al. 2020, *Square Attack: a query-efficient black-box adversarial attack
+    via random search*. It starts from vertical stripes of +-eps one pixel wide, as the paper does. Images and
+    radius are those of :class:`~srbench.attacks.base.SRAttack`.
 
     Args:
         model: see :class:`~srbench.attacks.base.SRAttack`; no gradient is asked of it.
@@ -35,10 +38,18 @@ class SquareSearch(SRAttack):
         **settings: eps, rounded, objective, seed, precision of :class:`~srbench.attacks.base.SRAttack`.
 
     Raises:
-        BadInput: a share outside (0, 1].
+        BadInput: a share outside (0, 1], or as :class:`~srbench.attacks.base.SRAttack`.
+
+    >>> import torch
+    >>> from srbench.attacks import SquareSearch
+    >>> lr, hr = torch.full((1, 3, 8, 8), 0.5), torch.zeros(1, 3, 32, 32)
+    >>> attack = SquareSearch(torch.nn.Upsample(scale_factor=4), eps=0.25, objective="mse", queries=50)
+    >>> bool(attack.loss(lr, attack(lr, hr), hr) > attack.loss(lr, lr, hr))
+    True
     """
 
-    options = ("queries", "share")
+    needs_gradient: ClassVar[bool] = False
+    options: ClassVar[tuple[str, ...]] = ("queries", "share")
 
     def __init__(
         self,
@@ -76,6 +87,9 @@ class SquareSearch(SRAttack):
             delta = square.where(better.reshape(-1, 1, 1, 1), delta)
             worst = losses.where(better, worst)
         return delta
+
+    def asks(self) -> AttackPasses:
+        return AttackPasses(forwards=1 + self.queries)
 
     def _share_at(self, query: int) -> float:
         passed = query / self.queries * 10000

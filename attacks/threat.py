@@ -1,4 +1,4 @@
-"""Which perturbations an attack may use: norm, radius, valid range, and whether the result is 8 bit."""
+"""Say which perturbations an attack may use: norm, radius, valid range, and whether the result is 8 bit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BISECTIONS = 40
 
 @dataclass(frozen=True)
 class ThreatModel:
-    """A ball around the LR image, cut to the valid range.
+    """Describes a ball around the LR image, cut to the valid range.
 
     Attributes:
         norm: ``linf`` bounds every value; ``l2`` bounds the root mean square over an image's values, so
@@ -30,6 +30,13 @@ class ThreatModel:
 
     Raises:
         BadInput: an unknown norm, a radius outside [0, 1], or an empty range.
+
+    >>> import torch
+    >>> from srbench.attacks import ThreatModel
+    >>> threat = ThreatModel(eps=0.25)
+    >>> clean, noise = torch.tensor([0.0, 0.5, 0.9]), torch.tensor([-0.1, 0.1, 1.0])
+    >>> threat.project(noise.reshape(1, 1, 1, 3), clean.reshape(1, 1, 1, 3)).flatten()
+    tensor([0.0000, 0.1000, 0.1000])
     """
 
     norm: Norm = "linf"
@@ -47,7 +54,7 @@ class ThreatModel:
             raise BadInput(f"the valid range [{self.low:g}, {self.high:g}] is empty")
 
     def project(self, delta: Tensor, x: Tensor) -> Tensor:
-        """The nearest allowed perturbation.
+        """Return the nearest allowed perturbation.
 
         Args:
             delta: (N,3,H,W), anything.
@@ -76,7 +83,11 @@ class ThreatModel:
         return boxed.where(inside, (feasible * delta).clamp(min=low, max=high))
 
     def apply(self, x: Tensor, delta: Tensor) -> Tensor:
-        """The perturbed LR image: projected, added, clipped to the range, rounded where the model says so.
+        """Return the perturbed LR image: projected, added, clipped to the range, rounded where that is asked.
+
+        Args:
+            x: clean LR (N,3,H,W) in [low, high].
+            delta: (N,3,H,W), anything.
 
         Raises:
             BadInput: ``rounded`` and ``x`` is not 8 bit.
@@ -100,7 +111,7 @@ class ThreatModel:
         return ((clean + levels.to(x.dtype)) / 255).clamp(self.low, self.high)
 
     def size(self, x: Tensor, adversarial: Tensor) -> Tensor:
-        """How large the perturbation of each image is, in the norm's unit, shape (N,)."""
+        """Return how large the perturbation of each image is, in the norm's unit, shape (N,)."""
         delta = (adversarial - x).flatten(1).double()
         return delta.abs().amax(1) if self.norm == "linf" else delta.square().mean(1).sqrt()
 
@@ -114,12 +125,17 @@ def _norm(delta: Tensor) -> Tensor:
 
 
 def eps_text(eps: float) -> str:
-    """A radius as people write it: ``14/255``."""
+    """Return a radius in units of the range as people write it.
+
+    >>> from srbench.attacks.threat import eps_text
+    >>> eps_text(14 / 255)
+    '14/255'
+    """
     return f"{eps * 255:.10g}/255"
 
 
 def parse_eps(text: str | float) -> float:
-    """A radius as written by a person, in units of the range [0, 1].
+    """Return a radius that a person wrote, in units of the range [0, 1].
 
     Args:
         text: ``14`` or ``14/255``, both 14 levels of 255; ``0.5/255`` is half a level.
@@ -129,6 +145,10 @@ def parse_eps(text: str | float) -> float:
 
     Raises:
         BadInput: negative, above 255, not a number, or ambiguous (``0.05``).
+
+    >>> from srbench.attacks import parse_eps
+    >>> parse_eps("51"), parse_eps("51/255"), parse_eps("0.51/255")
+    (0.2, 0.2, 0.002)
     """
     written = str(text).strip()
     number, slash, denominator = (part.strip() for part in written.partition("/"))

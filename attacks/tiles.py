@@ -12,7 +12,7 @@ from srbench.attacks.problem import SCALE
 def attack_in_tiles(
     attack: SRAttack, lr: Tensor, hr: Tensor | None, image: str, tile: int, halo: int
 ) -> Tensor:
-    """Attack each ``tile`` x ``tile`` piece and ``halo`` LR pixels around it; keep the piece's noise.
+    """Attack each ``tile`` x ``tile`` piece and ``halo`` LR pixels around it, and keep the piece's noise.
 
     Every piece has its own noise and its own objective, so this is another, and weaker or stronger, attack
     than that on the whole image: records say that they are tiled. With a tile that holds the whole image
@@ -27,11 +27,21 @@ def attack_in_tiles(
 
     Returns:
         (1,3,H,W) in [0,1], inside the threat model's ball.
+
+    Raises:
+        BadInput, RunFailed: as the attack's call.
+
+    >>> import torch
+    >>> from srbench.attacks import StructuredPGD
+    >>> from srbench.attacks.tiles import attack_in_tiles
+    >>> attack = StructuredPGD(torch.nn.Upsample(scale_factor=4))
+    >>> attack_in_tiles(attack, torch.rand(1, 3, 20, 30), None, "0801", tile=16, halo=4).shape
+    torch.Size([1, 3, 20, 30])
     """
     height, width = lr.shape[-2:]
     if tile >= max(height, width):
-        found: Tensor = attack(lr, hr, ids=[image])
-        return found
+        whole: Tensor = attack(lr, hr, ids=[image])
+        return whole
     delta = torch.zeros_like(lr)
     for top in range(0, height, tile):
         for left in range(0, width, tile):

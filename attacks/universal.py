@@ -1,26 +1,29 @@
-"""A universal perturbation (Choi et al. 2019): one noise that damages many images."""
+"""Attack many images by one noise (the universal attack of Choi et al. 2019)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from srbench.attacks.base import SRAttack, at_least
 from srbench.attacks.noise import structured_uniform
+from srbench.attacks.passes import AttackPasses
 from srbench.attacks.problem import Problem
 from srbench.errors import BadInput
 
 
 class UniversalPerturbation(SRAttack):
-    """``noise <- clip(noise + alpha / T * sign(mean over images of the raw gradients))``, T times.
+    """Repeats ``noise <- clip(noise + alpha / T * sign(mean over images of the raw gradients))`` T times.
 
-    Fit on one set, then call on another: ``attack.fit(pairs); adversarial = attack(lr)``. Where images
-    differ in size the noise is a tile repeated from the upper left corner; with images of one size it is
-    Choi's universal attack as published.
+    The source is Choi et al. 2019, *Evaluating Robustness of Deep Image Super-Resolution against Adversarial
+    Attacks*. Images, radius and errors are those of :class:`~srbench.attacks.base.SRAttack`. It is fitted on
+    one set, which takes a gradient of each image in each step, and then added to another:
+    ``attack.fit(pairs); adversarial = attack(lr)``. Where images differ in size the noise is a tile repeated
+    from the upper left corner; with images of one size it is the attack as published.
 
     Args:
         model: see :class:`~srbench.attacks.base.SRAttack`.
@@ -28,9 +31,16 @@ class UniversalPerturbation(SRAttack):
         steps: T, 1 or more; every step goes over all images.
         size: rows and columns of the noise; None takes the largest height and width among the images.
         **settings: eps, rounded, objective, seed, precision of :class:`~srbench.attacks.base.SRAttack`.
+
+    >>> import torch
+    >>> from srbench.attacks import UniversalPerturbation
+    >>> attack = UniversalPerturbation(torch.nn.Upsample(scale_factor=4), eps=0.25, steps=4)
+    >>> pairs = [(torch.full((2, 3, 8, 8), 0.5), torch.zeros(2, 3, 32, 32))]
+    >>> attack.fit(pairs)(torch.full((1, 3, 12, 10), 0.25)).unique()
+    tensor([0.5000])
     """
 
-    options = ("alpha", "steps", "size")
+    options: ClassVar[tuple[str, ...]] = ("alpha", "steps", "size")
 
     def __init__(
         self,
@@ -94,6 +104,10 @@ class UniversalPerturbation(SRAttack):
             raise BadInput("a universal perturbation has to be fitted first: call fit(images)")
         return self.threat.project(_tiled(self.noise.to(problem.x), problem.x), problem.x)
 
+    def asks(self) -> AttackPasses:
+        """Return no pass: noise that is fitted is only added."""
+        return AttackPasses()
+
 
 def _tiled(noise: Tensor, x: Tensor) -> Tensor:
     height, width = x.shape[-2:]
@@ -103,7 +117,7 @@ def _tiled(noise: Tensor, x: Tensor) -> Tensor:
 
 
 def _folded(gradient: Tensor, rows: int, columns: int) -> Tensor:
-    """The sum over images, and over the places of an image that share one value of the noise: (1,3,h,w)."""
+    """Return the sum over images and over the places that share one value of the noise, (1,3,h,w)."""
     total = gradient.sum(0, keepdim=True)
     height, width = total.shape[-2:]
     device = total.device

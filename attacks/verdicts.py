@@ -1,4 +1,4 @@
-"""Is an attack as strong, and as lawful, as it claims? Verdicts on what attacks produced.
+"""Judge what attacks produced: is an attack as strong, and as lawful, as it claims?
 
 A weak attack makes a bad model look robust. Each check is a function of tensors or numbers that answers with
 one :class:`Verdict`; none runs a model. After AutoAttack's checks and Carlini et al. 2019, "On evaluating
@@ -19,17 +19,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TOLERANCE = 1e-6
-"""Of the range: what adding in float32 can be off by, with room."""
+"""This much of the range adding in float32 can be off by, with room."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One check's answer.
+    """Holds one check's answer.
 
     Attributes:
         name: which check.
         ok: whether nothing is wrong.
         detail: one line with the figures.
+
+    >>> from srbench.attacks.verdicts import Verdict
+    >>> Verdict("beats random", ok=True, detail="mean 0.3 against 0.1").ok
+    True
     """
 
     name: str
@@ -38,11 +42,15 @@ class Verdict:
 
 
 def beats_random(attacked: Sequence[float], random: Sequence[float]) -> Verdict:
-    """Whether the attack damages more than random noise of the same radius.
+    """Judge whether the attack damages more than random noise of the same radius.
 
     Args:
         attacked: damage of each image by the attack, in any one measure where more is worse.
         random: damage of the same images by random noise.
+
+    >>> from srbench.attacks.verdicts import beats_random
+    >>> beats_random([0.3, 0.4], [0.1, 0.5]).detail
+    'mean 0.35 against 0.3; 1 of 2 images worse than by noise'
     """
     mean, other = _mean(attacked), _mean(random)
     better = sum(a > r for a, r in zip(attacked, random, strict=True))
@@ -51,7 +59,7 @@ def beats_random(attacked: Sequence[float], random: Sequence[float]) -> Verdict:
 
 
 def share_at_bound(x: Tensor, adversarial: Tensor, threat: ThreatModel, *, least: float = 0.5) -> Verdict:
-    """Whether the attack uses its radius: values at the l-inf bound or the edge of the range, of all values.
+    """Judge whether the attack uses its radius, by the share of values at the bound or the edge of the range.
 
     In l2 the share is the smallest image's size of the radius.
 
@@ -60,6 +68,12 @@ def share_at_bound(x: Tensor, adversarial: Tensor, threat: ThreatModel, *, least
         adversarial: attacked LR, same shape.
         least: the share below which an attack is flagged. A linear model's worst noise has all at the
             bound; a few short steps from uniform noise leave most of it inside.
+
+    >>> import torch
+    >>> from srbench.attacks import ThreatModel
+    >>> from srbench.attacks.verdicts import share_at_bound
+    >>> share_at_bound(torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.1), ThreatModel(eps=0.1)).detail
+    '100% of values at the bound'
     """
     if threat.eps == 0:
         return Verdict("share at bound", True, "eps is 0")
@@ -74,12 +88,16 @@ def share_at_bound(x: Tensor, adversarial: Tensor, threat: ThreatModel, *, least
 
 
 def monotone(name: str, damage: Mapping[float, float], *, slack: float = 0.02) -> Verdict:
-    """Whether damage grows with what should make an attack stronger.
+    """Judge whether damage grows with what should make an attack stronger.
 
     Args:
         name: what grows: ``steps`` or ``eps``.
         damage: mean damage by steps or radius.
         slack: a fall of this share of the largest damage is let pass.
+
+    >>> from srbench.attacks.verdicts import monotone
+    >>> monotone("eps", {2: 0.1, 4: 0.3, 8: 0.2}).detail
+    'falls from 4 to 8: 0.3 to 0.2'
     """
     points = sorted(damage.items())
     allowed = slack * max((abs(value) for value in damage.values()), default=0.0)
@@ -93,11 +111,16 @@ def monotone(name: str, damage: Mapping[float, float], *, slack: float = 0.02) -
 
 
 def usable_gradient(gradient: Tensor, *, most_zero: float = 0.5) -> Verdict:
-    """Whether the gradient says anything: not NaN or infinite, not constant, not mostly exact zeros.
+    """Judge whether the gradient says anything: not NaN or infinite, not constant, not mostly exact zeros.
 
     Args:
         gradient: (N,3,H,W), see :meth:`srbench.attacks.base.SRAttack.gradient`.
         most_zero: share of exact zeros above which it is flagged: masked or vanishing gradients.
+
+    >>> import torch
+    >>> from srbench.attacks.verdicts import usable_gradient
+    >>> usable_gradient(torch.zeros(1, 3, 4, 4)).detail
+    'zero everywhere in 1 of 1 images'
     """
     name = "usable gradient"
     flat = gradient.flatten(1)
@@ -112,7 +135,13 @@ def usable_gradient(gradient: Tensor, *, most_zero: float = 0.5) -> Verdict:
 
 
 def deterministic(first: Tensor, second: Tensor) -> Verdict:
-    """Whether two forwards of one input agree; where not, attacks need expectation over the model's noise."""
+    """Judge whether two forwards of one input agree; if not, attacks have to average over the model's noise.
+
+    >>> import torch
+    >>> from srbench.attacks.verdicts import deterministic
+    >>> deterministic(torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)).detail
+    'two forwards agree'
+    """
     apart = (first - second).abs().max().item()
     detail = (
         "two forwards agree"
@@ -123,13 +152,17 @@ def deterministic(first: Tensor, second: Tensor) -> Verdict:
 
 
 def white_box_wins(white: Sequence[float], black: Sequence[float]) -> Verdict:
-    """Whether the gradient attack is at least as strong as a black-box or transferred one.
+    """Judge whether the gradient attack is at least as strong as a black-box or transferred one.
 
     Where it is not, the gradients mislead or the attack is badly tuned.
 
     Args:
         white: damage of each image by the white-box attack.
         black: damage of the same images without gradients of this model.
+
+    >>> from srbench.attacks.verdicts import white_box_wins
+    >>> white_box_wins([0.1], [0.3]).ok
+    False
     """
     mean, other = _mean(white), _mean(black)
     lost = sum(b > w for w, b in zip(white, black, strict=True))
@@ -138,19 +171,31 @@ def white_box_wins(white: Sequence[float], black: Sequence[float]) -> Verdict:
 
 
 def zero_is_clean(x: Tensor, at_zero: Tensor) -> Verdict:
-    """Whether the attack with eps = 0 returned its input, bit by bit."""
+    """Judge whether the attack with eps = 0 returned its input, bit by bit.
+
+    >>> import torch
+    >>> from srbench.attacks.verdicts import zero_is_clean
+    >>> zero_is_clean(torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4)).detail
+    '48 values differ'
+    """
     apart = (x != at_zero).sum().item()
     return Verdict("eps 0 is clean", apart == 0, f"{apart} values differ" if apart else "equal")
 
 
 def inside(x: Tensor, adversarial: Tensor, threat: ThreatModel, *, name: str = "inside the ball") -> Verdict:
-    """Whether ball and range were never left.
+    """Judge whether ball and range were never left.
 
     Args:
         x: clean LR (N,3,H,W).
         adversarial: attacked LR, as float or as read back from a file.
         threat: what was allowed.
         name: shown in the verdict; say ``inside the ball, saved`` for what was read back.
+
+    >>> import torch
+    >>> from srbench.attacks import ThreatModel
+    >>> from srbench.attacks.verdicts import inside
+    >>> inside(torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5), ThreatModel(eps=0.2)).detail
+    'linf size 127.5/255 of 51/255'
     """
     if not bool(adversarial.isfinite().all()):
         return Verdict(name, False, "NaN or infinite values")

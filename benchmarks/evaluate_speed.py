@@ -88,7 +88,7 @@ def ours(checkpoint: Path, pairs: list[str], metrics: list[str], limit: int | No
 
     def run() -> None:
         with tempfile.TemporaryDirectory() as store:
-            request = evaluation.Request(
+            request = evaluation.EvaluationRequest(
                 models=(str(checkpoint),),
                 datasets=tuple(f"pairs:{pair}" for pair in pairs),
                 metrics=tuple(metrics),

@@ -28,7 +28,7 @@ from peak import peak_mib
 from torch import Tensor, nn
 
 from srbench import evaluation, zoo
-from srbench.run.engine import as_tensor
+from srbench.run.image import as_tensor
 from srbench.support.torchvision import prepare_torchvision
 
 STD = 0.05
@@ -88,7 +88,7 @@ def command(args: argparse.Namespace) -> None:
         images = Path(folder, "images")
         images.mkdir()
         (images / Path(args.image).name).symlink_to(Path(args.image).resolve())
-        request = evaluation.Request(
+        request = evaluation.EvaluationRequest(
             models=(args.model or "full",),
             datasets=(f"folder:{images}",),
             metrics=("piqe",),

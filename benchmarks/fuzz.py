@@ -59,7 +59,7 @@ def targets() -> dict[str, Callable[[Path], object]]:
         "card": run,
         "checkpoint": read_state_dict,
         "csv": read_csv,
-        "entry": entries.read,
+        "entry": entries.read_entry,
         "image": image,
         "recipe": lambda file: recipe.load(str(file)),
         "registration": registration,

@@ -17,7 +17,7 @@ from pathlib import Path
 from overhead import checkpoint
 
 from srbench import evaluation
-from srbench.run.workers.choose import Resources, Wish
+from srbench.run.placement import Placement, Resources
 from srbench.run.workers.ray_pool import own_token
 
 
@@ -25,14 +25,14 @@ def run(file: Path, pairs: list[str], limit: int, workers: int) -> float:
     """Seconds of a run."""
     with tempfile.TemporaryDirectory() as store:
         prepared = evaluation.prepare(
-            evaluation.Request(
+            evaluation.EvaluationRequest(
                 models=(str(file),),
                 datasets=tuple(f"pairs:{pair}" for pair in pairs),
                 metrics=("psnr", "ssim"),
                 limit=limit,
                 device="cpu",
                 store=Path(store),
-                where=Wish("ray", resources=Resources(workers=workers, device="cpu")),
+                placement=Placement("ray", resources=Resources(workers=workers, device="cpu")),
             )
         )
         started = time.perf_counter()

@@ -50,7 +50,7 @@ def seconds_per_image(model: ModelRef, attack: str, images: int) -> float:
     for limit in (1, 1 + images):
         with tempfile.TemporaryDirectory(prefix="srbench-") as store:
             prepared = evaluation.prepare(
-                evaluation.Request(
+                evaluation.EvaluationRequest(
                     models=(model,),
                     datasets=("clean-mini",),
                     attacks=(attack,),

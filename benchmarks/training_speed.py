@@ -33,10 +33,10 @@ from srbench.train.data.crops import Crops
 from srbench.train.data.resize import bicubic_down
 from srbench.train.data.sources import open_sources
 from srbench.train.degradations import Context
-from srbench.train.perceptual import Perceptual, choose
+from srbench.train.perceptual import Perceptual, choose_perceptual
 from srbench.train.processes import Processes
-from srbench.train.recipe import Recipe
-from srbench.train.start import build
+from srbench.train.recipe import TrainingRecipe
+from srbench.train.start import make_state
 from srbench.train.state import State
 from srbench.train.trainer import Trainer
 
@@ -90,11 +90,11 @@ def main() -> None:
     processes = Processes(given.device, given.threads)
     clock = Clock(processes.device)
     crops = Crops(open_sources(recipe.data.sources, patch=recipe.data.patch), recipe.data.patch, recipe.seed)
-    state = build(recipe, processes)
-    perceptual = choose(recipe.losses.perceptual_net, discriminator=state.discriminator)
+    state = make_state(recipe, processes)
+    perceptual = choose_perceptual(recipe.losses.perceptual_net, discriminator=state.discriminator)
     with tempfile.TemporaryDirectory() as scratch:
         context = Context(state.generator, recipe.seed, Path(scratch), crops.batch, processes.device, print)
-        degradation = degradations.build(degradations.parse(recipe.degradation), context)
+        degradation = degradations.make_degradation(degradations.parse(recipe.degradation), context)
         degradation.prepare()
         trainer = Trainer(recipe, state, degradation, perceptual, processes)
         print(f"{recipe.name}: batch {recipe.data.batch}, {recipe.precision}, perceptual {perceptual.text}")
@@ -104,7 +104,12 @@ def main() -> None:
 
 
 def _ours_and_theirs(
-    recipe: Recipe, trainer: Trainer, perceptual: Perceptual, crops: Crops, clock: Clock, iterations: int
+    recipe: TrainingRecipe,
+    trainer: Trainer,
+    perceptual: Perceptual,
+    crops: Crops,
+    clock: Clock,
+    iterations: int,
 ) -> None:
     size = recipe.data.batch
     ours, theirs = [], []
@@ -134,7 +139,7 @@ def _ours_and_theirs(
     )
 
 
-def plain_step(recipe: Recipe, state: State, perceptual: Perceptual, hr: Tensor) -> None:
+def plain_step(recipe: TrainingRecipe, state: State, perceptual: Perceptual, hr: Tensor) -> None:
     """One iteration as RSR_model.py orders it: fp32, NCHW, nothing shared, nothing frozen."""
     eps = 14 / 255
     lr = bicubic_down(hr, quantize=True).clamp(0, 1)
@@ -167,7 +172,9 @@ def _distance(perceptual: Perceptual, sr: Tensor, hr: Tensor) -> Tensor:
     return score(sr).mean() if score else sr.new_zeros(())
 
 
-def attack_cost(recipe: Recipe, state: State, perceptual: Perceptual, clock: Clock, crops: Crops) -> None:
+def attack_cost(
+    recipe: TrainingRecipe, state: State, perceptual: Perceptual, clock: Clock, crops: Crops
+) -> None:
     """The attack alone, in forwards of the generator, beside what its steps and its objective explain."""
     from srbench.attacks import StructuredPGD, parse_objective
 

@@ -1,39 +1,58 @@
-"""A new attack: one class that says how to perturb. The ball, the checks and the seeds are taken care of."""
+"""A new attack: copied into attacks/, this file makes a class, a preset of the command line and its card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from srbench.attacks import RandomNoise, SRAttack
+from srbench.attacks.base import SRAttack, at_least
+from srbench.attacks.passes import AttackPasses
 from srbench.attacks.problem import Problem
+
+PRESETS = {
+    "sign-search": {
+        "kind": "SignSearch",
+        "about": "Twenty random corners of the ball are tried.",
+        "eps": 14,
+        "objective": "mse",
+        "options": {"queries": 20},
+    },
+}
 
 
 class SignSearch(SRAttack):
-    """Keep the best of some random corners of the l-inf ball: black box, it needs no gradient."""
+    """Searches corners of the l-inf ball at random and keeps the worst; the source is this example.
 
-    def __init__(self, model: nn.Module, *, queries: int = 20, **settings: object) -> None:
+    >>> SignSearch(nn.Upsample(scale_factor=4), eps=0.25)(torch.full((1, 3, 8, 8), 0.5)).unique()
+    tensor([0.2500, 0.7500])
+    """
+
+    needs_gradient: ClassVar[bool] = False
+    options: ClassVar[tuple[str, ...]] = ("queries",)
+
+    def __init__(self, model: Callable[[Tensor], Tensor], *, queries: int = 20, **settings: Any) -> None:
         super().__init__(model, norm="linf", **settings)
+        at_least("queries", queries, 1)
         self.queries = queries
 
     def perturb(self, problem: Problem) -> Tensor:
         worst, high = problem.zeros, problem.losses(problem.zeros)
         for query in range(self.queries):
-            delta = self.threat.eps * problem.noise(structure=2, stream=f"query {query}").sign()
+            delta = self.threat.eps * problem.noise(structure=1, stream=f"query {query}").sign()
             losses = problem.losses(self.threat.project(delta, problem.x))
-            better = losses > high
-            worst, high = delta.where(better.reshape(-1, 1, 1, 1), worst), losses.where(better, high)
+            worst = delta.where((losses > high).reshape(-1, 1, 1, 1), worst)
+            high = torch.maximum(losses, high)
         return worst
 
+    def asks(self) -> AttackPasses:
+        return AttackPasses(forwards=1 + self.queries)
 
-torch.manual_seed(0)
-model = nn.Sequential(nn.Conv2d(3, 48, 3, padding=1), nn.PixelShuffle(4))
-lr, hr = torch.rand(2, 3, 24, 32), torch.rand(2, 3, 96, 128)
 
-attack = SignSearch(model, eps=8 / 255, objective="mse")
-adversarial = attack(lr, hr)
-assert (adversarial - lr).abs().max() <= 8 / 255 + 1e-6  # inside the ball, whatever perturb returns
-for name, image in (
-    ("clean", lr),
-    ("random", RandomNoise(model, eps=8 / 255)(lr, hr)),
-    ("found", adversarial),
-):
-    print(f"{name:8}  mse {attack.loss(lr, image, hr).mean():.5f}")
+if __name__ == "__main__":
+    attack = SignSearch(nn.Upsample(scale_factor=4, mode="bicubic"), eps=8 / 255, objective="mse")
+    lr, hr = torch.rand(2, 3, 24, 32), torch.rand(2, 3, 96, 128)
+    for name, image in (("clean", lr), ("found", attack(lr, hr))):
+        print(f"{name:8}  mse {attack.loss(lr, image, hr).mean():.5f}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import srbench
 from srbench.train import recipe as recipes
-from srbench.train.job import Request, train
+from srbench.train.job import TrainingRequest, train
 
 with tempfile.TemporaryDirectory() as folder:
     recipe = recipes.load(
@@ -27,7 +27,7 @@ with tempfile.TemporaryDirectory() as folder:
         },
     )
     run = Path(folder) / recipe.name
-    state = train(Request(recipe, run, threads=1))
+    state = train(TrainingRequest(recipe, run, threads=1))
     print(f"{state.iteration} iterations in {state.seconds:.1f} s, recipe {recipe.hash[:8]}")
     print((run / "log.csv").read_text())
     records = srbench.evaluate([run, "bicubic"], datasets="ntire-mini", metrics=["psnr"], limit=2)

@@ -1,8 +1,8 @@
 """srbench: robustness benchmarks for real-world super-resolution.
 
 >>> import srbench
->>> records = srbench.evaluate("bicubic", datasets="ntire-mini", metrics=["psnr"])
->>> srbench.leaderboard(records)
+>>> records = srbench.evaluate("bicubic", datasets="ntire-mini", metrics=["psnr"], limit=2)
+>>> board = srbench.leaderboard(records)
 
 Importing this package costs nothing: torch and pandas load with the first call that needs them.
 """

@@ -10,7 +10,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from srbench.errors import BadInput, RunFailed
-from srbench.run.memory_fit import HALO, Tile
+from srbench.run.options import HALO, Tile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from srbench.boards.notebook import Leaderboard
     from srbench.evaluation import Track
-    from srbench.run.engine import Rerun
+    from srbench.run.options import Rerun
     from srbench.store.record import Record
     from srbench.zoo import ModelRef
     from srbench.zoo.from_python import Models
@@ -48,6 +48,10 @@ def evaluate(
     store: str | PathLike[str] | None = None,
 ) -> pd.DataFrame:
     """Measure models on data sets: what ``srbench evaluate`` does.
+
+    >>> records = evaluate("bicubic", datasets="ntire-mini", metrics="psnr", limit=2)
+    >>> [round(value, 2) for value in records.psnr]
+    [25.74, 27.57]
 
     Args:
         models: one model, a list of them, or a dict from the name a model shall have to the model. A
@@ -92,7 +96,7 @@ def evaluate(
     from srbench.boards.frame import frame
     from srbench.zoo.from_python import from_python
 
-    request = job.Request(
+    request = job.EvaluationRequest(
         datasets=_words(datasets),
         attacks=_words(attacks),
         protocol=protocol,
@@ -135,7 +139,12 @@ def evaluate(
 
 
 def leaderboard(records: pd.DataFrame, *, metrics: Words = ()) -> Leaderboard:
-    """The leaderboards of a frame of records, or of any of its rows.
+    """Rank the models of a frame of records, or of any of its rows.
+
+    >>> records = evaluate(["bicubic", "esrgan-mini"], datasets="ntire-mini", metrics="psnr", limit=2)
+    >>> board = leaderboard(records)
+    >>> [row.model for row in board.tables[0].rows]
+    ['bicubic', 'esrgan-mini']
 
     Args:
         records: what :func:`evaluate` returned, or several of those under each other
@@ -152,10 +161,10 @@ def leaderboard(records: pd.DataFrame, *, metrics: Words = ()) -> Leaderboard:
     from srbench.boards.csv_records import from_frame
     from srbench.boards.notebook import Leaderboard
 
-    found = from_frame(records)
-    if not found:
+    selected = from_frame(records)
+    if not selected:
         raise BadInput("there is no record in the frame: nothing to rank")
-    return Leaderboard(found, _words(metrics))
+    return Leaderboard(selected, _words(metrics))
 
 
 def attack(
@@ -170,6 +179,12 @@ def attack(
 ) -> Tensor:
     """Attack a batch of LR images.
 
+    >>> import torch
+    >>> lr = torch.full((1, 3, 16, 16), 0.5)
+    >>> adversarial = attack("bicubic", lr, preset="random", eps=14 / 255)
+    >>> bool((adversarial - lr).abs().max() <= 14 / 255 + 1e-6)
+    True
+
     Args:
         model: a network or function from LR to SR, as it is; or a name, a file or a resolved model, which
             is loaded where ``lr`` is.
@@ -179,7 +194,7 @@ def attack(
         eps: radius in units of the range, such as ``14 / 255``; the preset's own if None.
         ids: image ids, which seed the noise; by default "0", "1", …
         **settings: further settings of the preset, such as ``steps``; see
-            :meth:`srbench.attacks.Recipe.with_`.
+            :meth:`srbench.attacks.AttackRecipe.with_`.
 
     Returns:
         (N, 3, H, W) in [0, 1], within eps of ``lr``.

@@ -31,8 +31,12 @@ class RunFailed(SrbenchError, RuntimeError):  # noqa: N818
     exit_code = 1
 
 
+class Unavailable(RunFailed):
+    """A file is not here and cannot be fetched now (offline, no network, wrong content)."""
+
+
 def one_line(message: str) -> str:
-    """A message whose line breaks, and whatever else would move a terminal's cursor, are shown as escapes.
+    """Show line breaks of a message, and whatever else would move a terminal's cursor, as escapes.
 
     The name of a file, or a key in one, may hold any of these.
     """
@@ -40,7 +44,7 @@ def one_line(message: str) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> BadInput:
-    """The error for a name that is not known, with the nearest known names.
+    """Make the error for a name that is not known, with the nearest known names.
 
     Args:
         kind: what the name should have been ("model", "data set", …).

@@ -9,7 +9,7 @@ from typing import Any
 
 from chromium import DESK, launched, missing
 
-from srbench.boards.site.build import build, read_any
+from srbench.boards.site.build import build_page, read_records
 
 BOARDS = Path(__file__).resolve().parents[1] / "leaderboards"
 RECORDS = BOARDS / "mini" / "records.csv"
@@ -37,9 +37,9 @@ def main() -> None:
     if why := missing():
         sys.exit(why)
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else BOARDS / "page.png"
-    records, _ = read_any(RECORDS, BOARDS)
+    records, _ = read_records(RECORDS, BOARDS)
     with tempfile.TemporaryDirectory() as scratch:
-        build(Path(scratch) / "page", records, dataset_order=ORDER)
+        build_page(Path(scratch) / "page", records, dataset_order=ORDER)
         with launched() as browser:
             screenshot(browser, Path(scratch) / "page", file)
 

@@ -21,7 +21,8 @@ LEVELS = {"psnr": 25.0, "ssim": 0.7, "lpips": 0.3}
 
 def settings(name: str, eps: float) -> dict[str, Any]:
     """What a record says of an attack of this radius, in levels of 255."""
-    return {"version": 1, "kind": "StructuredPGD", "eps": eps / 255, "note": "", "seed": 0, "name": name}
+    kind = {"random": "RandomNoise", "rsr": "StructuredPGD"}[name]
+    return {"version": 1, "kind": kind, "eps": eps / 255, "note": "", "seed": 0, "name": name}
 
 
 def attacks() -> dict[str, dict[str, Any] | None]:

@@ -62,7 +62,7 @@ def test_importing_srbench_imports_nothing_heavy() -> None:
 
 def test_the_frame_is_what_the_main_job_measures(pairs: str, tmp_path: Path) -> None:
     ours = srbench.evaluate("bicubic", datasets=pairs, metrics=FAST, attacks=["none", "random"])
-    request = job.Request(
+    request = job.EvaluationRequest(
         models=("bicubic",),
         datasets=(pairs,),
         metrics=tuple(FAST),
@@ -109,6 +109,8 @@ def test_changed_weights_are_measured_again(
     folder = tmp_path_factory.mktemp("changed")
     lr, hr = write_pairs(folder, 1)
     net = nn.Sequential(nn.Upsample(scale_factor=4), nn.Conv2d(3, 3, 1))
+    for parameter in net.parameters():
+        nn.init.constant_(parameter, 0.1)  # random ones may give nothing but black, changed or not
 
     def psnr() -> float:
         found = srbench.evaluate(

@@ -15,11 +15,12 @@ from srbench import zoo
 from srbench.robustness import attack as job
 from srbench.robustness import curves as robustness
 from srbench.robustness.strength import check_strength
+from srbench.run.outcome import Outcome
 
 
-def request(lr: Path, hr: Path, **changes: object) -> job.Request:
+def request(lr: Path, hr: Path, **changes: object) -> job.AttackRequest:
     fields: dict[str, object] = {"model": "bicubic", "dataset": f"pairs:{lr}:{hr}", "eps": ("4", "14")}
-    return job.Request(**(fields | changes))  # type: ignore[arg-type]
+    return job.AttackRequest(**(fields | changes))  # type: ignore[arg-type]
 
 
 def test_the_curve_is_computed_from_the_records(tmp_path: Path) -> None:
@@ -169,6 +170,51 @@ def test_images_without_ground_truth(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     content = json.loads(done.stdout)
     assert content["curve"][0]["effects"]["rsr"]["sr_psnr"] < 60
+
+
+@pytest.mark.parametrize("address", ["memory://{}", "local://{}/objects"])
+def test_an_attack_at_an_address_is_the_one_in_a_folder(address: str, tmp_path: Path) -> None:
+    lr, hr = write_pairs(tmp_path, 2, side=24)
+
+    def run(store: str) -> tuple[Outcome, robustness.Curve]:
+        prepared = job.prepare(request(lr, hr, eps=("8",), metrics=("psnr",), store=store))
+        return job.run(prepared), robustness.curve(prepared)
+
+    place = address.format(tmp_path)
+    _, in_folder = run(str(tmp_path / "folder"))
+    first, at_address = run(place)
+    again, _ = run(place)
+    assert at_address == in_folder
+    assert (first.measured, again.measured, again.kept) == (6, 0, 6)
+    assert not list(Path.cwd().glob("memory*")), "an address is no folder of that name"
+
+
+@pytest.mark.slow
+def test_the_command_takes_addresses(tmp_path: Path) -> None:
+    lr, hr = write_pairs(tmp_path, 1, side=24)
+    common = ["attack", "bicubic", "--pairs", f"{lr}:{hr}", "--metrics", "psnr"]
+    for store in ("memory://bucket/x", f"local://{tmp_path}/objects"):
+        done = srbench(*common, "--store", store)
+        assert done.returncode == 0, done.stderr
+        assert "beats random" in done.stdout
+    assert list((tmp_path / "objects").rglob("*.part"))
+    for store in ("nonsense://there", "s3-of-nobody://bucket/x"):
+        refused = srbench(*common, "--store", store)
+        assert refused.returncode == 2
+        (line,) = [text for text in refused.stderr.splitlines() if text.startswith("srbench: ")]
+        assert store in line
+
+
+@pytest.mark.slow
+def test_workers_elsewhere_leave_the_pictures_to_this_process(tmp_path: Path) -> None:
+    lr, hr = write_pairs(tmp_path, 1, side=24)
+    common = ["attack", "bicubic", "--pairs", f"{lr}:{hr}", "--metrics", "psnr", "--eps", "8"]
+    for folder, more in (("here", []), ("there", ["--engine", "ray", "--ray-workers", "1"])):
+        files = ["--store", str(tmp_path / "store" / folder), "--out", str(tmp_path / folder)]
+        done = srbench(*common, *files, *more)
+        assert done.returncode == 0, done.stderr
+    for name in ("attack.json", "rsr@8/000_lr.png", "rsr@8/000_sr.png", "rsr@8/000_noise.npy"):
+        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,7 +29,9 @@ from srbench.attacks import (
     SRAttack,
     StructuredPGD,
     UniversalPerturbation,
+    registry,
 )
+from srbench.attacks.passes import AttackPasses
 from srbench.errors import BadInput, RunFailed
 
 Make = Callable[..., SRAttack]
@@ -51,22 +54,33 @@ def universal(model: nn.Module, **common: Any) -> UniversalPerturbation:
     return UniversalPerturbation(model, steps=2, **common).fit([(lr, hr)])
 
 
-MAKERS: dict[str, Make] = {
-    "structured": StructuredPGD,
-    "structured-restarts": lambda model, **s: StructuredPGD(model, restarts=2, momentum=0.9, steps=3, **s),
-    "random": RandomNoise,
-    "random-l2": lambda model, **s: RandomNoise(model, norm="l2", restarts=2, **s),
-    "fgsm": FGSM,
-    "ifgsm": lambda model, **s: IFGSM(model, steps=3, **s),
-    "mifgsm": lambda model, **s: MIFGSM(model, steps=3, **s),
-    "pgd-l2": lambda model, **s: PGDL2(model, steps=3, restarts=2, **s),
-    "apgd": lambda model, **s: APGD(model, steps=5, **s),
-    "square": lambda model, **s: SquareSearch(model, queries=5, **s),
-    "universal": universal,
-    "ensemble": ensemble,
+# Every class of the package is tested with its defaults, without being named here; those named here take long
+# with these, or have none for an argument.
+MAKERS: dict[str, Make] = {name: each.load() for name, each in registry.classes().items()} | {
+    "IFGSM": lambda model, **s: IFGSM(model, steps=3, **s),
+    "MIFGSM": lambda model, **s: MIFGSM(model, steps=3, **s),
+    "PGDL2": lambda model, **s: PGDL2(model, steps=3, restarts=2, **s),
+    "APGD": lambda model, **s: APGD(model, steps=5, **s),
+    "SquareSearch": lambda model, **s: SquareSearch(model, queries=5, **s),
+    "UniversalPerturbation": universal,
+    "Ensemble": ensemble,
+    "StructuredPGD, restarted": lambda model, **s: StructuredPGD(
+        model, restarts=2, momentum=0.9, steps=3, **s
+    ),
+    "RandomNoise, l2": lambda model, **s: RandomNoise(model, norm="l2", restarts=2, **s),
 }
+
+
+def needs_gradient(name: str) -> bool:
+    return registry.attack_class(name.partition(",")[0]).needs_gradient
+
+
 ALL = pytest.mark.parametrize("name", MAKERS)
-WHITE = pytest.mark.parametrize("name", sorted(set(MAKERS) - {"random", "random-l2", "square"}))
+WHITE = pytest.mark.parametrize("name", list(filter(needs_gradient, MAKERS)))
+BLACK = pytest.mark.parametrize("name", [name for name in MAKERS if not needs_gradient(name)])
+
+
+SHIPPED_WITH_A_RANDOM_START = ("APGD", "Ensemble", "PGDL2", "StructuredPGD", "StructuredPGD, restarted")
 
 
 class Net(nn.Module):
@@ -138,8 +152,10 @@ def test_same_seed_same_noise_and_other_seed_other_noise(name: str) -> None:
     model = Net().eval()
     first, again, other = (MAKERS[name](model, seed=seed)(lr, hr) for seed in ("s", "s", "t"))
     assert torch.equal(first, again)
-    seedless = name in ("fgsm", "ifgsm", "mifgsm", "universal")  # they start from zero when HR is given
-    assert torch.equal(first, other) == seedless
+    if name in ("FGSM", "IFGSM", "MIFGSM", "UniversalPerturbation"):
+        assert torch.equal(first, other), "it starts from zero when HR is given"
+    elif not needs_gradient(name) or name in SHIPPED_WITH_A_RANDOM_START:
+        assert not torch.equal(first, other)
 
 
 @ALL
@@ -236,7 +252,7 @@ def test_a_model_without_gradients_is_refused(name: str) -> None:
         MAKERS[name](Blocked())(*batch())
 
 
-@pytest.mark.parametrize("name", ["random", "random-l2", "square"])
+@BLACK
 def test_black_box_attacks_ask_for_no_gradient(name: str) -> None:
     model = Net().eval()
     model.forward = torch.no_grad()(model.forward)  # type: ignore[method-assign]
@@ -253,7 +269,7 @@ def test_nan_in_the_output_fails_the_run_and_names_the_image(name: str) -> None:
 
     lr, hr = batch()
     lr[1] *= 0.1
-    if name == "universal":
+    if name == "UniversalPerturbation":
         with pytest.raises(RunFailed, match=r"NaN or infinite values \(image 1\)"):
             UniversalPerturbation(Poisoned(), steps=2).fit([(lr, hr)])
         return
@@ -333,7 +349,9 @@ def test_a_model_of_another_scale_is_refused() -> None:
 def test_without_hr_the_target_is_the_clean_output() -> None:
     lr, _ = batch()
     model = Net().eval()
-    for name in ("structured", "fgsm", "ifgsm", "mifgsm", "apgd", "pgd-l2", "ensemble"):
+    for name in filter(needs_gradient, MAKERS):
+        if name == "UniversalPerturbation":  # whose target was what it was fitted on
+            continue
         attack = MAKERS[name](model)
         damage = attack.loss(lr, attack(lr))
         assert (attack.loss(lr, lr) == 0).all() and (damage > 1e-5).all(), name
@@ -401,6 +419,7 @@ def test_any_function_per_image_is_an_objective() -> None:
 def test_importing_the_package_loads_nothing_heavy() -> None:
     code = (
         "import sys; from srbench import attacks; attacks.names(); attacks.resolve(['none']);"
+        "attacks.registry.attack_class('APGD').needs_gradient; attacks.is_noise({'kind': 'RandomNoise'});"
         "print([m for m in ('torch', 'torchattacks', 'pydantic', 'numpy', 'PIL') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -414,9 +433,66 @@ def test_the_example_runs_and_its_attack_beats_noise() -> None:
     assert attacked > max(noise, clean) + 0.003
 
 
-def test_every_exported_name_exists() -> None:
-    for name in attacks.__all__:
-        assert getattr(attacks, name) is not None
+def test_every_public_name_can_be_had_from_the_package() -> None:
+    for name, module in registry.homes().items():
+        assert getattr(attacks, name) is getattr(importlib.import_module(module), name)
         assert name in dir(attacks)
-    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        attacks.Nothing  # noqa: B018
+    for missing in ("Nothing", "_Copies", "__wrapped__"):
+        with pytest.raises(AttributeError, match=f"no attribute '{missing}'"):
+            getattr(attacks, missing)
+
+
+def test_what_a_class_says_is_what_was_read() -> None:
+    for name, read in registry.classes().items():
+        loaded = read.load()
+        assert issubclass(loaded, SRAttack) and loaded.__name__ == name
+        for said in ("needs_gradient", "is_noise", "norms", "options"):
+            assert getattr(loaded, said) == getattr(read, said), (name, said)
+
+
+class Counter(nn.Module):
+    """Nearest-neighbour upscaling that counts images, apart by whether a gradient is wanted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted = {True: 0, False: 0}
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.counted[x.requires_grad] += len(x)
+        return F.interpolate(x, scale_factor=4, mode="nearest")
+
+    def passes(self) -> AttackPasses:
+        return AttackPasses(forwards=self.counted[False], gradients=self.counted[True])
+
+
+@ALL
+@pytest.mark.parametrize("samples", [1, 3])
+def test_an_attack_takes_the_passes_it_states(name: str, samples: int) -> None:
+    model = Counter()
+    if name == "Ensemble":  # which takes this for its parts, whatever they say of themselves
+        parts = [RandomNoise(model, restarts=2), FGSM(model), APGD(model, steps=3, samples=2)]
+        attack: SRAttack = Ensemble(
+            model, attacks=[Ensemble(model, attacks=parts), StructuredPGD(model)], samples=samples
+        )
+    else:
+        attack = MAKERS[name](model, samples=samples)
+    model.counted = {True: 0, False: 0}
+    attack(*batch(1))
+    assert model.passes() == attack.passes()
+    assert needs_gradient(name) == (attack.passes().gradients > 0) or name == "UniversalPerturbation"
+
+
+def test_without_hr_there_is_one_pass_more_for_the_target() -> None:
+    model = Counter()
+    attack = StructuredPGD(model, steps=3)
+    attack(batch(1)[0])
+    assert model.passes() == attack.passes() + AttackPasses(forwards=1)
+    model = Counter()
+    RandomNoise(model)(batch(1)[0])
+    assert model.passes() == AttackPasses()
+
+
+def test_fitting_takes_a_gradient_of_each_image_in_each_step() -> None:
+    model = Counter()
+    UniversalPerturbation(model, steps=4).fit([batch(2), batch(1)])
+    assert model.passes() == AttackPasses(gradients=12)

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from srbench.attacks import L1, LPIPS, MSE, VGG19, parse_objective
 from srbench.attacks.objectives_text import canonical
 from srbench.attacks.perceptual import _LEAST_SIDE, _load_vgg19, vgg19_features
-from srbench.errors import BadInput
-from srbench.install.fetch import Unavailable
+from srbench.errors import BadInput, Unavailable
 from srbench.metrics.lpips_net import BACKBONES, load_lpips
 from srbench.support.home import forget_weight_files
 from srbench.support.torchvision import prepare_torchvision

@@ -12,7 +12,7 @@ from helpers import record, srbench
 from scipy import stats
 
 from srbench.boards.comparison import Pair, as_dict, pairs
-from srbench.boards.comparison_text import grid, words
+from srbench.boards.comparison_text import difference_grid, verdict
 from srbench.boards.row_selection import rows_by_name
 from srbench.errors import BadInput
 from srbench.store.folder import Store
@@ -43,19 +43,21 @@ LOW, HIGH = [0.1, 0.2, 0.3, 0.2, 0.1, 0.3], [0.2, 0.32, 0.44, 0.36, 0.28, 0.5]
 
 def test_the_better_one_is_named_first_however_it_was_asked() -> None:
     low, high = measured("low", LOW, LOW), measured("high", HIGH, HIGH)
-    said = words(one(high, low))
-    assert words(one(low, high)) == said
+    said = verdict(one(high, low))
+    assert verdict(one(low, high)) == said
     assert said.startswith("low is better than high: LPIPS lower by 0.1500 (95 %: 0.1")
     assert "averaged over aim and ntire; it wins 12 of 12 images." in said
     # Six images all won: 2 / 2**6, and twice that for the smaller of two tests.
     assert "Holm's correction over 2 tests: p = 0.0625 on aim and p = 0.0625 on ntire." in said
     assert said.endswith("That test does not confirm it on any data set at the 5 % level.")
-    upward = words(one(measured("low", LOW, LOW, "ssim"), measured("high", HIGH, HIGH, "ssim"), name="ssim"))
+    upward = verdict(
+        one(measured("low", LOW, LOW, "ssim"), measured("high", HIGH, HIGH, "ssim"), name="ssim")
+    )
     assert upward.startswith("high is better than low: SSIM higher by 0.1500")
 
 
 def test_nothing_certain_is_said_so() -> None:
-    said = words(one(measured("a", LOW, HIGH), measured("b", HIGH, LOW)))
+    said = verdict(one(measured("a", LOW, HIGH), measured("b", HIGH, LOW)))
     assert said.startswith("Neither a nor b is certainly better: a has LPIPS ")
     assert "wins 6 of 12 images, but the 95 % interval of the difference holds zero (-0." in said
 
@@ -66,35 +68,37 @@ def test_an_average_does_not_hide_a_data_set_on_which_it_is_not_so() -> None:
     a = measured("a", list(base - steps), list(base - 4 * steps))
     b = measured("b", list(base), list(base))
     c = measured("c", list(base - 2 * steps), list(base))
-    assert "By that test" not in words(one(a, b))
-    assert words(one(a, c)).startswith("a is better than c")
-    assert words(one(a, c)).endswith(
+    assert "By that test" not in verdict(one(a, b))
+    assert verdict(one(a, c)).startswith("a is better than c")
+    assert verdict(one(a, c)).endswith(
         "p = 0.0156 on aim and p = 0.0156 on ntire. By that test c is better on ntire."
     )
     d = measured("d", list(base - 5 * steps), list(base))
-    assert "Neither a nor d is certainly better" in (said := words(one(a, d)))
+    assert "Neither a nor d is certainly better" in (said := verdict(one(a, d)))
     assert said.endswith("By that test a is better on aim and d is better on ntire.")
 
 
 def test_equal_models_and_single_images() -> None:
     a, b = measured("a", [0.1, 0.2], [0.3, 0.4]), measured("b", [0.1, 0.2], [0.3, 0.4])
     assert (
-        words(one(a, b))
+        verdict(one(a, b))
         == "a and b are equal: the same LPIPS on all of 4 images averaged over aim and ntire."
     )
-    said = words(one(measured("a", [0.1], []), measured("b", [0.3], [])))
+    said = verdict(one(measured("a", [0.1], []), measured("b", [0.3], [])))
     assert said == (
         "Neither a nor b is certainly better: a has LPIPS lower by 0.2000 on ntire and wins 1 of 1 images, "
         "but a data set with a single image gives no interval. "
         "Wilcoxon signed-rank: p = 1.0000 on ntire (a single image)."
     )
-    said = words(one(measured("a", [0.1, 0.3, 0.2], []), measured("b", [0.3, 0.3, 0.4], [0.5])))
+    said = verdict(one(measured("a", [0.1, 0.3, 0.2], []), measured("b", [0.3, 0.3, 0.4], [0.5])))
     assert "wins 2 of 3 images and equals b on 1" in said
     assert said.endswith("Left out: 1 images that only one of them was measured on.")
 
 
 def test_a_table_has_every_set_and_their_average() -> None:
-    header, rows = grid(one(measured("a", [0.1, 0.2], [0.3, 0.5]), measured("b", [0.2, 0.3], [0.3, 0.6])))
+    header, rows = difference_grid(
+        one(measured("a", [0.1, 0.2], [0.3, 0.5]), measured("b", [0.2, 0.3], [0.3, 0.6]))
+    )
     assert header[:3] == ["Data set", "a", "b"]
     assert rows[0][:5] == ["aim", "0.4000", "0.4500", "-0.0500", "-0.1000 to +0.0000"]
     assert rows[0][5:] == ["1 of 2", "1", "1.0000", "1.0000"]

@@ -15,11 +15,13 @@ import psutil
 import pytest
 
 from srbench import evaluation as job
+from srbench.boards.evaluated import evaluated_tables
 from srbench.boards.files import as_json
 from srbench.errors import RunFailed
-from srbench.run.engine import Outcome, Settings
+from srbench.run.engine import Settings
+from srbench.run.outcome import Outcome
+from srbench.run.placement import Placement, Resources
 from srbench.run.plan import Cell
-from srbench.run.workers.choose import Resources, Wish
 from srbench.run.workers.ray_pool import own_token
 from srbench.store.folder import Store
 from srbench.store.record import Record
@@ -38,26 +40,32 @@ def cluster() -> Iterator[None]:
     from srbench.run.workers.worker import Job
 
     settings = Settings(workers=1)
-    (cell,) = job.prepare(job.Request(models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",))).plan
+    (cell,) = job.prepare(
+        job.EvaluationRequest(models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",))
+    ).plan
     with RayPool(Job("", cell.protocol, (), settings, {}), Resources(workers=2)):
         yield
 
 
-def request(store: Path, models: tuple[str, ...], limit: int = 3, engine: str = "ray") -> job.Request:
-    where = Wish(engine, resources=Resources(workers=2)) if engine == "ray" else Wish()  # type: ignore[arg-type]
-    return job.Request(
+def request(
+    store: Path, models: tuple[str, ...], limit: int = 3, engine: str = "ray"
+) -> job.EvaluationRequest:
+    where = Placement(engine, resources=Resources(workers=2)) if engine == "ray" else Placement()  # type: ignore[arg-type]
+    return job.EvaluationRequest(
         models=models,
         datasets=("clean-mini",),
         metrics=("psnr", "ssim"),
         limit=limit,
         store=store,
-        where=where,
+        placement=where,
     )
 
 
-def evaluate(wanted: job.Request, on_image: Callable[[Cell, int], None] | None = None) -> job.Result:
+def evaluate(
+    wanted: job.EvaluationRequest, on_image: Callable[[Cell, int], None] | None = None
+) -> job.Evaluation:
     prepared = job.prepare(wanted)
-    prepared.engine.on_image = on_image or prepared.engine.on_image
+    prepared.runner.on_image = on_image or prepared.runner.on_image
     return job.run(prepared)
 
 
@@ -82,7 +90,7 @@ def test_two_workers_give_the_leaderboard_of_this_process(tmp_path: Path, cluste
     here = evaluate(request(tmp_path / "here", PAIR, engine="local"))
     assert (there.outcome, there.outcome.measured) == (here.outcome, 6)
     assert without_times(there.records) == without_times(here.records)
-    assert as_json(there.tables) == as_json(here.tables)
+    assert as_json(evaluated_tables(there)) == as_json(evaluated_tables(here))
     assert len(Store(tmp_path / "there").cells()) == 2
     assert not list((tmp_path / "there").rglob("*.parts"))
     assert evaluate(request(tmp_path / "there", PAIR)).outcome == Outcome(kept=6)
@@ -106,7 +114,7 @@ def test_a_worker_killed_in_mid_cell_changes_nothing(tmp_path: Path, cluster: No
 
 def test_a_hanging_model_is_given_up_and_the_others_finished(tmp_path: Path, cluster: None) -> None:
     wanted = request(tmp_path, ("scale_models:Hanging", "bicubic"), limit=1)
-    found = evaluate(replace(wanted, where=replace(wanted.where, tries=2, timeout=3)))
+    found = evaluate(replace(wanted, placement=replace(wanted.where, tries=2, timeout=3)))
     assert [r.model for r in found.records] == ["bicubic"]
     (line,) = found.outcome.failures
     assert line.startswith("scale_models:Hanging on clean-mini, image")
@@ -118,7 +126,9 @@ def test_a_worker_ended_for_memory_asks_for_smaller_tiles(monkeypatch: pytest.Mo
     from srbench.run.workers.ray_pool import RayPool
     from srbench.run.workers.worker import Job
 
-    (cell,) = job.prepare(job.Request(models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",))).plan
+    (cell,) = job.prepare(
+        job.EvaluationRequest(models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",))
+    ).plan
     pool = RayPool(Job("", cell.protocol, (), Settings(workers=1), {}), Resources(workers=2))
     for error, memory in (
         (ray.exceptions.OutOfMemoryError("the node ran low on memory"), True),
@@ -136,7 +146,7 @@ def test_a_worker_ended_for_memory_asks_for_smaller_tiles(monkeypatch: pytest.Mo
 
 def test_a_poisoned_model_is_reported_and_the_others_finished(tmp_path: Path, cluster: None) -> None:
     models = ("scale_models:Deadly", "scale_models:Failing", "bicubic")
-    wanted = replace(request(tmp_path, models, limit=1), where=Wish("ray", tries=2))
+    wanted = replace(request(tmp_path, models, limit=1), placement=Placement("ray", tries=2))
     found = evaluate(wanted)
     assert [r.model for r in found.records] == ["bicubic"]
     deadly, failing = found.outcome.failures
@@ -145,7 +155,7 @@ def test_a_poisoned_model_is_reported_and_the_others_finished(tmp_path: Path, cl
     assert failing.startswith("scale_models:Failing on clean-mini, image")
     assert "ValueError: a bug of its own" in failing
     assert all(line.endswith("tried 2 times") for line in found.outcome.failures)
-    (table,) = found.tables
+    (table,) = evaluated_tables(found)
     assert [row.model for row in table.rows] == ["bicubic"]
 
 
@@ -182,7 +192,9 @@ def test_an_address_without_a_cluster_is_one_line(tmp_path: Path, monkeypatch: p
         raise ConnectionError("nobody\nthere")
 
     monkeypatch.setattr(ray, "init", refuse)
-    wanted = replace(request(tmp_path, ("bicubic",)), where=Wish("ray", resources=Resources("127.0.0.1:1")))
+    wanted = replace(
+        request(tmp_path, ("bicubic",)), placement=Placement("ray", resources=Resources("127.0.0.1:1"))
+    )
     with pytest.raises(
         RunFailed, match=r"no Ray cluster answers at --ray-address 127.0.0.1:1 \(nobody there\)"
     ):

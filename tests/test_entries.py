@@ -20,19 +20,18 @@ from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio
 
 from srbench import zoo
-from srbench.attacks import preset
-from srbench.attacks.presets import PRESETS
+from srbench.attacks import preset, registry
 from srbench.attacks.spec import settings_hash
 from srbench.attacks.variants import variants
 from srbench.boards.csv_records import read_csv
 from srbench.entries import numbers, pairs
 from srbench.entries.board import board, read_folder
-from srbench.entries.build import as_text, build, facts, means
-from srbench.entries.schema import Entry, digest, unpack_all
+from srbench.entries.build import as_text, facts, make_entry, means
+from srbench.entries.schema import Entry, digest, unpack_records
 from srbench.entries.standard import ATTACKS, lacking
 from srbench.entries.statement import Statement, Trial
 from srbench.entries.submission import from_records
-from srbench.entries.validate import Report, validate
+from srbench.entries.validate import Validation, validate
 from srbench.errors import BadInput
 from srbench.store.record import Record
 
@@ -54,14 +53,14 @@ def small() -> Entry:
     """bicubic on two images of each mini set, clean and under two attacks."""
     trial = Trial(2, ("none", "random", "rsr"))
     mine = trial.of(mini_records())
-    return build(from_records("bicubic", Statement(), mine), mine, "srbench submit bicubic")
+    return make_entry(from_records("bicubic", Statement(), mine), mine, "srbench submit bicubic")
 
 
 def raw() -> dict[str, Any]:
     return copy.deepcopy(small().model_dump(mode="json"))
 
 
-def check(entry: dict[str, Any], folder: Path, **options: Any) -> Report:
+def check(entry: dict[str, Any], folder: Path, **options: Any) -> Validation:
     file = folder / "entry.json"
     file.write_text(json.dumps(entry), encoding="utf-8")
     return validate(file, **({"again": 0} | options))
@@ -70,7 +69,7 @@ def check(entry: dict[str, Any], folder: Path, **options: Any) -> Report:
 def resealed(entry: dict[str, Any], *, aggregates: bool = True) -> dict[str, Any]:
     """What a tamperer who knows the format does afterwards: new means, new list of gaps, new digest."""
     if aggregates:
-        records = unpack_all(Entry.model_validate(entry))
+        records = unpack_records(Entry.model_validate(entry))
         entry["means"], entry["partial"] = means(records), lacking(records)
     entry["digest"] = digest(entry)
     return entry
@@ -128,7 +127,7 @@ def test_entries_made_of_committed_records_are_not_stale(model: str) -> None:
     entry = validate(file, again=0).entry
     records = [r for r in mini_records() if r.model == model]
     assert entry is not None and records
-    again = build(from_records(model, Statement(), records), records, entry.command)
+    again = make_entry(from_records(model, Statement(), records), records, entry.command)
     assert as_text(again) == file.read_text(encoding="utf-8")
 
 
@@ -138,9 +137,9 @@ def test_the_page_of_the_entries_is_not_stale() -> None:
 
 def test_an_entry_holds_every_record_as_it_was() -> None:
     mine = [r for r in mini_records() if r.model == "rsr-mini"]
-    entry = build(from_records("rsr-mini", Statement(), mine), mine, "")
+    entry = make_entry(from_records("rsr-mini", Statement(), mine), mine, "")
     order = {(r.dataset, r.attack, r.image): r for r in mine}
-    again = unpack_all(Entry.model_validate_json(as_text(entry)))
+    again = unpack_records(Entry.model_validate_json(as_text(entry)))
     assert len(again) == len(order) == 96
     assert all(order[r.dataset, r.attack, r.image] == r for r in again)
 
@@ -179,10 +178,10 @@ def test_what_a_complete_entry_needs() -> None:
         assert lines == [f"{name}: 0 of 12 images under {attack}" for name in ("aim-mini", "ntire-mini")]
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
+@pytest.mark.parametrize("name", sorted(registry.presets()))
 def test_variants_hold_what_a_preset_is_on_any_machine(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from srbench.attacks import perceptual
-    from srbench.install.fetch import Unavailable
+    from srbench.errors import Unavailable
 
     known = {recipe.hash for recipe in variants(name)}
     published = ("vgg19", "lpips-alex", "lpips-squeeze")
@@ -348,7 +347,7 @@ def test_a_partial_entry_cannot_pass_as_complete(tmp_path: Path) -> None:
 def test_strong_cannot_be_milder_than_the_attack_it_contains(tmp_path: Path) -> None:
     trial = Trial(1, ("none", "rsr", "strong"))
     mine = trial.of(mini_records())
-    entry = build(from_records("rsr-mini", Statement(), mine), mine, "").model_dump(mode="json")
+    entry = make_entry(from_records("rsr-mini", Statement(), mine), mine, "").model_dump(mode="json")
     assert check(entry, tmp_path).valid
     for row in rows(entry, "strong"):
         row["metrics"]["lpips"] = row["metrics"]["lpips"] / 3
@@ -362,9 +361,9 @@ def test_radius_zero_is_the_clean_input() -> None:
     fields = {"attack": "random", "attack_settings": zero, "attack_hash": settings_hash(zero)}
     effect = {"lr_max": 0.0, "lr_psnr": 100.0, "sr_psnr": 100.0}
     same = record(**fields, effect=effect)
-    assert [*numbers.check(same), *pairs.check([clean, same])] == []
+    assert [*numbers.check_record(same), *pairs.check_across_attacks([clean, same])] == []
     other = record(**fields, effect=effect, metrics={"psnr": 19.0, "lpips": 0.5})
-    assert "eps is 0" in " ".join(pairs.check([clean, other]))
+    assert "eps is 0" in " ".join(pairs.check_across_attacks([clean, other]))
 
 
 @settings(max_examples=60, deadline=None)
@@ -412,7 +411,7 @@ def test_real_images_never_break_the_inequalities(
         metrics={"psnr": recorded(sr)},
         **sizes,
     )
-    assert [*numbers.check(after), *pairs.check([before, after])] == []
+    assert [*numbers.check_record(after), *pairs.check_across_attacks([before, after])] == []
 
 
 # Files from anywhere -------------------------------------------------------------------------------
@@ -487,7 +486,7 @@ def test_the_page_shows_a_strangers_words_as_words() -> None:
     mine = [r for r in mini_records() if r.model == "bicubic" and r.attack == "none"]
     stranger = [r.model_copy(update={"model": "theirs"}) for r in mine]
     card = facts(zoo.card("bicubic").model_copy(update={"name": "theirs", "title": "<b>|[x](y)"}), "")
-    page = board({"theirs.json": build(card, stranger, "")})
+    page = board({"theirs.json": make_entry(card, stranger, "")})
     assert r"\<b\>\|\[x\](y)" in page
     with pytest.raises(ValueError, match="name"):
         facts(zoo.card("bicubic").model_copy(update={"name": "a|b"}), "")
@@ -496,6 +495,6 @@ def test_the_page_shows_a_strangers_words_as_words() -> None:
 def test_other_data_and_attacks_are_other_tables() -> None:
     mine = [r for r in mini_records() if r.model == "bicubic" and r.attack == "none"]
     other = [r.model_copy(update={"model": "other", "dataset_hash": SHA}) for r in mine]
-    one = build(from_records("bicubic", Statement(), mine), mine, "")
-    two = build(from_records("other", Statement(), other), other, "")
+    one = make_entry(from_records("bicubic", Statement(), mine), mine, "")
+    two = make_entry(from_records("other", Statement(), other), other, "")
     assert board({"a.json": one, "b.json": two}).count("· protocol rsr") == 2

@@ -18,24 +18,26 @@ from torch import nn
 
 from srbench import evaluation as job
 from srbench import zoo
+from srbench.boards.evaluated import evaluated_tables
 from srbench.entries.tolerance import ROUNDING
 from srbench.errors import RunFailed
+from srbench.run.options import default_store
 from srbench.store.folder import Store
 from srbench.store.record import Record
 
 FAST = ("psnr", "ssim", "piqe")
 
 
-def request(lr: Path, hr: Path, **changes: object) -> job.Request:
+def request(lr: Path, hr: Path, **changes: object) -> job.EvaluationRequest:
     fields: dict[str, object] = {
         "models": ("bicubic",),
         "datasets": (f"pairs:{lr}:{hr}",),
         "metrics": FAST,
     }
-    return job.Request(**(fields | changes))  # type: ignore[arg-type]
+    return job.EvaluationRequest(**(fields | changes))  # type: ignore[arg-type]
 
 
-def evaluate(wanted: job.Request) -> job.Result:
+def evaluate(wanted: job.EvaluationRequest) -> job.Evaluation:
     return job.run(job.prepare(wanted))
 
 
@@ -87,7 +89,9 @@ def test_psnr_and_ssim_are_the_protocols(tmp_path: Path) -> None:
 
     (mini,), _ = datasets.resolve(["ntire-mini"])
     image = mini.load(mini.ids[0])
-    result = evaluate(job.Request(models=("bicubic",), datasets=("ntire-mini",), metrics=FAST, limit=1))
+    result = evaluate(
+        job.EvaluationRequest(models=("bicubic",), datasets=("ntire-mini",), metrics=FAST, limit=1)
+    )
     lr = torch.from_numpy(image.lr.copy()).permute(2, 0, 1)[None].float() / 255
     sr = zoo.resolve(["bicubic"])[0].load()(lr).clamp(0, 1)[0].permute(1, 2, 0).numpy()
     a, b = (np.round(sr * 255)[4:-4, 4:-4], image.hr.astype(np.float64)[4:-4, 4:-4])
@@ -127,7 +131,7 @@ def test_a_metric_asked_for_later_joins_the_record(tmp_path: Path) -> None:
     result = evaluate(request(lr, hr, metrics=("gmsd",)))
     assert result.outcome.measured == 2
     assert all(set(r.metrics) == {"psnr", "gmsd"} for r in result.records)
-    (file,) = job.default_store().rglob("*.jsonl")
+    (file,) = default_store().rglob("*.jsonl")
     assert file.read_bytes().count(b"\n") == 2
 
 
@@ -137,7 +141,7 @@ def test_changed_content_is_another_cell(tmp_path: Path) -> None:
     write_pairs(tmp_path, 2, seed=1)
     result = evaluate(request(lr, hr))
     assert result.outcome.measured == 2
-    assert len(list(job.default_store().rglob("*.jsonl"))) == 2
+    assert len(list(default_store().rglob("*.jsonl"))) == 2
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -161,7 +165,7 @@ def test_the_order_and_company_of_images_change_no_record(tmp_path: Path) -> Non
     order = list(prepared.plan[0].images)
     random.Random(3).shuffle(order)
     for image in order:
-        prepared.engine.run([replace(prepared.plan[0], images=(image,))])
+        prepared.runner.run([replace(prepared.plan[0], images=(image,))])
     assert {r.image: r for r in without_times(list(store))} == whole
 
 
@@ -189,9 +193,13 @@ def test_batch_size_moves_metrics_by_rounding_only(shared_weights: Path) -> None
 @pytest.mark.slow
 def test_thread_count_moves_metrics_by_rounding_only(tmp_path: Path, shared_weights: Path) -> None:
     """On a trained network; the bounds are stated in ROUNDING."""
-    wanted = job.Request(models=("realesrgan-general",), datasets=("ntire-mini",), limit=1)
+    wanted = job.EvaluationRequest(models=("realesrgan-general",), datasets=("ntire-mini",), limit=1)
     results = [
-        evaluate(job.Request(**(wanted.__dict__ | {"threads": threads, "store": tmp_path / str(threads)})))
+        evaluate(
+            job.EvaluationRequest(
+                **(wanted.__dict__ | {"threads": threads, "store": tmp_path / str(threads)})
+            )
+        )
         for threads in (1, 2)
     ]
     a, b = (result.records[0].metrics for result in results)
@@ -202,9 +210,11 @@ def test_thread_count_moves_metrics_by_rounding_only(tmp_path: Path, shared_weig
 
 def test_no_reference_sets_get_no_reference_metrics(tmp_path: Path) -> None:
     lr, _ = write_pairs(tmp_path, 2)
-    result = evaluate(job.Request(models=("bicubic",), datasets=(f"folder:{lr}",), metrics=("psnr", "piqe")))
+    result = evaluate(
+        job.EvaluationRequest(models=("bicubic",), datasets=(f"folder:{lr}",), metrics=("psnr", "piqe"))
+    )
     assert all(set(r.metrics) == {"piqe"} for r in result.records)
-    assert [t.kind for t in result.tables] == ["no-reference"]
+    assert [t.kind for t in evaluated_tables(result)] == ["no-reference"]
 
 
 def test_an_undefined_metric_is_null_with_a_reason_and_not_measured_again(tmp_path: Path) -> None:
@@ -217,10 +227,10 @@ def test_an_undefined_metric_is_null_with_a_reason_and_not_measured_again(tmp_pa
 
 
 def test_without_lpips_the_next_ranking_metric_is_measured(tmp_path: Path) -> None:
-    result = evaluate(job.Request(models=("bicubic",), datasets=("clean-mini",), limit=1))
+    result = evaluate(job.EvaluationRequest(models=("bicubic",), datasets=("clean-mini",), limit=1))
     assert "lpips" not in result.records[0].metrics
     assert result.records[0].metrics["lpips-lite"] is not None
-    assert result.tables[0].rank_by == "lpips-lite"
+    assert evaluated_tables(result)[0].rank_by == "lpips-lite"
 
 
 class Broken(nn.Module):
@@ -249,7 +259,7 @@ def test_one_failing_model_does_not_take_the_others_down(tmp_path: Path) -> None
     assert "NaN" in result.outcome.failures[0]
     assert len([r for r in result.records if r.model == "broken"]) == 2
     assert len([r for r in result.records if r.model == "bicubic"]) == 3
-    row = next(r for r in result.tables[0].rows if r.model == "broken")
+    row = next(r for r in evaluated_tables(result)[0].rows if r.model == "broken")
     assert row.rank is None
 
 
@@ -260,7 +270,7 @@ def test_bfloat16_and_tiles_are_rows_of_their_own(tmp_path: Path, wiggle: str) -
     evaluate(request(lr, hr, models=(wiggle,), tile=16))
     from srbench.boards.compute import tables
 
-    (table,) = tables(Store(job.default_store()))
+    (table,) = tables(Store(default_store()))
     assert {row.label for row in table.rows} == {"wiggle", "wiggle (bf16)", "wiggle (tile 16, halo 32)"}
 
 
@@ -378,7 +388,7 @@ def test_attacked_columns(tmp_path: Path, wiggle: str) -> None:
         assert r.attack_settings is not None
         assert r.attack_settings["eps"] == pytest.approx(8 / 255)
         assert r.flags == {}
-    (table,) = result.tables
+    (table,) = evaluated_tables(result)
     assert table.attacks == ["none", "random", "rsr@8"]
     assert {attack for _, attack in table.rows[0].average} == set(table.attacks)
     again = evaluate(request(lr, hr, **(wanted.__dict__ | {"workers": 1, "store": tmp_path / "again"})))
@@ -391,7 +401,8 @@ def test_an_attack_no_stronger_than_noise_is_flagged() -> None:
     from srbench.boards.compute import tables
 
     def under(attack: str, lpips: float) -> Record:
-        settings = {"eps": 0.05} if attack != "none" else None
+        kind = "RandomNoise" if attack == "random" else "StructuredPGD"
+        settings = {"kind": kind, "eps": 0.05} if attack != "none" else None
         hashed = {"attack": attack, "attack_hash": attack if settings else "", "attack_settings": settings}
         return record(metrics={"lpips": lpips}, dataset_images=1, **hashed)
 

@@ -222,7 +222,7 @@ def test_a_training_says_what_its_closing_measurement_could_not(
     import typer
 
     from srbench.cli.train import _show
-    from srbench.run.engine import Engine
+    from srbench.run.image import ImageMeter
     from srbench.train import recipe as recipes
     from srbench.train.export import export
     from srbench.train.generator import build_generator
@@ -230,7 +230,7 @@ def test_a_training_says_what_its_closing_measurement_could_not(
     def broken(*_: Any) -> None:
         raise RuntimeError("no memory to be had")
 
-    monkeypatch.setattr(Engine, "_measure", broken)
+    monkeypatch.setattr(ImageMeter, "measure", broken)
     found = recipes.load("esrgan-psnr-mini", {"init": "scratch"})
     run = tmp_path / "run"
     export(run, found, build_generator(8, 1).state_dict(), {"data": {}})

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from srbench.errors import BadInput
+from srbench.errors import BadInput, Unavailable
 from srbench.install import hosts
-from srbench.install.fetch import Unavailable, fetch
-from srbench.metrics.weights import Source, Weight
+from srbench.install.fetch import fetch
+from srbench.metrics.weights import Weight, WeightFile
 
 CONTENT = b"numbers" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -85,7 +85,7 @@ def test_no_answer_is_noticed_within_seconds(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_weight_is_found_fetched_or_installed(server: str, tmp_path: Path, private_home: Path) -> None:
-    weight = Weight("numbers", (Source("numbers.bin", SHA256, f"{server}/good"),))
+    weight = Weight("numbers", (WeightFile("numbers.bin", SHA256, f"{server}/good"),))
     assert weight.find() is None
     located = weight.locate()
     assert located == private_home / "weights/metrics/numbers.bin"
@@ -103,4 +103,4 @@ def test_a_file_with_the_right_name_and_other_content_is_passed_over(
 ) -> None:
     monkeypatch.setenv("SRBENCH_WEIGHTS", str(tmp_path))
     (tmp_path / "numbers.bin").write_bytes(b"something else")
-    assert Weight("numbers", (Source("numbers.bin", SHA256),)).find() is None
+    assert Weight("numbers", (WeightFile("numbers.bin", SHA256),)).find() is None

@@ -40,11 +40,11 @@ def made(**changes: object) -> list[Record]:
 
 def test_curves_are_the_means_of_the_records() -> None:
     records = made()
-    found = {(c.model, c.attack): c for c in curves.curves(records, "lpips")}
-    assert {attack for _, attack in found} == {curves.RANDOM, "rsr", "jpeg"}
+    found = {(c.model, c.attack): c for c in curves.plotted_curves(records, "lpips")}
+    assert {attack for _, attack in found} == {curves.RANDOM_LABEL, "rsr", "jpeg"}
     table = frame(records)
     for (model, attack), curve in found.items():
-        prefix = {curves.RANDOM: "random", "rsr": "rsr"}.get(attack)
+        prefix = {curves.RANDOM_LABEL: "random", "rsr": "rsr"}.get(attack)
         names = {4.0: f"{prefix}@4", 14.0: prefix} if prefix else {1.0: "jpeg:1", 2.0: "jpeg:2"}
         assert [x for x, _ in curve.points] == [0.0, *names]
         assert curve.axis == ("linf" if prefix else "severity")
@@ -53,7 +53,7 @@ def test_curves_are_the_means_of_the_records() -> None:
             assert mean.value == pytest.approx(rows.groupby("dataset").lpips.mean().mean())
             assert mean.low < mean.value < mean.high
     first = [c for c in found.values() if c.model == "bicubic" and c.axis == "linf"]
-    assert first[0].attack == curves.RANDOM
+    assert first[0].attack == curves.RANDOM_LABEL
 
 
 def test_a_point_on_other_images_is_left_out() -> None:
@@ -63,7 +63,7 @@ def test_a_point_on_other_images_is_left_out() -> None:
         for r in records
         if (r.model, r.attack, r.image, r.dataset) != ("bicubic", "rsr@4", "i1", "aim-mini")
     ]
-    found = {(c.model, c.attack): [x for x, _ in c.points] for c in curves.curves(lacking, "psnr")}
+    found = {(c.model, c.attack): [x for x, _ in c.points] for c in curves.plotted_curves(lacking, "psnr")}
     assert found["bicubic", "rsr"] == [0.0, 14.0]
     assert found["clean-net", "rsr"] == [0.0, 4.0, 14.0]
     assert found["bicubic", "random noise"] == [0.0, 4.0, 14.0]
@@ -73,7 +73,7 @@ def test_an_attack_on_one_set_is_compared_with_the_clean_input_of_that_set() -> 
     records = [r for r in made() if r.attack == "none" or r.dataset == "aim-mini"]
     table = frame(records)
     clean = table[(table.attack == "none") & (table.dataset == "aim-mini")].groupby("model").psnr.mean()
-    for curve in curves.curves(records, "psnr"):
+    for curve in curves.plotted_curves(records, "psnr"):
         assert curve.points[0][1].value == pytest.approx(clean[curve.model])
 
 
@@ -83,7 +83,9 @@ def test_two_settings_of_one_attack_at_one_radius_are_no_curve() -> None:
         for r in made()
         if r.attack == "rsr"
     ]
-    found = {(c.model, c.attack): [x for x, _ in c.points] for c in curves.curves(made() + twin, "psnr")}
+    found = {
+        (c.model, c.attack): [x for x, _ in c.points] for c in curves.plotted_curves(made() + twin, "psnr")
+    }
     assert found["bicubic", "rsr"] == [0.0, 4.0]
 
 
@@ -93,7 +95,7 @@ def test_no_order_of_records_shows(random: object) -> None:
     records = made()
     shuffled = list(records)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert curves.curves(shuffled, "lpips") == curves.curves(records, "lpips")
+    assert curves.plotted_curves(shuffled, "lpips") == curves.plotted_curves(records, "lpips")
     one, two = (matrix.matrix(r, "psnr") for r in (records, shuffled))
     assert (one.rows, one.columns, one.marks) == (two.rows, two.columns, two.marks)
     assert np.array_equal(one.values, two.values)
@@ -214,7 +216,7 @@ def test_frames_have_the_colour_of_the_training_domain(tmp_path: Path) -> None:
         x = round((box.x0 + box.x1) / 2 * image.shape[1])
         y = round(up - box.y1 * up)
         edge = {tuple(int(v) for v in image[row, x]) for row in range(y - 1, y + 2)}
-        assert rgb(style.DOMAINS[mark]) in edge, title
+        assert rgb(style.MARK_COLOURS[mark]) in edge, title
     titles = [axis.get_title() for axis in figure.axes]
     assert titles == [
         "HR, whole",
@@ -298,18 +300,18 @@ def test_no_two_of_seventy_lines_look_alike() -> None:
 
 
 @pytest.fixture
-def two_nets(tmp_path: Path) -> gather.Wanted:
+def two_nets(tmp_path: Path) -> gather.FigureRequest:
     lr, hr = write_pairs(tmp_path, 2, side=24)
-    return gather.Wanted(models=NETS, datasets=(f"pairs:{lr}:{hr}",), store=tmp_path / "store")
+    return gather.FigureRequest(models=NETS, datasets=(f"pairs:{lr}:{hr}",), store=tmp_path / "store")
 
 
-def gathered(wanted: gather.Wanted) -> tuple[gather.Prepared, list[Strip]]:
-    prepared = gather.prepare(wanted)
-    assert not prepared.engine.run(prepared.todo).failures
+def gathered(wanted: gather.FigureRequest) -> tuple[gather.FigureRun, list[Strip]]:
+    prepared = gather.prepare_figure(wanted)
+    assert not prepared.runner.run(prepared.todo).failures
     return prepared, strips(prepared)
 
 
-def outputs(wanted: gather.Wanted, lr: np.ndarray) -> list[np.ndarray]:
+def outputs(wanted: gather.FigureRequest, lr: np.ndarray) -> list[np.ndarray]:
     """What the models make of an LR image, rounded to 8 bit."""
     tensor = torch.from_numpy(lr.copy()).permute(2, 0, 1).unsqueeze(0).float() / 255
     with torch.inference_mode():
@@ -317,7 +319,7 @@ def outputs(wanted: gather.Wanted, lr: np.ndarray) -> list[np.ndarray]:
     return [(sr[0] * 255).round().byte().permute(1, 2, 0).numpy() for sr in made]
 
 
-def test_the_crop_is_where_the_models_differ_the_most(two_nets: gather.Wanted, tmp_path: Path) -> None:
+def test_the_crop_is_where_the_models_differ_the_most(two_nets: gather.FigureRequest, tmp_path: Path) -> None:
     prepared, (found,) = gathered(two_nets)
     lr = np.asarray(Image.open(tmp_path / "lr" / "000x4.png"))
     made = outputs(two_nets, lr)
@@ -341,19 +343,19 @@ def test_the_crop_is_where_the_models_differ_the_most(two_nets: gather.Wanted, t
     ranks = protocols.protocol("rsr").rank
     metrics = ("psnr", next(name for name in ranks if name in found.panels[0].values))
     assert metrics[1] != "lpips"
-    request = evaluation.Request(
+    request = evaluation.EvaluationRequest(
         models=NETS, datasets=two_nets.datasets, metrics=metrics, store=tmp_path / "other"
     )
     records = [r for r in evaluation.run(evaluation.prepare(request)).records if r.image == "000"]
     assert [panel.values for panel in found.panels] == [r.metrics for r in records]
     assert not (tmp_path / "store").exists(), "the store of the leaderboards has got single images"
-    again = gather.prepare(two_nets)
+    again = gather.prepare_figure(two_nets)
     assert again.todo == []
     assert prepared.todo != []
 
 
-def test_kept_images_are_taken_from_the_store(two_nets: gather.Wanted, tmp_path: Path) -> None:
-    request = evaluation.Request(
+def test_kept_images_are_taken_from_the_store(two_nets: gather.FigureRequest, tmp_path: Path) -> None:
+    request = evaluation.EvaluationRequest(
         models=NETS,
         datasets=two_nets.datasets,
         attacks=("none", "random"),
@@ -369,7 +371,7 @@ def test_kept_images_are_taken_from_the_store(two_nets: gather.Wanted, tmp_path:
     cell = next(c for c in prepared.plan if c.model.name == "bicubic" and not c.attack.hash)
     flat = np.full((96, 96, 3), 7, np.uint8)
     Image.fromarray(flat).save(kept.sr_file(tmp_path / "store", cell.path, "001"))
-    found = gather.prepare(wanted)
+    found = gather.prepare_figure(wanted)
     assert found.todo == []
     rows = strips(found)
     assert [(r.attack, r.image, r.box) for r in rows] == [
@@ -391,14 +393,14 @@ def test_kept_images_are_taken_from_the_store(two_nets: gather.Wanted, tmp_path:
     assert np.array_equal(attacked.lr, noisy.repeat(4, 0).repeat(4, 1)[60:72, 40:60])
 
 
-def test_a_white_box_attack_shows_the_clean_lr(two_nets: gather.Wanted) -> None:
+def test_a_white_box_attack_shows_the_clean_lr(two_nets: gather.FigureRequest) -> None:
     _, (found,) = gathered(replace(two_nets, attacks=("ifgsm-choi@8",)))
     assert (found.lr_name, found.attack, found.own_noise) == ("LR, clean", "ifgsm-choi", True)
     assert np.array_equal(found.lr, found.hr)
 
 
 def test_every_mini_model_is_in_the_figure_that_nobody_described() -> None:
-    names = {ref.name for ref in zoo.resolve(gather.Wanted().models)}
+    names = {ref.name for ref in zoo.resolve(gather.FigureRequest().models)}
     assert names == {"bicubic", *(name for name in zoo.names() if zoo.card(name).packaged)}
     assert len(names) == 9
 

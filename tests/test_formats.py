@@ -209,7 +209,7 @@ def test_the_command_prints_each_format() -> None:
     assert json.loads(nested) == json.loads(files.as_json(found))
     assert nested == printed("--records", file, "--json")
     rows = list(csv.DictReader(io.StringIO(printed("--records", file, "--format", "csv"))))
-    flat = files.flat(found)
+    flat = files.means_frame(found)
     assert len(rows) == len(flat)
     assert [float(row["value"]) for row in rows] == pytest.approx(list(flat["value"]))
 

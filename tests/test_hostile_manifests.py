@@ -27,7 +27,7 @@ from srbench.entries.schema import digest
 from srbench.errors import BadInput
 from srbench.store.folder import Store
 from srbench.support.home import home
-from srbench.support.toml import read_toml
+from srbench.support.toml import read_toml, to_toml
 from srbench.train import recipe
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"
@@ -110,7 +110,7 @@ def read_registration(file: Path) -> object:
 
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "card": ("x.toml", read_card),
-    "entry": ("x.json", entries.read),
+    "entry": ("x.json", entries.read_entry),
     "recipe": ("x.toml", lambda file: recipe.load(str(file))),
     "records.csv": ("x.csv", read_csv),
     "registration": ("x.json", read_registration),
@@ -141,7 +141,7 @@ def test_bytes_that_go_deep(name: str, content: bytes, tmp_path: Path) -> None:
 def test_a_table_with_one_thing_changed(name: str, data: st.DataObject, tmp_path: Path) -> None:
     shipped = {"card": "zoo/cards/rsr.toml", "recipe": "srbench/train/recipes/rsr-mini.toml"}[name]
     table = changed(read_toml(BOARDS.parent / shipped), data)
-    (tmp_path / "x.toml").write_text(recipe.to_toml(table), "utf-8", "surrogatepass")
+    (tmp_path / "x.toml").write_text(to_toml(table), "utf-8", "surrogatepass")
     survives(lambda: READERS[name][1](tmp_path / "x.toml"))
 
 
@@ -156,7 +156,7 @@ def test_an_entry_with_one_thing_changed(data: st.DataObject, tmp_path: Path) ->
             "digest": digest(json.loads(json.dumps(entry).replace("NaN", "0").replace("Infinity", "0")))
         }
     (tmp_path / "x.json").write_bytes(as_json(entry))
-    survives(lambda: entries.read(tmp_path / "x.json"))
+    survives(lambda: entries.read_entry(tmp_path / "x.json"))
 
 
 @FEW

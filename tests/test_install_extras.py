@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from misbehaving import Bad, misbehaving
 
-from srbench.errors import RunFailed
+from srbench.errors import RunFailed, Unavailable
 from srbench.install import extras
-from srbench.install.fetch import Unavailable
 from srbench.install.obtain import obtain
 from srbench.install.source import Source
 

@@ -15,9 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from misbehaving import Bad, misbehaving
 
-from srbench.errors import BadInput, RunFailed
+from srbench.errors import BadInput, RunFailed, Unavailable
 from srbench.install import extras, first_use, hosts, http, obtain, places
-from srbench.install.fetch import Unavailable
 from srbench.install.source import Source
 from srbench.support.home import sha256_file
 
@@ -248,7 +247,7 @@ def test_first_use_is_recorded_and_a_change_refused(bad: Bad, tmp_path: Path) ->
     assert not [name for name in here(tmp_path) if "other" in name and "lock" not in name]
     with pytest.raises(BadInput, match="first used"):
         (tmp_path / "hand.bin").write_bytes(CONTENT[::-1])
-        obtain.taken(source, tmp_path / "hand.bin")
+        obtain.user_file(source, tmp_path / "hand.bin")
     # What the message says to do does it.
     Path(one_line(error).rsplit("remove ", 1)[1]).unlink()
     assert obtain.obtain(source, tmp_path / "other.bin", progress=False).path.read_bytes() == CONTENT[::-1]

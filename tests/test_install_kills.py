@@ -25,19 +25,19 @@ from test_zoo_weights import small_network
 from srbench import datasets, zoo
 from srbench.datasets import manifests
 from srbench.zoo import catalog
-from srbench.zoo.card import Card
+from srbench.zoo.schema import Card
 
 KILLS = 2
 """How often one install is killed before it is left in peace."""
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["srbench.datasets.install", "srbench.zoo.published", "torch", "pooch", "requests"]
+    ["srbench.datasets.downloads", "srbench.zoo.published", "torch", "pooch", "requests"]
 )
 
 
 def install_set_here(home: str, sets: str) -> None:
     """What a killed process runs: `srbench datasets install toy`."""
-    from srbench.datasets.install import install_set
+    from srbench.datasets.downloads import install_set
 
     os.environ |= {"SRBENCH_HOME": home, "SRBENCH_OFFLINE": "0", "NO_PROXY": "*"}
     manifests._SETS = Path(sets)

@@ -17,12 +17,11 @@ from typer.testing import CliRunner
 
 from srbench import zoo
 from srbench.cli import app
-from srbench.errors import BadInput
+from srbench.errors import BadInput, Unavailable
 from srbench.install import hosts, http
-from srbench.install.fetch import Unavailable
 from srbench.support import home
 from srbench.zoo import catalog
-from srbench.zoo.card import Card
+from srbench.zoo.schema import Card
 
 Publish = Callable[..., None]
 

@@ -17,10 +17,9 @@ from typer.testing import CliRunner
 from srbench import datasets
 from srbench.cli import app
 from srbench.datasets import manifests
-from srbench.datasets.install import install_set, install_training
-from srbench.errors import BadInput, RunFailed
+from srbench.datasets.downloads import install_set, install_training
+from srbench.errors import BadInput, RunFailed, Unavailable
 from srbench.install import hosts, http
-from srbench.install.fetch import Unavailable
 
 Publish = Callable[..., None]
 
@@ -132,8 +131,8 @@ def test_archives_fetched_by_hand_need_no_network(
     for file in given:
         file.write_bytes(bad.files[file.name])
     with pytest.raises(Unavailable, match="SRBENCH_OFFLINE=1"):
-        install_set("toy", given=given[:1], say=said.append)
-    assert install_set("toy", given=given, say=said.append).images == 3
+        install_set("toy", archives=given[:1], say=said.append)
+    assert install_set("toy", archives=given, say=said.append).images == 3
     assert bad.asked == [] and all(file.is_file() for file in given)
 
 
@@ -143,11 +142,11 @@ def test_a_file_given_by_hand_that_is_not_it(
     publish()
     (tmp_path / "input.zip").write_bytes(bad.files["HR.zip"])
     with pytest.raises(BadInput, match=r"input\.zip is not input\.zip: its sha256 is"):
-        install_set("toy", given=[tmp_path / "input.zip"], say=said.append)
+        install_set("toy", archives=[tmp_path / "input.zip"], say=said.append)
     with pytest.raises(
         BadInput, match=r"x\.zip is no archive of toy: its archives are input\.zip, HR\.zip, train"
     ):
-        install_set("toy", given=[tmp_path / "x.zip"], say=said.append)
+        install_set("toy", archives=[tmp_path / "x.zip"], say=said.append)
     assert not datasets.status("toy").available
 
 

@@ -19,21 +19,21 @@ from srbench.errors import BadInput
 from srbench.metrics.lpips_lite_net import (
     DIMENSIONS,
     WEIGHTS,
-    LPIPSLite,
+    LPIPSLiteNet,
+    from_int8,
     load,
     maps,
-    pack,
     save,
+    to_int8,
     total,
-    unpack,
 )
 from srbench.metrics.lpips_net import BACKBONES, load_lpips
 from srbench.train.data.crops import Crops
 from srbench.train.data.sources import open_sources
 from srbench.train.initial import initialised
-from srbench.train.lite import pool as pools
 from srbench.train.lite.distill import distill
 from srbench.train.lite.pairs import Pairs
+from srbench.train.lite.pool import make_pool
 from srbench.train.lite.teacher import Teacher
 
 SIDE = 64
@@ -46,9 +46,9 @@ def pairs() -> Pairs:
 
 
 @pytest.fixture
-def network() -> LPIPSLite:
-    made = initialised(LPIPSLite, 2, "test")
-    assert isinstance(made, LPIPSLite)
+def network() -> LPIPSLiteNet:
+    made = initialised(LPIPSLiteNet, 2, "test")
+    assert isinstance(made, LPIPSLiteNet)
     return made.eval()
 
 
@@ -65,7 +65,7 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_the_network_is_a_distance(network: LPIPSLite) -> None:
+def test_the_network_is_a_distance(network: LPIPSLiteNet) -> None:
     first, second = noise(2, 3, 3, 47, 53)
     with torch.no_grad():
         apart = network(first, second)
@@ -76,7 +76,7 @@ def test_the_network_is_a_distance(network: LPIPSLite) -> None:
         assert torch.allclose(apart, alone, rtol=1e-5)
 
 
-def test_a_gradient_is_finite_where_features_vanish(network: LPIPSLite) -> None:
+def test_a_gradient_is_finite_where_features_vanish(network: LPIPSLiteNet) -> None:
     flat = torch.full((1, 3, 40, 40), 0.45, requires_grad=True)  # every layer sees zeros and its bias
     for layer in network.layers:
         conv = next(module for module in layer.modules() if isinstance(module, nn.Conv2d))
@@ -86,8 +86,8 @@ def test_a_gradient_is_finite_where_features_vanish(network: LPIPSLite) -> None:
 
 
 def test_folding_keeps_the_function() -> None:
-    learning = initialised(lambda: LPIPSLite(learning=True), 3, "test")
-    assert isinstance(learning, LPIPSLite)
+    learning = initialised(lambda: LPIPSLiteNet(learning=True), 3, "test")
+    assert isinstance(learning, LPIPSLiteNet)
     first, second = noise(2, 4, 3, 64, 64)
     for _ in range(3):
         learning(first, second)  # moves the running statistics away from zero and one
@@ -96,7 +96,7 @@ def test_folding_keeps_the_function() -> None:
         assert torch.allclose(learning.folded()(first, second), learning(first, second), rtol=1e-4)
 
 
-def test_its_maps_have_the_sizes_of_alexnets(network: LPIPSLite, teacher: Teacher) -> None:
+def test_its_maps_have_the_sizes_of_alexnets(network: LPIPSLiteNet, teacher: Teacher) -> None:
     first, second = noise(2, 2, 3, 70, 83)
     with torch.no_grad():
         theirs = maps(teacher.features(first), teacher.features(second))
@@ -109,7 +109,7 @@ def test_its_maps_have_the_sizes_of_alexnets(network: LPIPSLite, teacher: Teache
 def test_the_teachers_embeddings_keep_its_distances(teacher: Teacher, pairs: Pairs) -> None:
     batches = [pairs(index, [squared]) for index in range(3)]
     teacher.fit(batches)
-    assert teacher.kept[0] > 0.99 and min(teacher.kept) > 0.85
+    assert teacher.shares[0] > 0.99 and min(teacher.shares) > 0.85
     hr, other = pairs(7, [squared])
     with torch.no_grad():
         whole = [teacher.features(images) for images in (hr, other)]
@@ -129,18 +129,18 @@ def test_pairs_follow_from_seed_and_index(pairs: Pairs) -> None:
 
 
 def test_learning_brings_the_student_to_the_teacher(pairs: Pairs, teacher: Teacher, tmp_path: Path) -> None:
-    made = pools.make(pairs, teacher, 12, tmp_path)
+    made = make_pool(pairs, teacher, 12, tmp_path)
     losses: list[float] = []
-    learnt = distill(made, iterations=30, batch=8, tell=lambda _, loss: losses.append(loss))
+    learnt = distill(made, iterations=30, batch=8, on_iteration=lambda _, loss: losses.append(loss))
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
     first, second = (distill(made, iterations=2, batch=4).state_dict() for _ in range(2))
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
     images, _, distances = made.batch(np.arange(len(made)))
     with torch.no_grad():
-        found = learnt(images[: len(made)], images[len(made) :])
+        student = learnt(images[: len(made)], images[len(made) :])
     # Calibrated: the least squares over the same pairs leave no common factor.
-    assert float(found.sum() / distances.sum()) == pytest.approx(1, abs=0.25)
+    assert float(student.sum() / distances.sum()) == pytest.approx(1, abs=0.25)
 
 
 @settings(max_examples=30, deadline=None)
@@ -148,7 +148,7 @@ def test_learning_brings_the_student_to_the_teacher(pairs: Pairs, teacher: Teach
 @example(149, 0.0005)  # its scales are subnormal in fp16
 def test_packing_rounds_by_half_a_step(seed: int, size: float) -> None:
     weights = {"a.weight": (noise(4, 3, 5, 5, seed=seed) - 0.5) * size, "a.bias": noise(4, seed=seed)}
-    back = unpack(pack(weights))
+    back = from_int8(to_int8(weights))
     step = weights["a.weight"].abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-6) / 127
     assert bool(((back["a.weight"] - weights["a.weight"]).abs() <= 0.501 * step).all())
     assert torch.allclose(back["a.bias"], weights["a.bias"], rtol=1e-3, atol=1e-7)  # fp16's least is 6e-8
@@ -171,7 +171,7 @@ def test_what_ships_ranks_as_lpips_does(shared_weights: Path, shared: Path) -> N
 
     kodak = sorted((shared / "assets/images/Kodak24").glob("*.png"))
     teacher, student = load_lpips("alex", BACKBONES["alex"].locate()), load()
-    wanted, found = [], []
+    wanted, measured = [], []
     for number, file in enumerate(kodak[:4]):
         pixels = np.asarray(Image.open(file).convert("RGB"))[:160, :160]
         hr = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
@@ -182,12 +182,12 @@ def test_what_ships_ranks_as_lpips_does(shared_weights: Path, shared: Path) -> N
             for other in (noisy, blurred):
                 with torch.no_grad():
                     wanted.append(float(teacher(other, hr, normalize=True)))
-                    found.append(float(student(other, hr)))
-    assert spearmanr(wanted, found)[0] > 0.95
-    assert np.abs(np.array(wanted) - found).mean() < 0.05
+                    measured.append(float(student(other, hr)))
+    assert spearmanr(wanted, measured)[0] > 0.95
+    assert np.abs(np.array(wanted) - measured).mean() < 0.05
 
 
-def test_weights_survive_a_file(network: LPIPSLite, tmp_path: Path) -> None:
+def test_weights_survive_a_file(network: LPIPSLiteNet, tmp_path: Path) -> None:
     save(network, tmp_path / "lite.safetensors")
     again = load(tmp_path / "lite.safetensors")
     first, second = noise(2, 2, 3, 64, 64)

@@ -47,7 +47,7 @@ def test_official_value(name: str, image: str, shared: Path, shared_weights: Pat
     params, space, relative, absolute = OFFICIAL[name]
     folder = shared / "assets/iqa/calibration"
     views = Views(read(folder / "dist_dir" / f"{image}.bmp"), read(folder / "ref_dir" / f"{image}.bmp"))
-    score = metric(name).build(params, "cpu")(*views.get(rounded=True, crop=0, space=space))
+    score = metric(name).make_scorer(params, "cpu")(*views.get(rounded=True, crop=0, space=space))
     assert score == pytest.approx(official(shared)[name][image], rel=relative, abs=absolute)
 
 
@@ -55,5 +55,5 @@ def test_official_value(name: str, image: str, shared: Path, shared_weights: Pat
 def test_lpips_example_pair(file: str, expected: float, shared: Path, shared_weights: Path) -> None:
     folder = shared / "assets/lpips/example_pair"
     views = Views(read(folder / file), read(folder / "ex_ref.png"))
-    scorer = metric("lpips").build({}, "cpu")
+    scorer = metric("lpips").make_scorer({}, "cpu")
     assert scorer(*views.get(rounded=False, crop=0, space="rgb")) == pytest.approx(expected, abs=0.0005)

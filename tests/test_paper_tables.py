@@ -87,8 +87,7 @@ def test_a_report_is_made_of_what_is_committed(tmp_path: Path, capsys: pytest.Ca
         "rsr-mini,begin,adversarial,450,10.2,0.31,lpips-alex,leaves\n"
     )
     (tmp_path / "paper.json").write_text(json.dumps(PAPER))
-    reports.main([str(tmp_path)])
-    assert capsys.readouterr().out.split() == [str(tmp_path / "mini.md")]
+    assert list(reports.write_reports(tmp_path)) == [tmp_path / "mini.md"]
     page = (tmp_path / "mini.md").read_text()
     assert page.startswith("# Mini\n\nWhy.\n") and "| `srbench evaluate` | 3.5 |" in page
     assert "| rsr-mini | begin | adversarial | 450 | 10.2 | 0.31 |" in page

@@ -17,9 +17,13 @@ from srbench import evaluation as job
 from srbench import zoo
 from srbench.errors import BadInput, RunFailed
 from srbench.run import memory_fit as fitting
-from srbench.run.engine import Engine, Outcome, Settings
+from srbench.run.engine import Engine, Settings
 from srbench.run.instruments import Instruments
+from srbench.run.outcome import Outcome
+from srbench.run.placement import Placement
 from srbench.run.plan import Cell
+from srbench.run.prepared import PreparedRun
+from srbench.run.tile_retry import run_with_smaller_tiles
 from srbench.run.workers import choose
 from srbench.run.workers.dispatch import Dispatcher
 from srbench.run.workers.pools import Handle, Lost, ProcessPool
@@ -147,9 +151,9 @@ def failing() -> Iterator[str]:
 
 def prepare(
     store: Path, pairs: str, models: tuple[str, ...] = ("bicubic",), **settings: object
-) -> tuple[job.Prepared, Job, Engine]:
+) -> tuple[PreparedRun, Job, Engine]:
     """A plan, what its workers are told, and the engine of this process."""
-    request = job.Request(
+    request = job.EvaluationRequest(
         models=models, datasets=(pairs, "clean-mini"), metrics=METRICS, limit=7, store=store
     )
     prepared = job.prepare(request)
@@ -159,7 +163,7 @@ def prepare(
     return prepared, told, Engine(Store(store), Instruments(cell.protocol, METRICS, "cpu"), used)
 
 
-def dispatch(prepared: job.Prepared, engine: Engine, pool: object, tries: int = 3) -> Outcome:
+def dispatch(prepared: PreparedRun, engine: Engine, pool: object, tries: int = 3) -> Outcome:
     store = Store(Path(prepared.store))
     return Dispatcher(engine, store, lambda: pool, device="sham", tries=tries).run(prepared.plan)  # type: ignore[arg-type, return-value]
 
@@ -169,7 +173,7 @@ def quiet(pairs: str, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
     """The records of a run in this process."""
     prepared, _, engine = prepare(tmp_path_factory.mktemp("quiet"), pairs)
     assert engine.run(prepared.plan).measured == 14
-    return without_times(job.stored(prepared))
+    return without_times(prepared.records())
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -194,7 +198,7 @@ def test_no_deaths_change_a_record(
     runner.on_image = lambda cell, images: seen.append(images)
     outcome = runner.run(prepared.plan)
     assert (outcome.failures, outcome.measured, sum(seen)) == ([], 14, 14)
-    assert without_times(job.stored(prepared)) == quiet
+    assert without_times(prepared.records()) == quiet
     assert not list(store.rglob("*.parts"))
     assert all(file.read_bytes().count(b"\n") == 7 for file in store.rglob("*.jsonl"))
 
@@ -219,7 +223,7 @@ def test_a_cell_that_kills_is_given_up_and_the_others_finished(
     assert pool.deaths == tries
     if tries > 1:
         assert f"image 003: the worker was lost (told to die), tried {tries} times" in line
-    records = without_times(job.stored(prepared))
+    records = without_times(prepared.records())
     assert [r for r in records if r.dataset == "clean-mini"] == quiet[7:]
     assert all(record in quiet for record in records)
     assert "003" not in {r.image for r in records}
@@ -227,7 +231,7 @@ def test_a_cell_that_kills_is_given_up_and_the_others_finished(
     assert dispatch(prepared, engine, ShamPool(told, 1, iter(()), random.Random(0))).measured == 14 - len(
         records
     )
-    assert without_times(job.stored(prepared)) == quiet
+    assert without_times(prepared.records()) == quiet
 
 
 def test_what_srbench_does_not_expect_is_tried_again_by_a_fresh_worker(
@@ -247,7 +251,7 @@ def test_what_srbench_does_not_expect_is_tried_again_by_a_fresh_worker(
     assert line.startswith("failing on")
     assert "ValueError: a bug of its own, tried 3 times" in line
     assert 3 <= len(started) - 1 <= 4
-    assert len(job.stored(prepared)) == 7 + 2 + 7
+    assert len(prepared.records()) == 7 + 2 + 7
 
 
 def test_a_hanging_worker_is_replaced(tmp_path: Path, pairs: str, quiet: list[Record]) -> None:
@@ -274,7 +278,7 @@ def test_a_hanging_worker_is_replaced(tmp_path: Path, pairs: str, quiet: list[Re
     outcome = Dispatcher(engine, store, lambda: pool, device="sham", timeout=0.2).run(prepared.plan)  # type: ignore[arg-type, return-value]
     assert outcome == Outcome(measured=14)
     assert pool.stopped == 1
-    assert without_times(job.stored(prepared)) == quiet
+    assert without_times(prepared.records()) == quiet
 
 
 @pytest.mark.parametrize("ended", [True, False])
@@ -297,11 +301,11 @@ def test_where_workers_run_out_of_memory_tiles_are_smaller(
 
     pool = Scarce(told, 2, iter(()), random.Random(0))
     runner = Dispatcher(engine, Store(tmp_path), lambda: pool, device="sham", tries=2)  # type: ignore[arg-type, return-value]
-    outcome, name = fitting.run(runner, prepared.plan, 16), "scale_models:Nearest"
+    outcome, name = run_with_smaller_tiles(runner, prepared.plan, 16), "scale_models:Nearest"
     assert outcome.failures == []
     assert outcome.notices == [f"{name} ran out of memory: all of its images were run in tiles of 8"]
     assert {cell.tile for cell in prepared.plan if cell.model.name == "bicubic"} == {None}
-    found = without_times(job.stored(prepared))
+    found = without_times(prepared.records())
     assert {(r.model, r.tile, r.halo) for r in found} == {("bicubic", None, None), (name, 8, 16)}
     assert [r for r in found if r.model == "bicubic"] == quiet
 
@@ -365,7 +369,7 @@ def test_what_another_driver_left_is_taken_over(tmp_path: Path, pairs: str, quie
     assert engine.run(prepared.plan).measured == 0
     assert dispatch(prepared, engine, None).kept == 14
     assert not list(tmp_path.rglob("*.parts"))
-    assert without_times(job.stored(prepared)) == quiet
+    assert without_times(prepared.records()) == quiet
 
 
 @pytest.mark.slow
@@ -374,7 +378,7 @@ def test_a_process_for_each_device(tmp_path: Path) -> None:
     for side in (16, 48):
         lr, hr = write_pairs(tmp_path / str(side), 2, side=side)
         sets.append(f"pairs:{lr}:{hr}")
-    wanted = job.Request(
+    wanted = job.EvaluationRequest(
         models=("bicubic", "scale_models:Deadly"),
         datasets=tuple(sets),
         metrics=METRICS,
@@ -385,8 +389,8 @@ def test_a_process_for_each_device(tmp_path: Path) -> None:
     prepared, told, engine = prepare(tmp_path / "store", sets[0])
     prepared.plan[:] = job.prepare(wanted).plan
     outcome = dispatch(prepared, engine, ProcessPool(told, ["cpu", "cpu"]), tries=2)
-    records = without_times(job.stored(prepared))
-    assert records[:4] == without_times(job.stored(quiet))
+    records = without_times(prepared.records())
+    assert records[:4] == without_times(quiet.records())
     assert [(r.model, r.lr_size) for r in records[4:]] == [("scale_models:Deadly", (16, 16))] * 2
     (line,) = outcome.failures
     assert line.startswith("scale_models:Deadly on")
@@ -397,21 +401,21 @@ def test_who_runs_what(tmp_path: Path, pairs: str, monkeypatch: pytest.MonkeyPat
     import torch
 
     prepared, _, _ = prepare(tmp_path, pairs)
-    assert isinstance(prepared.engine, Engine)
+    assert isinstance(prepared.runner, Engine)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     assert choose.visible_gpus("cuda") == ["cuda:0", "cuda:1", "cuda:2"]
     assert choose.visible_gpus("cuda:1") == choose.visible_gpus("cpu") == []
-    assert choose.can_be_told(prepared.plan)
+    assert choose.is_picklable(prepared.plan)
     local = job.prepare(
-        job.Request(models=(zoo.resolve(["bicubic"])[0],), datasets=(pairs,), metrics=METRICS)
+        job.EvaluationRequest(models=(zoo.resolve(["bicubic"])[0],), datasets=(pairs,), metrics=METRICS)
     )
     ref = replace(local.plan[0].model, _open=lambda: None)  # type: ignore[arg-type, return-value]
-    assert not choose.can_be_told([replace(local.plan[0], model=ref)])
+    assert not choose.is_picklable([replace(local.plan[0], model=ref)])
 
 
 def test_ray_is_asked_for_in_words(tmp_path: Path, pairs: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = job.Request(
-        models=("bicubic",), datasets=(pairs,), metrics=METRICS, where=choose.Wish(engine="ray")
+    wanted = job.EvaluationRequest(
+        models=("bicubic",), datasets=(pairs,), metrics=METRICS, placement=Placement(engine="ray")
     )
     monkeypatch.setattr(choose.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(BadInput, match=r"pip install 'srbench\[scale\]'"):

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import record
+from helpers import record, srbench
 from hypothesis import given
 from hypothesis import strategies as st
 
 from srbench.run import cost_model as scaling
 from srbench.run.cost_model import Machine, Passes, Workload, device_seconds, network_seconds, stored_bytes
-from srbench.store.folder import line
+from srbench.store.lines import to_line
 
 MACHINE = Machine("round numbers", rate=1e9, metrics=1e-7, rest=0.01)
 WORK = Workload(
@@ -45,12 +45,12 @@ def test_time_is_proportional(times: int, pixels: int, macs: float) -> None:
 def test_passes_are_those_of_the_attacks() -> None:
     from srbench.attacks import preset
 
-    found = scaling.count_passes(["none", "jpeg:3", "random", "ifgsm-choi"])
+    passes = scaling.count_passes(["none", "jpeg:3", "random", "ifgsm-choi"])
     # Clean and attacked SR; under an attack that is no file yet, SR of the saved file too.
-    assert found["none"] == Passes(1, 0)
-    assert found["jpeg:3"] == Passes(2, 0)
-    assert found["random"] == Passes(3, 0, 2)
-    assert found["ifgsm-choi"] == Passes(3, dict(preset("ifgsm-choi").options)["steps"], 2)
+    assert passes["none"] == Passes(1, 0)
+    assert passes["jpeg:3"] == Passes(2, 0)
+    assert passes["random"] == Passes(3, 0, 2)
+    assert passes["ifgsm-choi"] == Passes(3, dict(preset("ifgsm-choi").options)["steps"], 2)
 
 
 def test_a_gradient_is_two_forward_passes() -> None:
@@ -95,17 +95,16 @@ def test_the_networks_are_counted() -> None:
 def test_a_record_is_about_as_long_as_said() -> None:
     from srbench import evaluation as job
 
-    wanted = job.Request(
+    wanted = job.EvaluationRequest(
         models=("bicubic",), datasets=("clean-mini",), attacks=("random",), metrics=("psnr", "ssim"), limit=1
     )
-    (found,) = job.run(job.prepare(wanted)).records
-    assert 0.5 * scaling.RECORD_BYTES < len(line(found)) < 1.5 * scaling.RECORD_BYTES
-    assert len(line(record())) < len(line(found))
+    (measured,) = job.run(job.prepare(wanted)).records
+    assert 0.5 * scaling.RECORD_BYTES < len(to_line(measured)) < 1.5 * scaling.RECORD_BYTES
+    assert len(to_line(record())) < len(to_line(measured))
 
 
 @pytest.mark.slow
-def test_the_page_shows_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    scaling.main([])
-    printed = capsys.readouterr().out
+def test_the_page_shows_what_the_command_prints() -> None:
+    printed = srbench("maintain", "cost").stdout
     page = (Path(__file__).resolve().parents[1] / "docs/scaling.md").read_text()
     assert printed.strip() in page

@@ -14,9 +14,9 @@ from site_pages import attacks, synthetic
 from srbench import evaluation, zoo
 from srbench.boards.compute import tables
 from srbench.boards.site import facts
-from srbench.boards.site.build import read
+from srbench.boards.site.build import read_store
 from srbench.boards.site.data import site
-from srbench.boards.site.reproduce import command
+from srbench.boards.site.reproduce import reproducing_command
 from srbench.metrics import metric
 from srbench.store.record import Record
 
@@ -166,22 +166,22 @@ PAIRS = "--datasets pairs:LR_DIR:HR_DIR"
 )
 def test_the_command_that_measures_it_again(changes: dict[str, object], expected: str) -> None:
     attack_hash = "x" if "attack" in changes else ""
-    found = command([record(**({"dataset": "set5", "attack_hash": attack_hash} | changes))])
+    found = reproducing_command([record(**({"dataset": "set5", "attack_hash": attack_hash} | changes))])
     assert found.text == expected
     assert bool(found.remarks) == (not expected or "MODEL" in expected)
 
 
 @pytest.mark.slow
 def test_the_command_gives_the_same_numbers(tmp_path: Path) -> None:
-    request = evaluation.Request(
+    request = evaluation.EvaluationRequest(
         models=("bicubic",), datasets=("clean-mini",), attacks=("random@4",), metrics=("psnr",), limit=2
     )
     records = evaluation.run(evaluation.prepare(replace(request, store=tmp_path / "a"))).records
-    again = command(records).text
+    again = reproducing_command(records).text
     assert again.startswith("srbench evaluate --models bicubic --datasets clean-mini --attacks random@4")
     second = srbench(*shlex.split(again)[1:], "--store", str(tmp_path / "b"))
     assert second.returncode == 0, second.stderr
-    repeated, _ = read(tmp_path / "b")
+    repeated, _ = read_store(tmp_path / "b")
     assert [(r.image, r.metrics) for r in repeated] == [(r.image, r.metrics) for r in records]
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from screenshot import BOARDS, screenshot
 from site_pages import store_with_pictures, synthetic, write_store
 
-from srbench.boards.site.build import build, read
+from srbench.boards.site.build import build_page, read_store
 from srbench.store.record import Record
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -27,8 +27,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of three models on two sets, attacked and corrupted, with pictures of one set."""
     folder = tmp_path_factory.mktemp("small")
     store, spec = store_with_pictures(folder)
-    records, pictures = read(store)
-    build(folder / "page", records, kept=pictures, data=[spec])
+    records, pictures = read_store(store)
+    build_page(folder / "page", records, pictures=pictures, data=[spec])
     return folder / "page"
 
 
@@ -118,7 +118,7 @@ def test_ranks_have_their_interval_and_say_what_it_means(tmp_path: Path, visit: 
         for r in records
         if r.model == "blind-net"
     ]
-    build(tmp_path / "page", [*records, *twin])
+    build_page(tmp_path / "page", [*records, *twin])
     page = visit(tmp_path / "page")
     ranks = page.locator(".tabulator-row .rank").all_inner_texts()
     assert [rank.split() for rank in ranks] == [["1", "1–2"], ["1", "1–2"], ["3"], ["4"]]
@@ -140,7 +140,7 @@ def test_cost_columns_sort_and_filter(tmp_path: Path, visit: Open) -> None:
         )
         for r in synthetic([("one", "clean", "a" * 64)], ["i0", "i1"], clean=True)
     ]
-    build(tmp_path / "page", records)
+    build_page(tmp_path / "page", records)
     page = visit(tmp_path / "page", viewport={"width": 1700, "height": 900})
     headings = page.locator(".tabulator-col-title").all_inner_texts()
     assert headings[-4:] == ["Params", "MAC / LR px", "Time", "Memory"]
@@ -357,7 +357,7 @@ def test_the_picture_for_readers(small: Path, tmp_path: Path, browser: Any) -> N
 
 def test_a_page_without_pictures_or_attacks_says_how_to_get_them(tmp_path: Path, visit: Open) -> None:
     records = list(synthetic([("one", "clean", "a" * 64)], ["i0", "i1"], clean=True))
-    build(tmp_path / "page", records)
+    build_page(tmp_path / "page", records)
     page = visit(tmp_path / "page")
     assert "--keep-images" in page.inner_text("#images")
     assert "srbench attack" in page.inner_text("#robustness")
@@ -366,7 +366,7 @@ def test_a_page_without_pictures_or_attacks_says_how_to_get_them(tmp_path: Path,
 def test_boards_of_several_protocols(tmp_path: Path, visit: Open) -> None:
     records = list(synthetic([("one", "clean", "a" * 64)], ["i0", "i1"]))
     other = [r.model_copy(update={"protocol_hash": "q" * 64}) for r in records if r.model != "bicubic"]
-    build(tmp_path / "page", [*records, *other])
+    build_page(tmp_path / "page", [*records, *other])
     page = visit(tmp_path / "page")
     assert page.locator("#board option").count() == 2
     page.select_option("#board", "1")
@@ -385,8 +385,8 @@ def test_hostile_names_are_only_text(tmp_path: Path, visit: Open) -> None:
         return found.model_copy(update=where | (bad if found.model == "clean-net" else {}))
 
     store, spec = store_with_pictures(tmp_path, renamed)
-    records, pictures = read(store)
-    build(tmp_path / "page", records, kept=pictures, data=[spec])
+    records, pictures = read_store(store)
+    build_page(tmp_path / "page", records, pictures=pictures, data=[spec])
     page = visit(tmp_path / "page")
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
@@ -430,8 +430,8 @@ def test_fifty_models_on_ten_sets(tmp_path: Path, visit: Open) -> None:
     write_store(tmp_path / "store", clean)
     # Processor time: what the command costs, whatever else this machine is doing.
     started = time.process_time()
-    records, _ = read(tmp_path / "store")
-    build(tmp_path / "page", records)
+    records, _ = read_store(tmp_path / "store")
+    build_page(tmp_path / "page", records)
     assert time.process_time() - started < 30
     files = [f for f in (tmp_path / "page").rglob("*") if f.is_file()]
     assert sum(f.stat().st_size for f in files) < 5_000_000

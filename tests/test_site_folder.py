@@ -19,7 +19,7 @@ from site_pages import synthetic
 from srbench.boards.csv_records import read_csv
 from srbench.boards.frame import frame
 from srbench.boards.site import serve
-from srbench.boards.site.build import build, read_any
+from srbench.boards.site.build import build_page, read_records
 from srbench.errors import BadInput
 from srbench.store.record import Record
 
@@ -50,10 +50,10 @@ def test_records_csv_gives_the_records_back(tmp_path: Path, records: list[Record
 @pytest.mark.parametrize("name", ["attacked-mini", "cross-dataset-mini", "real", "classical"])
 def test_committed_records_make_a_page(tmp_path: Path, name: str) -> None:
     file = ROOT / "leaderboards" / name / "records.csv"
-    found, pictures = read_any(file, tmp_path)
+    found, pictures = read_records(file, tmp_path)
     assert len(found) == len(file.read_text(encoding="utf-8").splitlines()) - 1
     assert pictures is None
-    build(tmp_path / "page", found)
+    build_page(tmp_path / "page", found)
     assert (tmp_path / "page" / "data" / "b0-c0.js").is_file()
 
 
@@ -63,7 +63,7 @@ def test_the_folder_is_small_whole_and_refers_to_nothing_outside(
     hostile = record(
         model="<img src=http://e.vil/x onerror=alert(1)>", model_title="</script><script>alert(1)</script>"
     )
-    build(tmp_path / "page", [*records, hostile])
+    build_page(tmp_path / "page", [*records, hostile])
     files = [file for file in (tmp_path / "page").rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 5_000_000
     assert max(file.stat().st_size for file in files) < 1_500_000
@@ -88,26 +88,26 @@ def test_vendored_files_are_what_they_say() -> None:
 
 
 def test_a_page_replaces_a_page_and_nothing_else(tmp_path: Path, records: list[Record]) -> None:
-    build(tmp_path / "page", records)
+    build_page(tmp_path / "page", records)
     (tmp_path / "page" / "data" / "stale.js").touch()
-    build(tmp_path / "page", records[:10])
+    build_page(tmp_path / "page", records[:10])
     assert not (tmp_path / "page" / "data" / "stale.js").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["page"]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").touch()
     with pytest.raises(BadInput, match="no page of srbench"):
-        build(tmp_path / "mine", records)
+        build_page(tmp_path / "mine", records)
     assert (tmp_path / "mine" / "thesis.tex").is_file()
     with pytest.raises(BadInput, match="no records"):
-        build(tmp_path / "empty", [])
+        build_page(tmp_path / "empty", [])
 
 
 def test_a_broken_file_of_reported_numbers_is_named(tmp_path: Path, records: list[Record]) -> None:
     (tmp_path / "numbers.json").write_text("[1", encoding="utf-8")
     with pytest.raises(BadInput, match=r"numbers\.json"):
-        build(tmp_path / "page", records, reported=tmp_path / "numbers.json")
+        build_page(tmp_path / "page", records, reported=tmp_path / "numbers.json")
     with pytest.raises(BadInput, match=r"none\.csv"):
-        read_any(tmp_path / "none.csv", tmp_path)
+        read_records(tmp_path / "none.csv", tmp_path)
 
 
 def test_the_command_line_writes_the_page(tmp_path: Path) -> None:

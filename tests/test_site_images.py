@@ -13,7 +13,7 @@ from PIL import Image
 from site_pages import store_with_pictures
 
 from srbench import evaluation, zoo
-from srbench.boards.site.build import build, read
+from srbench.boards.site.build import build_page, read_store
 from srbench.boards.table import column_of, row_key
 from srbench.errors import RunFailed
 from srbench.store import pictures as kept
@@ -21,7 +21,7 @@ from srbench.store import pictures as kept
 
 def test_the_explorer_shows_the_worst_images_at_their_worst_place(tmp_path: Path) -> None:
     store, spec = store_with_pictures(tmp_path)
-    records, pictures = read(store)
+    records, pictures = read_store(store)
     # One model is wrong in one corner of one image: that is where everyone should look.
     target = next(r for r in records if r.model == "clean-net" and r.dataset != "other" and not r.attack_hash)
     cell = pictures.cells[row_key(target), column_of(target)]
@@ -33,7 +33,7 @@ def test_the_explorer_shows_the_worst_images_at_their_worst_place(tmp_path: Path
     broken = hr.copy()
     broken[64:, :256] = 255 - broken[64:, :256]
     Image.fromarray(broken).save(kept.sr_file(store, cell, "002"))
-    build(tmp_path / "page", records, kept=pictures, data=[spec], images=3)
+    build_page(tmp_path / "page", records, pictures=pictures, data=[spec], images=3)
     text = (tmp_path / "page" / "data" / "site.js").read_text(encoding="utf-8")
     page = json.loads(text.removeprefix("window.srbenchData=").removesuffix(";\n"))
     entries = page["explorer"]
@@ -59,7 +59,7 @@ def test_the_explorer_shows_the_worst_images_at_their_worst_place(tmp_path: Path
 
 
 def test_evaluate_keeps_images_and_makes_a_missing_one_again(tmp_path: Path) -> None:
-    plain = evaluation.Request(
+    plain = evaluation.EvaluationRequest(
         models=("bicubic",),
         datasets=("clean-mini",),
         attacks=("none", "random"),
@@ -68,7 +68,7 @@ def test_evaluate_keeps_images_and_makes_a_missing_one_again(tmp_path: Path) -> 
         store=tmp_path,
     )
 
-    def measured(request: evaluation.Request) -> tuple[int, int]:
+    def measured(request: evaluation.EvaluationRequest) -> tuple[int, int]:
         outcome = evaluation.run(evaluation.prepare(request)).outcome
         return outcome.measured, outcome.kept
 
@@ -76,7 +76,7 @@ def test_evaluate_keeps_images_and_makes_a_missing_one_again(tmp_path: Path) -> 
     assert measured(plain) == (4, 0)
     assert not list(tmp_path.rglob("*.png"))
     assert measured(keeping) == (4, 0)
-    records, pictures = read(tmp_path)
+    records, pictures = read_store(tmp_path)
     assert len(records) == 4
     clean, noisy = sorted(pictures.cells, key=lambda key: key[1].attack)
     image = records[0].image
@@ -93,7 +93,7 @@ def test_evaluate_keeps_images_and_makes_a_missing_one_again(tmp_path: Path) -> 
     lr.unlink()
     assert measured(keeping) == (1, 3)
     assert lr.is_file()
-    assert [r.metrics for r in read(tmp_path)[0]] == [r.metrics for r in records]
+    assert [r.metrics for r in read_store(tmp_path)[0]] == [r.metrics for r in records]
 
 
 def test_a_picture_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:

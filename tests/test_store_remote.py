@@ -207,9 +207,9 @@ def address() -> Iterator[str]:
 
 
 def test_an_evaluation_at_an_address_is_the_one_in_a_folder(address: str, tmp_path: Path) -> None:
-    wanted = job.Request(models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",), limit=3)
+    wanted = job.EvaluationRequest(models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",), limit=3)
     here = job.run(job.prepare(wanted))
-    there = job.Request(**(vars(wanted) | {"store": address}))
+    there = job.EvaluationRequest(**(vars(wanted) | {"store": address}))
     first = job.run(job.prepare(there))
     assert first.outcome.measured == 3
     changes = {"seconds": 0.0, "created": ""}
@@ -219,13 +219,13 @@ def test_an_evaluation_at_an_address_is_the_one_in_a_folder(address: str, tmp_pa
     second = job.run(job.prepare(there))
     assert (second.outcome.measured, second.outcome.kept) == (0, 3)
     assert second.records == first.records
-    more = job.run(job.prepare(job.Request(**(vars(there) | {"metrics": ("gmsd",)}))))
+    more = job.run(job.prepare(job.EvaluationRequest(**(vars(there) | {"metrics": ("gmsd",)}))))
     assert [set(r.metrics) for r in more.records] == [{"psnr", "gmsd"}] * 3
 
 
 def test_pictures_are_refused_at_an_address(address: str) -> None:
     with pytest.raises(BadInput, match="--keep-images keeps pictures in a directory"):
-        job.prepare(job.Request(models=("bicubic",), keep_images=True, store=address))
+        job.prepare(job.EvaluationRequest(models=("bicubic",), keep_images=True, store=address))
 
 
 def test_an_address_of_an_unknown_kind_is_one_line() -> None:

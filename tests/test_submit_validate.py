@@ -16,13 +16,12 @@ from typer.testing import CliRunner, Result
 
 from srbench.cli import app
 from srbench.entries.build import means
-from srbench.entries.rerun import choose
-from srbench.entries.schema import Entry, digest, unpack_all
-from srbench.entries.statement import Statement, Trial, command, public
-from srbench.entries.submission import attacks_of, prepare
+from srbench.entries.rerun import draw_images
+from srbench.entries.schema import Entry, digest, unpack_records
+from srbench.entries.statement import Statement, Trial, public, submit_command
+from srbench.entries.submission import attacks_of, prepare_submission
 from srbench.entries.validate import validate
-from srbench.errors import BadInput
-from srbench.install.fetch import Unavailable
+from srbench.errors import BadInput, Unavailable
 from srbench.support.home import sha256_file
 from srbench.train.generator import build_generator
 
@@ -49,7 +48,7 @@ def tampered(file: Path, attack: str, name: str, value: float, kind: str = "metr
         if cell["shared"]["attack"] == attack:
             for row in cell["images"]:
                 row[kind][name] += value
-    entry["means"] = means(unpack_all(Entry.model_validate(entry)))
+    entry["means"] = means(unpack_records(Entry.model_validate(entry)))
     entry["digest"] = digest(entry)
     file.write_text(json.dumps(entry))
 
@@ -148,7 +147,7 @@ def test_like_another_entry_takes_its_attacks(shared_weights: Path, tmp_path: Pa
     (recipe,) = attacks_of(tmp_path / "theirs.json").values()
     assert recipe.objective == "0.01*l1+lpips-alex"
     assert {c["shared"]["attack_hash"] for c in theirs["cells"]} == {"", recipe.hash}
-    prepared = prepare("bicubic", Statement(), Trial(1), like=tmp_path / "theirs.json").prepared
+    prepared = prepare_submission("bicubic", Statement(), Trial(1), like=tmp_path / "theirs.json").prepared
     assert recipe in [cell.attack for cell in prepared.plan]
 
 
@@ -169,12 +168,14 @@ def test_without_the_weights_of_its_objective_an_attack_is_not_run_again(tmp_pat
 
 def test_which_images_are_measured_again_follows_from_the_digest(trial: dict[str, Any]) -> None:
     entry = Entry.model_validate(trial)
-    records = [r.model_copy(update={"image": f"{r.image}{k}"}) for r in unpack_all(entry) for k in range(20)]
-    chosen = choose(entry, records, 5)
-    assert len(chosen) == 5 and choose(entry, records[::-1], 5) == chosen
-    others = [choose(entry.model_copy(update={"digest": f"{k:064}"}), records, 5) for k in range(9)]
+    records = [
+        r.model_copy(update={"image": f"{r.image}{k}"}) for r in unpack_records(entry) for k in range(20)
+    ]
+    chosen = draw_images(entry, records, 5)
+    assert len(chosen) == 5 and draw_images(entry, records[::-1], 5) == chosen
+    others = [draw_images(entry.model_copy(update={"digest": f"{k:064}"}), records, 5) for k in range(9)]
     assert len({frozenset(other) for other in others}) > 1
-    assert len(choose(entry, records, 999)) == 40
+    assert len(draw_images(entry, records, 999)) == 40
 
 
 def test_a_model_of_ones_own_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,13 +243,13 @@ def test_what_one_tells_of_a_model_has_to_make_sense(tmp_path: Path) -> None:
         (Statement(), "'my net' cannot name an entry: give --name"),
     ):
         with pytest.raises(BadInput, match=reason):
-            prepare(str(spaced), told, Trial(1, ("none",)))
+            prepare_submission(str(spaced), told, Trial(1, ("none",)))
 
 
 def test_a_command_names_no_folder_of_the_submitter(tmp_path: Path) -> None:
     assert public(str(tmp_path / "net.pth")) == public("../up/net.pth") == public("~/net.pth") == "net.pth"
     assert public("runs/net.pth") == "runs/net.pth" and public("module:make") == "module:make"
-    assert command("/a/my net.pth", {"name": "x y"}) == "srbench submit 'my net.pth' --name 'x y'"
+    assert submit_command("/a/my net.pth", {"name": "x y"}) == "srbench submit 'my net.pth' --name 'x y'"
 
 
 def test_exit_codes_and_lines(entry: Path, tmp_path: Path) -> None:

@@ -22,15 +22,15 @@ from PIL import Image
 
 from srbench.datasets import degrade
 from srbench.errors import BadInput, RunFailed
-from srbench.train.data.base import HRSource, generator
+from srbench.train.data.base import HRSource, sample_rng
 from srbench.train.data.crops import Crops, symmetry
 from srbench.train.data.dead_leaves import DeadLeaves, _Fill, _paint, canvas
-from srbench.train.data.leaf_shapes import SCALE, Leaves, power_law, scatter
+from srbench.train.data.leaf_shapes import POINTS_PER_PIXEL, Leaves, power_law, scatter
 from srbench.train.data.leaf_textures import draw_fields
 from srbench.train.data.photographs import Photographs
 from srbench.train.data.resize import bicubic_down, weight_matrix
 from srbench.train.data.sharing import SLOTS, ImageCache, visit
-from srbench.train.data.sources import Mixed, open_sources
+from srbench.train.data.sources import MixedSource, open_sources
 
 RNG = np.random.default_rng(3)
 SIZES = st.integers(1, 12).map(lambda n: 4 * n)
@@ -51,7 +51,7 @@ class Coded(HRSource):
         self.threads.add(threading.current_thread())
         if index == self._fails_at:
             raise RunFailed(f"sample {index} cannot be read")
-        return generator(seed, index, "coded").integers(0, 256, (patch, patch, 3), dtype=np.uint8)
+        return sample_rng(seed, index, "coded").integers(0, 256, (patch, patch, 3), dtype=np.uint8)
 
     def describe(self) -> str:
         return "coded"
@@ -83,11 +83,11 @@ def numpy_bicubic(hr: np.ndarray) -> np.ndarray:
 def test_bicubic_is_matlabs(height: int, width: int, seed: int) -> None:
     hr = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     tensor = torch.from_numpy(hr).permute(2, 0, 1)[None].double() / 255
-    found = bicubic_down(tensor)[0].permute(1, 2, 0).numpy()
+    lr = bicubic_down(tensor)[0].permute(1, 2, 0).numpy()
     wanted = np.stack([numpy_bicubic(hr[..., c] / 255.0) for c in range(3)], axis=-1).clip(0, 1)
-    np.testing.assert_allclose(found, wanted, atol=1e-12)
+    np.testing.assert_allclose(lr, wanted, atol=1e-12)
     to_the_bit = degrade.bicubic(hr)
-    assert np.abs(found - to_the_bit / 255.0).max() <= 1 / 255
+    assert np.abs(lr - to_the_bit / 255.0).max() <= 1 / 255
     rounded = bicubic_down(tensor.float(), quantize=True)[0].permute(1, 2, 0).numpy()
     assert np.array_equal(rounded, to_the_bit.astype(np.float32) / 255)
 
@@ -188,21 +188,22 @@ def test_painting_averages_all_points_of_a_pixel() -> None:
     leaves = scatter(96, np.random.default_rng(5))
     fill = _Fill(leaves, 96, np.random.default_rng(6))
     y, x = np.divmod(np.arange(96 * 96), 96)
-    points = [leaves.labels[i::SCALE, j::SCALE].ravel() for i in range(SCALE) for j in range(SCALE)]
+    step, offsets = POINTS_PER_PIXEL, range(POINTS_PER_PIXEL)
+    points = [leaves.labels[i::step, j::step].ravel() for i in offsets for j in offsets]
     wanted = np.mean([fill(p.astype(np.intp), x, y) for p in points], axis=0).T.reshape(96, 96, 3)
     np.testing.assert_allclose(_paint(leaves, fill), wanted, atol=1e-5)
     assert sum((p != points[4]).any() for p in points) == 8
 
 
 def test_a_straight_edge_is_anti_aliased() -> None:
-    rows, columns = np.mgrid[: 32 * SCALE, : 32 * SCALE]
+    rows, columns = np.mgrid[: 32 * POINTS_PER_PIXEL, : 32 * POINTS_PER_PIXEL]
     labels = (columns + 0.31 * rows > 55).astype(np.int32)
     two = Leaves(labels, np.full((2, 2), 16.0), np.full(2, 32.0), np.zeros(2, bool))
     fill = _Fill(two, 32, np.random.default_rng(0))
     fill._table[:6] = 0  # the table's rows: colour, texture, then shading 1 + a + …
     fill._table[:3, 1], fill._table[6], fill._table[7:] = 0.9, 1, 0
     image = _paint(two, fill)[..., 0] / 0.9
-    covered = labels.reshape(32, SCALE, 32, SCALE).mean((1, 3))
+    covered = labels.reshape(32, POINTS_PER_PIXEL, 32, POINTS_PER_PIXEL).mean((1, 3))
     np.testing.assert_allclose(image, covered, atol=1e-6)
     assert len(np.unique(covered.round(6))) >= 6  # several levels between none and all
 
@@ -391,7 +392,7 @@ def test_a_file_that_changes_under_way_stops_the_run(folder: Path) -> None:
 def test_every_stretch_of_samples_has_its_proportions(
     weights: list[Fraction], start: int, length: int
 ) -> None:
-    mixed = Mixed([(Coded(), weight) for weight in weights])
+    mixed = MixedSource([(Coded(), weight) for weight in weights])
     chosen = [mixed.choose(index) for index in range(start, start + length)]
     for number, weight in enumerate(weights):
         own = [index for source, index in chosen if source == number]
@@ -493,9 +494,9 @@ def test_prefetched_batches_come_in_order_and_go_on_anywhere(ahead: int, workers
 
     crops = Crops(Coded(), 8, seed=1)
     wanted = [crops.batch(indices(i)) for i in range(7)]
-    found = list(Crops(Coded(), 8, seed=1).batches(0, 7, indices, ahead=ahead, workers=workers))
+    batches = list(Crops(Coded(), 8, seed=1).batches(0, 7, indices, ahead=ahead, workers=workers))
     resumed = list(Crops(Coded(), 8, seed=1).batches(3, 7, indices, ahead=ahead, workers=workers))
-    assert len(found) == 7 and all(map(torch.equal, found, wanted))
+    assert len(batches) == 7 and all(map(torch.equal, batches, wanted))
     assert len(resumed) == 4 and all(map(torch.equal, resumed, wanted[3:]))
     assert list(crops.batches(5, 5, indices)) == []
 

@@ -21,17 +21,20 @@ from srbench.attacks import RandomNoise, StructuredPGD
 from srbench.attacks.noise import generator as seeded
 from srbench.attacks.objectives import Custom
 from srbench.datasets import degrade
-from srbench.errors import BadInput
-from srbench.install.fetch import Unavailable
+from srbench.errors import BadInput, Unavailable
 from srbench.train import degradations
 from srbench.train.data.resize import bicubic_down, weight_matrix
 from srbench.train.degradations import Batch, Context, Degradation
-from srbench.train.degradations.dsgan import DSGAN, build_discriminator, build_generator
-from srbench.train.degradations.dsgan_training import FIRST_INPUT, Training, decay
-from srbench.train.degradations.frequency_separation import FrequencySeparation, Settings, _plan
+from srbench.train.degradations.dsgan import DSGAN, build_dsgan, build_texture_discriminator
+from srbench.train.degradations.dsgan_training import FIRST_INPUT, DSGANTraining, decay
+from srbench.train.degradations.frequency_separation import (
+    FrequencySeparation,
+    FrequencySeparationSettings,
+    _plan,
+)
 from srbench.train.degradations.kernels import Kernels, centred, load_kernels
 from srbench.train.degradations.mixture import Mixture
-from srbench.train.degradations.noise_patches import NoisePatches, Rules, collect
+from srbench.train.degradations.noise_patches import NoisePatches, PatchRules, collect_patches
 from srbench.train.degradations.source_domain import FIRST_CROP, open_domain
 from srbench.train.frequency import high_pass, low_pass
 
@@ -55,8 +58,8 @@ class Upscaler(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         self.calls += 1
-        found = F.pixel_shuffle(self.last(F.leaky_relu(self.norm(self.first(lr)))), 4)
-        return F.interpolate(lr, scale_factor=4, mode="nearest") + 0.2 * found
+        detail = F.pixel_shuffle(self.last(F.leaky_relu(self.norm(self.first(lr)))), 4)
+        return F.interpolate(lr, scale_factor=4, mode="nearest") + 0.2 * detail
 
 
 def plain() -> nn.Module:
@@ -103,7 +106,7 @@ def context() -> Context:
 
 
 def made(context: Context, **table: Any) -> Degradation:
-    degradation = degradations.build(degradations.parse(table), context)
+    degradation = degradations.make_degradation(degradations.parse(table), context)
     degradation.prepare()
     return degradation
 
@@ -192,8 +195,8 @@ def test_settings_survive_a_round_trip_and_are_told(number: int, folder: Path, c
     settings = degradations.parse(tables(folder)[number])
     dumped = settings.model_dump(mode="json")
     assert degradations.parse(dumped) == settings
-    told = made(context, **dumped).describe()
-    assert set(dumped) <= set(told)
+    facts = made(context, **dumped).describe()
+    assert set(dumped) <= set(facts)
 
 
 @pytest.mark.parametrize(
@@ -316,7 +319,7 @@ def test_bf16_attack_stays_in_the_ball(context: Context) -> None:
 
 def patches(images: list[np.ndarray[Any, Any]], **changes: Any) -> NoisePatches:
     rules = {"patch": 8, "stride": 8, "max_variance": 20.0, "min_mean": 0.0, "limit": 100} | changes
-    return collect(images, Rules(**rules), source="here", seed=0)
+    return collect_patches(images, PatchRules(**rules), source="here", seed=0)
 
 
 def gray(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -351,18 +354,18 @@ def test_rules_no_patch_can_meet_are_told(rules: dict[str, Any], advice: str) ->
 
 def test_a_limit_keeps_a_fair_choice() -> None:
     images = [gray(np.full((8, 8), level)) for level in range(100, 200)]
-    found = [patches([*images], limit=10, min_mean=float(m)) for m in (0, 1)]
-    assert found[0].hash == found[1].hash
-    kept = {int(k) for k in found[0]._patches[:, 0, 0, 0]}
-    assert len(kept) == 10
-    assert min(kept) < 150 < max(kept)
+    choices = [patches([*images], limit=10, min_mean=float(m)) for m in (0, 1)]
+    assert choices[0].hash == choices[1].hash
+    levels = {int(k) for k in choices[0]._patches[:, 0, 0, 0]}
+    assert len(levels) == 10
+    assert min(levels) < 150 < max(levels)
 
 
 def test_noise_is_a_patch_without_its_mean(folder: Path, context: Context) -> None:
     table = {"kind": "noise-injection", "source": str(folder), "patch": 8, "stride": 8}
     degradation = made(context, **table)
-    told = degradation.describe()
-    assert told["noise_patches"] == 15  # the flat image's 5 x 3 places, none of the edges'
+    facts = degradation.describe()
+    assert facts["noise_patches"] == 15  # the flat image's 5 x 3 places, none of the edges'
     # Gray in the middle of the range, where nothing is clipped: LR less 0.5 is the noise alone.
     whole = Batch(torch.full((5, 3, P, P), 128 / 255), tuple("abcde"))
     noise = degradation(whole) - 128 / 255
@@ -400,8 +403,8 @@ def test_the_bicubic_kernel_downscales_as_bicubic() -> None:
     for padding in (0, 2, ((1, 4), (0, 3))):
         kernels = Kernels([np.pad(bicubic_kernel(), padding)])
         assert kernels.weights.shape == (1, 1, 16, 16)
-        found = kernels.downscale(hr, [0, 0, 0]).clamp(0, 1)
-        assert torch.allclose(found, bicubic_down(hr), atol=1e-6)
+        lr = kernels.downscale(hr, [0, 0, 0]).clamp(0, 1)
+        assert torch.allclose(lr, bicubic_down(hr), atol=1e-6)
 
 
 def test_each_image_gets_its_own_kernel_and_is_correlated_with_it() -> None:
@@ -413,11 +416,11 @@ def test_each_image_gets_its_own_kernel_and_is_correlated_with_it() -> None:
     box = np.ones((4, 4))
     kernels = Kernels([lopsided, box])
     hr = noisy(2)
-    found = kernels.downscale(hr, [0, 1])
-    assert torch.allclose(found[1:], F.avg_pool2d(hr[1:], 4), atol=1e-6)
+    lr = kernels.downscale(hr, [0, 1])
+    assert torch.allclose(lr[1:], F.avg_pool2d(hr[1:], 4), atol=1e-6)
     wide = ndimage.correlate(hr[0, 1].double().numpy(), lopsided / lopsided.sum(), origin=0, mode="reflect")
     # SciPy's origin of an even kernel is its element 4; that of ours lies between 3 and 4 of LR's HR cell.
-    assert np.allclose(found[0, 1, :, :], wide[2::4, 2::4], atol=1e-6)
+    assert np.allclose(lr[0, 1, :, :], wide[2::4, 2::4], atol=1e-6)
 
 
 def test_a_kernel_is_put_where_lr_stays_aligned() -> None:
@@ -431,8 +434,8 @@ def test_a_kernel_is_put_where_lr_stays_aligned() -> None:
         middle = lr[0, 0, 8, 6:10] * 255
         assert torch.allclose(middle, 4 * torch.arange(6.0, 10.0) + 1.5, atol=2e-2)
     # KernelGAN's own frame, odd and 1.5 px off its middle, is moved by whole pixels: nothing is blurred.
-    kept = centred(np.pad(bicubic_kernel(), ((3, 0), (3, 0))))
-    assert np.allclose(kept, bicubic_kernel(), atol=1e-12)
+    moved = centred(np.pad(bicubic_kernel(), ((3, 0), (3, 0))))
+    assert np.allclose(moved, bicubic_kernel(), atol=1e-12)
 
 
 def test_kernel_files(tmp_path: Path, folder: Path, context: Context) -> None:
@@ -472,8 +475,8 @@ def test_bad_kernels_are_named(name: str, content: bytes | None, tmp_path: Path)
 
 def test_the_real_bicubic_kernel_file(shared: Path) -> None:
     kernels = load_kernels(shared / "assets/kernels/kernels_bicubicx234.mat")
-    found = kernels.downscale(crops(range(2)), [2, 2]).clamp(0, 1)
-    assert (found - bicubic_down(crops(range(2)))).abs().mean() < 0.5 / 255
+    lr = kernels.downscale(crops(range(2)), [2, 2]).clamp(0, 1)
+    assert (lr - bicubic_down(crops(range(2)))).abs().mean() < 0.5 / 255
 
 
 # Source domains
@@ -510,12 +513,12 @@ def test_mini_domains_are_training_crops_degraded(name: str, context: Context) -
 
 def test_crops_of_a_domain_are_places_of_its_images(folder: Path, context: Context) -> None:
     domain = open_domain(str(folder), context)
-    found = domain.crops(range(40), 8, seed=1)
-    assert torch.equal(found[3:5], domain.crops([3, 4], 8, seed=1))
-    assert not torch.equal(found, domain.crops(range(40), 8, seed=2))
-    edges = found.std((1, 2, 3)) > 0.4
+    cut = domain.crops(range(40), 8, seed=1)
+    assert torch.equal(cut[3:5], domain.crops([3, 4], 8, seed=1))
+    assert not torch.equal(cut, domain.crops(range(40), 8, seed=2))
+    edges = cut.std((1, 2, 3)) > 0.4
     assert edges.any() and not edges.all()
-    assert found[~edges].mean() * 255 == pytest.approx(120, abs=2)
+    assert cut[~edges].mean() * 255 == pytest.approx(120, abs=2)
     with pytest.raises(BadInput, match="24 x 40 px, smaller than crops of 25"):
         domain.crops([0], 25, seed=1)
 
@@ -544,14 +547,14 @@ def test_dsgan_has_the_published_size() -> None:
     conv = 64 * 64 * 9 + 64
     published = (3 * 64 * 9 + 64 + 1) + 8 * (2 * conv + 1) + (64 * 3 * 9 + 3)
     assert sum(p.numel() for p in DSGAN().parameters()) == published
-    judge = build_discriminator(64, torch.Generator().manual_seed(0))
+    judge = build_texture_discriminator(64, torch.Generator().manual_seed(0))
     due = (75 * 64 + 64) + (1600 * 128 + 128 + 256) + (3200 * 256 + 256 + 512) + (256 + 1)
     assert sum(p.numel() for p in judge.parameters()) == due
     assert judge(noisy(1)).shape == (1, 1, P, P)
 
 
 def test_a_dsgan_that_skips_starts_as_the_identity() -> None:
-    network = build_generator(4, 1, True, torch.Generator().manual_seed(0))
+    network = build_dsgan(4, 1, True, torch.Generator().manual_seed(0))
     x = torch.cat([noisy(2), torch.zeros(1, 3, P, P), torch.ones(1, 3, P, P)])
     assert (network(x) - x).abs().max() <= 0.5 / 255 + 1e-6
 
@@ -569,12 +572,12 @@ def test_a_dsgan_like_the_identity_keeps_clean_lr(folder: Path, context: Context
 
 def test_the_losses_of_the_first_step_by_hand(folder: Path, context: Context) -> None:
     settings = degradations.parse(FS | {"source": str(folder), "low_pass": 3})
-    assert isinstance(settings, Settings)
+    assert isinstance(settings, FrequencySeparationSettings)
     domain = open_domain(str(folder), context)
-    training = Training(_plan(settings, ""), context, domain)
-    found = training._step(0)
-    network = build_generator(4, 1, False, seeded(7, "generator", "dsgan"))
-    judge = build_discriminator(2, seeded(7, "discriminator", "dsgan"))
+    training = DSGANTraining(_plan(settings, ""), context, domain)
+    losses = training._step(0)
+    network = build_dsgan(4, 1, False, seeded(7, "generator", "dsgan"))
+    judge = build_texture_discriminator(2, seeded(7, "discriminator", "dsgan"))
     lr = bicubic_down(crops([FIRST_INPUT, FIRST_INPUT + 1]), quantize=True)
     sr, real = network(lr), domain.crops([0, 1], 8, 7)
 
@@ -588,7 +591,7 @@ def test_the_losses_of_the_first_step_by_hand(folder: Path, context: Context) ->
     colour = (F.avg_pool2d(sr, 3, 1) - F.avg_pool2d(lr, 3, 1)).abs().mean()
     texture = -torch.sigmoid(logits(sr)).log().mean()
     discriminator = -torch.sigmoid(logits(real)).log().mean() - (1 - torch.sigmoid(logits(sr))).log().mean()
-    assert torch.allclose(found, torch.stack([colour, texture, torch.zeros(()), discriminator]), rtol=1e-5)
+    assert torch.allclose(losses, torch.stack([colour, texture, torch.zeros(()), discriminator]), rtol=1e-5)
     # Adam's first step moves every weight by the learning rate against its gradient's sign.
     (colour + 0.005 * texture).backward()
     for before, after in zip(network.parameters(), training.network.parameters(), strict=True):
@@ -603,24 +606,24 @@ def test_a_trained_dsgan_is_kept_and_taken_again_only_where_it_fits(
     tmp_path: Path, folder: Path, context: Context
 ) -> None:
     lines: list[str] = []
-    kept = replace(context, folder=tmp_path / "run", report=lines.append)
+    run = replace(context, folder=tmp_path / "run", report=lines.append)
     table = FS | {"source": str(folder)}
-    first = made(kept, **table)
+    first = made(run, **table)
     trained = [line for line in lines if line.startswith("DSGAN 3/3")]
     assert len(trained) == 1
     lines.clear()
-    second = made(kept, **table)
+    second = made(run, **table)
     assert lines == [f"DSGAN for {folder}: already trained"]
     assert torch.equal(first(batch()), second(batch()))
     assert first.describe() == second.describe()
     assert torch.equal(first(batch()), made(context, **table)(batch()))  # trained without a folder
     for change in ({"lr": 1e-3}, {"iterations": 4}, {"texture": 0.1}):
         lines.clear()
-        made(kept, **table | change)
+        made(run, **table | change)
         assert any("left" in line for line in lines), change
     (tmp_path / "run/dsgan.safetensors").write_bytes(b"half a file")
     lines.clear()
-    assert torch.equal(made(kept, **table)(batch()), first(batch()))
+    assert torch.equal(made(run, **table)(batch()), first(batch()))
     assert any("left" in line for line in lines)
 
 
@@ -629,20 +632,20 @@ def test_an_interrupted_training_leaves_nothing(tmp_path: Path, folder: Path, co
         if line.startswith("DSGAN 2/3"):
             raise KeyboardInterrupt
 
-    kept = replace(context, folder=tmp_path / "run", report=stop)
+    run = replace(context, folder=tmp_path / "run", report=stop)
     with pytest.raises(KeyboardInterrupt):
-        made(kept, **FS, source=str(folder))
+        made(run, **FS, source=str(folder))
     assert not list((tmp_path / "run").glob("*.safetensors"))
-    made(replace(kept, report=lambda line: None), **FS, source=str(folder))
+    made(replace(run, report=lambda line: None), **FS, source=str(folder))
     assert [file.name for file in (tmp_path / "run").glob("*.safetensors")] == ["dsgan.safetensors"]
 
 
 def test_without_lpips_the_dsgan_takes_lpips_lite_and_says_so(folder: Path, context: Context) -> None:
     large = replace(context, crops=lambda indices: F.interpolate(crops(indices), scale_factor=4))
     table = FS | {"source": "mini:ntire", "source_images": 4, "crop": 32, "perceptual_net": "auto"}
-    told = made(large, **table).describe()
-    assert told["perceptual_used"] == "lpips-lite"
-    assert "lpips-alex is not installed" in told["perceptual_note"]
+    facts = made(large, **table).describe()
+    assert facts["perceptual_used"] == "lpips-lite"
+    assert "lpips-alex is not installed" in facts["perceptual_note"]
     with pytest.raises(Unavailable, match="download"):
         made(context, **FS | {"source": str(folder), "perceptual_net": "lpips-alex"})
 

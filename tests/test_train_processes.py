@@ -17,27 +17,27 @@ import torch
 from srbench.train import degradations, recipe as recipes
 from srbench.train.data.crops import Crops
 from srbench.train.data.sources import open_sources
-from srbench.train.start import build
-from srbench.train.perceptual import choose
+from srbench.train.start import make_state
+from srbench.train.perceptual import choose_perceptual
 from srbench.train.processes import Processes
 from srbench.train.trainer import Trainer
 
 recipe, processes = recipes.load(sys.argv[1]), Processes("cpu", threads=1)
 crops = Crops(open_sources(recipe.data.sources, patch=recipe.data.patch), recipe.data.patch, recipe.seed)
-state = build(recipe, processes)
+state = make_state(recipe, processes)
 context = degradations.Context(
     state.generator, recipe.seed, None, crops.batch, processes.device, lambda line: None
 )
-degrade = degradations.build(degradations.parse(recipe.degradation), context)
-perceptual = choose(recipe.losses.perceptual_net, discriminator=state.discriminator)
+degrade = degradations.make_degradation(degradations.parse(recipe.degradation), context)
+perceptual = choose_perceptual(recipe.losses.perceptual_net, discriminator=state.discriminator)
 indices = processes.indices(0, recipe.data.batch)
-found = Trainer(recipe, state, degrade, perceptual, processes).step(crops.batch(indices), indices)
-found = processes.average(found)
+losses = Trainer(recipe, state, degrade, perceptual, processes).step(crops.batch(indices), indices)
+losses = processes.average(losses)
 modules = {"G": state.generator, "D": state.discriminator}
-kept = {f"{of}.{name}": p.grad for of, module in modules.items() if module
+gradients = {f"{of}.{name}": p.grad for of, module in modules.items() if module
     for name, p in module.named_parameters()}
 if processes.main:
-    torch.save({"processes": processes.count, "losses": found, "gradients": kept}, sys.argv[2])
+    torch.save({"processes": processes.count, "losses": losses, "gradients": gradients}, sys.argv[2])
 processes.close()
 """
 
@@ -80,8 +80,8 @@ def step(folder: Path, processes: int, accumulate: int = 1, losses: str = GAN) -
     command += [str(folder / name) for name in ("step.py", "recipe.toml", "found.pt")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[:4000]
-    found: dict[str, Any] = torch.load(folder / "found.pt", weights_only=True)
-    return found
+    outcome: dict[str, Any] = torch.load(folder / "found.pt", weights_only=True)
+    return outcome
 
 
 @pytest.mark.slow

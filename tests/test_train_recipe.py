@@ -11,6 +11,7 @@ import pytest
 from helpers import srbench
 
 from srbench.errors import BadInput
+from srbench.support.toml import to_toml
 from srbench.train import recipe as recipes
 from srbench.train.recipe import ScheduleSettings
 from srbench.train.schedule import learning_rate
@@ -19,7 +20,7 @@ NEEDS_SOURCE = {"impressionism": "somewhere", "esrgan-fs": "somewhere"}
 MINIS = [name for name in recipes.names() if name.endswith("-mini") and name != "esrgan-psnr-mini"]
 
 
-def shipped(name: str) -> recipes.Recipe:
+def shipped(name: str) -> recipes.TrainingRecipe:
     source = NEEDS_SOURCE.get(name)
     return recipes.load(name, {"degradation.source": source} if source else {})
 
@@ -33,7 +34,7 @@ def test_the_shipped_recipes_and_a_mini_of_each() -> None:
 def test_a_recipe_is_named_as_its_file_and_survives_toml(name: str) -> None:
     recipe = shipped(name)
     assert recipe.name == name
-    text = recipes.to_toml(recipe.model_dump(mode="json"))
+    text = to_toml(recipe.model_dump(mode="json"))
     again = recipes.parse(tomllib.loads(text))
     assert again == recipe and again.hash == recipe.hash
     assert recipes.differences(recipe, again) == []
@@ -118,6 +119,7 @@ def test_cosine_restarts() -> None:
         ({"optimizer.lr": -1}, "optimizer.lr"),
         ({"optimizer.speed": 1}, "optimizer.speed"),
         ({"data.patch": 130}, "data.patch"),
+        ({"generator.growth": 16}, "generator.growth"),
         ({"data.batch": 3, "accumulate": 2}, "accumulate 2"),
         ({"losses.gan": 0.1, "discriminator.kind": "none"}, "discriminator.kind"),
         ({"losses.l1": 0, "losses.perceptual": 0, "losses.gan": 0}, "every loss has weight 0"),
@@ -161,7 +163,7 @@ def test_a_recipe_file_of_ones_own(tmp_path: Path) -> None:
 
 def test_strings_survive_toml() -> None:
     table = {"a": 'quote " back \\ line \n tab \t del \x7f é', "b": [{"x y": 1, "z": [1.5, True]}], "c": {}}
-    assert tomllib.loads(recipes.to_toml(table)) == table
+    assert tomllib.loads(to_toml(table)) == table
 
 
 def test_the_command_line_lists_recipes() -> None:

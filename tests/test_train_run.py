@@ -12,18 +12,21 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from helpers import srbench
+from PIL import Image
 from safetensors.torch import load_file
 
 from srbench import zoo
 from srbench.errors import BadInput, RunFailed
+from srbench.support.toml import to_toml
 from srbench.train import recipe as recipes
-from srbench.train.job import Request, train
+from srbench.train.job import TrainingRequest, train
 from srbench.train.processes import Processes
-from srbench.train.recipe import Recipe
-from srbench.train.start import build
+from srbench.train.recipe import TrainingRecipe
+from srbench.train.start import make_state
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -38,7 +41,7 @@ TINY: dict[str, Any] = {
 }
 
 
-def tiny(**changes: Any) -> Recipe:
+def tiny(**changes: Any) -> TrainingRecipe:
     return recipes.override(recipes.parse(TINY), changes)
 
 
@@ -50,7 +53,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "whole"
-    train(Request(tiny(), folder, threads=1))
+    train(TrainingRequest(tiny(), folder, threads=1))
     return folder
 
 
@@ -59,9 +62,9 @@ def test_a_run_ends_as_a_model_of_the_zoo(whole: Path) -> None:
     assert (ref.name, ref.card.domain) == ("tiny", "adversarial")
     sr = ref.load()(torch.rand(1, 3, 8, 9))
     assert sr.shape == (1, 3, 32, 36)
-    told = json.loads((whole / "training.json").read_text())
-    assert told["weights_sha256"] == ref.weights_sha256
-    assert told["degradation"]["loss_used"] == "0.01*l1+features"
+    facts = json.loads((whole / "training.json").read_text())
+    assert facts["weights_sha256"] == ref.weights_sha256
+    assert facts["degradation"]["loss_used"] == "0.01*l1+features"
     assert len(rows(whole)) == 6
     rates = [float(row["lr"]) for row in rows(whole)]
     assert rates == pytest.approx([1e-4] * 3 + [5e-5] * 3)
@@ -71,15 +74,28 @@ def test_a_run_ends_as_a_model_of_the_zoo(whole: Path) -> None:
 def test_the_losses_fall_when_there_is_something_to_learn(tmp_path: Path) -> None:
     changes = {"optimizer.lr": 5e-3, "schedule.iterations": 30, "validation.every": 30}
     plain = {"losses.perceptual": 0.0, "losses.gan": 0.0, "losses.l1": 1.0, "degradation.loss": "l1"}
-    train(Request(tiny(**changes, **plain), tmp_path / "run", threads=1))
-    found = [float(row["l1"]) for row in rows(tmp_path / "run")]
-    assert sum(found[-5:]) < 0.7 * sum(found[:5])
+    train(TrainingRequest(tiny(**changes, **plain), tmp_path / "run", threads=1))
+    losses = [float(row["l1"]) for row in rows(tmp_path / "run")]
+    assert sum(losses[-5:]) < 0.7 * sum(losses[:5])
+
+
+def test_a_source_folder_named_perception_changes_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "perception"
+    source.mkdir()
+    gray = np.full((24, 24, 3), 120, np.uint8) + np.random.default_rng(0).integers(
+        0, 4, (24, 24, 3), np.uint8
+    )
+    Image.fromarray(gray).save(source / "flat.png")
+    noise = {"kind": "noise-injection", "source": str(source), "patch": 8, "stride": 8}
+    changes = {"degradation": noise, "losses.perceptual": 0.0, "losses.gan": 0.0, "schedule.iterations": 1}
+    train(TrainingRequest(tiny(**changes), tmp_path / "run", threads=1))
+    assert json.loads((tmp_path / "run" / "training.json").read_text())["perceptual"] == "none"
 
 
 @pytest.mark.slow
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, whole: Path) -> None:
     file = tmp_path / "tiny.toml"
-    file.write_text(recipes.to_toml(tiny().model_dump(mode="json")))
+    file.write_text(to_toml(tiny().model_dump(mode="json")))
     folder = tmp_path / "runs" / "tiny"
     command = [sys.executable, "-m", "srbench", "train", str(file), "--threads", "1"]
     for stop in (signal.SIGKILL, signal.SIGTERM):
@@ -93,7 +109,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, whole: Path) 
             time.sleep(0.005)
         running.send_signal(stop)
         running.wait()
-    train(Request(tiny(), folder, resume=True, threads=1))
+    train(TrainingRequest(tiny(), folder, resume=True, threads=1))
     assert rows(folder) == rows(whole)
     ours, theirs = (load_file(place / "model.safetensors") for place in (folder, whole))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
@@ -102,7 +118,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, whole: Path) 
 @pytest.mark.slow
 def test_two_processes_equal_one(tmp_path: Path, whole: Path) -> None:
     file = tmp_path / "tiny.toml"
-    file.write_text(recipes.to_toml(tiny().model_dump(mode="json")))
+    file.write_text(to_toml(tiny().model_dump(mode="json")))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     command += ["-m", "srbench", "train", str(file), "--threads", "1", "--out", str(tmp_path / "runs")]
     environment = os.environ | {"ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
@@ -120,23 +136,23 @@ def test_two_processes_equal_one(tmp_path: Path, whole: Path) -> None:
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
     changes = {"optimizer.lr": 1e30, "losses.perceptual": 0.0, "losses.gan": 0.0, "degradation.loss": "l1"}
     with pytest.raises(RunFailed, match=r"iteration \d.*lower --lr.*00000000\.pt"):
-        train(Request(tiny(**changes), tmp_path / "run", threads=1))
+        train(TrainingRequest(tiny(**changes), tmp_path / "run", threads=1))
 
 
 def test_resume_names_what_differs(tmp_path: Path, whole: Path) -> None:
     with pytest.raises(BadInput, match="optimizer.lr: 0.0001 in the run, 0.001 now"):  # noqa: RUF043
-        train(Request(tiny(**{"optimizer.lr": 1e-3}), whole, resume=True))
+        train(TrainingRequest(tiny(**{"optimizer.lr": 1e-3}), whole, resume=True))
     with pytest.raises(BadInput, match="--resume"):
-        train(Request(tiny(), whole))
+        train(TrainingRequest(tiny(), whole))
     with pytest.raises(BadInput, match="holds no training"):
-        train(Request(tiny(), tmp_path, resume=True))
+        train(TrainingRequest(tiny(), tmp_path, resume=True))
 
 
 def test_a_start_of_another_architecture_is_refused(whole: Path) -> None:
     other = tiny(**{"init": str(whole), "generator.num_feat": 16})
     with pytest.raises(BadInput, match=r"tiny|whole|model\.safetensors"):
-        build(other, Processes())
-    state = build(tiny(init=str(whole)), Processes())
+        make_state(other, Processes())
+    state = make_state(tiny(init=str(whole)), Processes())
     weights = load_file(whole / "model.safetensors")
     assert all(torch.equal(value, weights[name]) for name, value in state.generator.state_dict().items())
 

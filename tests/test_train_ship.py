@@ -7,26 +7,29 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
+from srbench.cli import app
 from srbench.errors import BadInput
 from srbench.support.home import sha256_file
 from srbench.support.toml import read_toml
 from srbench.train.export import export
 from srbench.train.generator import build_generator
 from srbench.train.recipe import load
-from srbench.train.ship import main, ship
+from srbench.train.ship import ship
 from srbench.zoo.schema import Card
 
 
-def test_a_run_becomes_weights_and_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_becomes_weights_and_card(tmp_path: Path) -> None:
     recipe = load("rsr-mini")
-    weights = build_generator(**recipe.generator.model_dump(), seed=3).state_dict()
+    weights = build_generator(recipe.generator.num_feat, recipe.generator.num_block, seed=3).state_dict()
     (tmp_path / "zoo" / "cards").mkdir(parents=True)
     (tmp_path / "run").mkdir()
     export(tmp_path / "run", recipe, weights, {})
-    main([str(tmp_path / "run"), "--zoo", str(tmp_path / "zoo")])
+    arguments = ["maintain", "ship", str(tmp_path / "run"), "--zoo", str(tmp_path / "zoo")]
+    done = CliRunner().invoke(app, arguments)
     file = tmp_path / "zoo" / "mini" / "rsr-mini.safetensors"
-    assert capsys.readouterr().out.strip() == str(file)
+    assert done.exit_code == 0 and done.stdout.strip() == str(file)
     card = Card.model_validate(read_toml(tmp_path / "zoo" / "cards" / "rsr-mini.toml"))
     assert {"parameters", "macs_per_lr_pixel", "peak_mib"} <= set(card.architecture)
     assert card.packaged == sha256_file(file) and card.domain == "adversarial" and card.redistributable

@@ -15,9 +15,10 @@ import torch
 from helpers import srbench
 
 from srbench.errors import RunFailed
+from srbench.support.toml import to_toml
 from srbench.train import recipe as recipes
-from srbench.train.job import Request, train
-from srbench.train.state import Checkpoints, read
+from srbench.train.job import TrainingRequest, train
+from srbench.train.state import Checkpoints, read_checkpoint
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -29,13 +30,13 @@ TINY: dict[str, Any] = {
 }
 
 
-def tiny(**changes: Any) -> recipes.Recipe:
+def tiny(**changes: Any) -> recipes.TrainingRecipe:
     return recipes.override(recipes.parse(TINY), changes)
 
 
 def started(folder: Path, *options: str) -> subprocess.Popen[str]:
     file = folder / "tiny.toml"
-    file.write_text(recipes.to_toml(tiny(**{"schedule.iterations": 100_000}).model_dump(mode="json")))
+    file.write_text(to_toml(tiny(**{"schedule.iterations": 100_000}).model_dump(mode="json")))
     command = [sys.executable, "-m", "srbench", "train", str(file), "--threads", "1", "--out", str(folder)]
     return subprocess.Popen([*command, *options], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -53,9 +54,9 @@ def test_a_stop_saves_and_says_how_to_go_on(tmp_path: Path, number: int) -> None
     running = started(tmp_path)
     wait_for(tmp_path / "tiny/checkpoints/00000002.pt")
     running.send_signal(number)
-    _, told = running.communicate(timeout=60)
-    assert running.returncode == 130, told
-    (line,) = [line for line in told.splitlines() if line.startswith("srbench: ")]
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130, errors
+    (line,) = [line for line in errors.splitlines() if line.startswith("srbench: ")]
     last = Checkpoints(tmp_path / "tiny/checkpoints", 2).latest()
     assert last is not None
     assert f"after iteration {last[1]['iteration']} of 100000" in line
@@ -67,7 +68,7 @@ def test_a_stop_saves_and_says_how_to_go_on(tmp_path: Path, number: int) -> None
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs limits on the size of a process's files")
 def test_a_full_disk_is_one_line_and_keeps_what_is_there(tmp_path: Path) -> None:
-    train(Request(tiny(), tmp_path / "tiny", threads=1))
+    train(TrainingRequest(tiny(), tmp_path / "tiny", threads=1))
     before = {path.name: path.read_bytes() for path in (tmp_path / "tiny/checkpoints").iterdir()}
     # A limit on file size stands in for a full disk: writing fails half-way all the same.
     script = (
@@ -77,7 +78,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_there(tmp_path: Path) -> None
         "from srbench.cli import main; main()\n"
     )
     file = tmp_path / "more.toml"
-    file.write_text(recipes.to_toml(tiny(**{"init": str(tmp_path / "tiny")}).model_dump(mode="json")))
+    file.write_text(to_toml(tiny(**{"init": str(tmp_path / "tiny")}).model_dump(mode="json")))
     # The first checkpoint, without the optimizer's state, is a third as large as the next and fits.
     limit = max(len(content) for content in before.values()) // 2
     command = [sys.executable, "-c", script, str(limit), "train", str(file), "--name", "second"]
@@ -88,7 +89,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_there(tmp_path: Path) -> None
     assert "cannot be written" in line and "00000000.pt" in line and "Traceback" not in done.stderr
     left = list((tmp_path / "second/checkpoints").iterdir())  # no half of a file under any name
     assert sorted(path.name for path in left) == ["00000000.pt", "best.pt"]
-    assert all(read(path) for path in left)
+    assert all(read_checkpoint(path) for path in left)
     assert {path.name: path.read_bytes() for path in (tmp_path / "tiny/checkpoints").iterdir()} == before
 
 
@@ -112,7 +113,7 @@ def test_the_last_and_the_best_checkpoints_are_kept(tmp_path: Path) -> None:
     for iteration in range(5):
         checkpoints.save({"format": 1, "iteration": iteration}, best=iteration == 1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000003.pt", "00000004.pt", "best.pt"]
-    best = read(tmp_path / "best.pt")
+    best = read_checkpoint(tmp_path / "best.pt")
     assert best is not None and best["iteration"] == 1
 
 
@@ -122,15 +123,15 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> No
         checkpoints.save({"format": 1, "iteration": iteration}, best=False)
     damaged = tmp_path / "00000002.pt"
     damaged.write_bytes(damaged.read_bytes()[:100])
-    found = checkpoints.latest()
-    assert found is not None and found[1]["iteration"] == 1
+    latest = checkpoints.latest()
+    assert latest is not None and latest[1]["iteration"] == 1
 
 
 def test_a_run_that_never_began_can_be_started_again(tmp_path: Path) -> None:
     folder = tmp_path / "tiny"
     with pytest.raises(ValueError, match="nowhere"):
-        train(Request(tiny(**{"data.sources": [str(tmp_path / "nowhere")]}), folder, threads=1))
-    assert train(Request(tiny(), folder, threads=1)).iteration == 4
+        train(TrainingRequest(tiny(**{"data.sources": [str(tmp_path / "nowhere")]}), folder, threads=1))
+    assert train(TrainingRequest(tiny(), folder, threads=1)).iteration == 4
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,21 +140,21 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, monkeypatch
     step = Trainer.step
 
     def broken(self: Trainer, hr: torch.Tensor, indices: Any) -> torch.Tensor:
-        found = step(self, hr, indices)
+        losses = step(self, hr, indices)
         if self.state.iteration == 4:
             with torch.no_grad():
                 next(self.state.generator.parameters()).fill_(float("nan"))
-        return found
+        return losses
 
     monkeypatch.setattr(Trainer, "step", broken)
     with pytest.raises(RunFailed, match=r"iteration 4: a weight is not finite.*00000002\.pt"):
-        train(Request(tiny(), tmp_path / "tiny", threads=1))
+        train(TrainingRequest(tiny(), tmp_path / "tiny", threads=1))
     last = Checkpoints(tmp_path / "tiny/checkpoints", 2).latest()
     assert last is not None and last[1]["iteration"] == 2
 
 
 def test_resuming_another_recipe_is_refused(tmp_path: Path) -> None:
-    train(Request(tiny(), tmp_path / "tiny", threads=1))
+    train(TrainingRequest(tiny(), tmp_path / "tiny", threads=1))
     done = srbench("train", "esrgan-psnr-mini", "--resume", str(tmp_path / "tiny"))
     assert done.returncode == 2
     assert "generator.num_feat: 8 in the run, 32 now" in done.stderr

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import srbench
 from safetensors.torch import load_file
 
 from srbench.errors import BadInput
 from srbench.support.home import sha256_file
 from srbench.train import recipe as recipes
 from srbench.train import suite
-from srbench.train.job import Request
-from srbench.train.job import train as run
-from srbench.train.suite import Suite, main
+from srbench.train.job import TrainingRequest, train
+from srbench.train.suite import Suite
 
 PAPER = json.loads((Path(__file__).parents[1] / "leaderboards" / "paper.json").read_text(encoding="utf-8"))
 TINY = """
@@ -66,11 +66,11 @@ def test_the_mini_zoo_differs_in_nothing_but_what_the_paper_compares() -> None:
 
 
 def test_the_ablation_is_the_papers_twelve_rows() -> None:
-    found = [
+    attacks = [
         (r.degradation["eps"], r.degradation["steps"], r.degradation["structure"], r.degradation["loss"])
         for r in suite.load("ablation-mini").recipes()
     ]
-    assert found == [
+    assert attacks == [
         (f"{row['eps']}/255", row["steps"], row["structure"], row["loss"].replace("l1+", "0.01*l1+"))
         for row in PAPER["table_1"]["rows"]
     ]
@@ -81,23 +81,23 @@ def test_a_run_waits_for_the_one_it_starts_from_and_equals_one_trained_alone(
     tmp_path: Path, two: Suite
 ) -> None:
     wanted = two.recipes({"schedule.iterations": 3})
-    finished = [folder.name for folder, _ in suite.train(wanted, tmp_path / "runs", jobs=2)]
+    finished = [folder.name for folder, _ in suite.train_all(wanted, tmp_path / "runs", jobs=2)]
     assert finished == ["first", "second"]
     alone = recipes.override(wanted[0], {"init": str(tmp_path / "runs" / "first")})
-    run(Request(alone, tmp_path / "alone", threads=1))
+    train(TrainingRequest(alone, tmp_path / "alone", threads=1))
     weights, others = (load_file(tmp_path / f / "model.safetensors") for f in ("runs/second", "alone"))
     assert all(torch.equal(weights[name], others[name]) for name in others)
-    again = list(suite.train(wanted, tmp_path / "runs", jobs=2))
+    again = list(suite.train_all(wanted, tmp_path / "runs", jobs=2))
     assert [seconds for _, seconds in again] == [0.0, 0.0]
     with pytest.raises(BadInput, match=r"first was begun with other settings: seed: 4 in the run, 5 now"):
-        list(suite.train(two.recipes({"schedule.iterations": 3, "seed": 5}), tmp_path / "runs", jobs=1))
+        list(suite.train_all(two.recipes({"schedule.iterations": 3, "seed": 5}), tmp_path / "runs", jobs=1))
 
 
 @pytest.mark.slow
 def test_finished_runs_are_packed(tmp_path: Path, two: Suite) -> None:
     (tmp_path / "zoo" / "cards").mkdir(parents=True)
     first = two.recipes()[1:]
-    list(suite.train(first, tmp_path / "runs", jobs=1, zoo=tmp_path / "zoo"))
+    list(suite.train_all(first, tmp_path / "runs", jobs=1, zoo=tmp_path / "zoo"))
     packed = tmp_path / "zoo" / "mini" / "first.safetensors"
     assert sha256_file(packed) in (tmp_path / "zoo" / "cards" / "first.toml").read_text()
 
@@ -111,14 +111,13 @@ def test_two_runs_of_one_name_and_unknown_suites_are_refused(two: Suite) -> None
 
 def test_a_run_that_starts_from_itself_is_refused(tmp_path: Path, two: Suite) -> None:
     with pytest.raises(BadInput, match="second starts from itself"):
-        list(suite.train(two.recipes({"init": "second"})[:1], tmp_path / "runs", jobs=1))
+        list(suite.train_all(two.recipes({"init": "second"})[:1], tmp_path / "runs", jobs=1))
 
 
 @pytest.mark.slow
-def test_what_a_run_refuses_ends_the_suite_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_run_refuses_ends_the_suite_in_one_line(tmp_path: Path) -> None:
     missing = tmp_path / "photographs"
-    where = ["--data", str(missing), "--out", str(tmp_path / "runs"), "--jobs", "1"]
-    assert main(["ablation-mini", *where]) == 2
-    assert str(missing) in capsys.readouterr().err
+    options = ["--data", str(missing), "--out", str(tmp_path / "runs"), "--jobs", "1"]
+    done = srbench("maintain", "suite", "ablation-mini", *options)
+    assert done.returncode == 2
+    assert str(missing) in done.stderr.splitlines()[-1]

@@ -52,15 +52,15 @@ def test_a_chain_of_convolutions_has_a_closed_form(layers: list[tuple[int, int]]
         nn.Conv2d(inside, outside, kernel, padding=kernel // 2, bias=bias)
         for (inside, outside), kernel in zip(pairwise(widths), kernels, strict=True)
     ]
-    found = cost(nn.Sequential(*chain, nn.PixelShuffle(4)))
+    costs = cost(nn.Sequential(*chain, nn.PixelShuffle(4)))
     multiplied = sum(a * b * k**2 for (a, b), k in zip(pairwise(widths), kernels, strict=True))
     weights = multiplied + bias * sum(widths[1:])
-    assert found["parameters"] == weights
-    assert found["macs_per_lr_pixel"] == multiplied
+    assert costs["parameters"] == weights
+    assert costs["macs_per_lr_pixel"] == multiplied
     # LR lives throughout; beside it, what a layer reads and writes. The shuffle reads and writes 48.
     beside = [widths[1], *(a + b for a, b in pairwise(widths[1:])), 48 + 48]
     peak = 4 * (weights + PIXELS * (3 + max(beside)))
-    assert found["peak_mib"] == pytest.approx(peak / MIB, abs=0.006)
+    assert costs["peak_mib"] == pytest.approx(peak / MIB, abs=0.006)
 
 
 def test_the_published_generator() -> None:
@@ -84,10 +84,10 @@ def test_cards_of_one_architecture_state_one_cost() -> None:
     for card in map(zoo.card, zoo.names()):
         facts = card.architecture
         shape = tuple(facts.get(key) for key in ("family", "num_feat", "num_block", "num_conv"))
-        told = tuple(facts.get(key) for key in ("parameters", "macs_per_lr_pixel", "peak_mib"))
-        stated.setdefault(shape, set()).add(told)
+        numbers = tuple(facts.get(key) for key in ("parameters", "macs_per_lr_pixel", "peak_mib"))
+        stated.setdefault(shape, set()).add(numbers)
     assert len(stated) == 4
-    assert all(len(told) == 1 for told in stated.values())
+    assert all(len(numbers) == 1 for numbers in stated.values())
 
 
 def test_what_cannot_be_counted_is_absent() -> None:
@@ -111,7 +111,7 @@ def test_counting_leaves_the_network_alone() -> None:
 
 
 def test_records_say_it_and_tables_give_it_back(tmp_path: Path) -> None:
-    request = evaluation.Request(
+    request = evaluation.EvaluationRequest(
         models=("rsr-mini", "bicubic"),
         datasets=("clean-mini",),
         metrics=("psnr",),

@@ -17,8 +17,8 @@ from srbench import zoo
 from srbench.errors import BadInput, RunFailed
 from srbench.support.torchvision import prepare_torchvision
 from srbench.zoo.bicubic import Bicubic
-from srbench.zoo.card import Card
 from srbench.zoo.model import SRModel
+from srbench.zoo.schema import Card
 
 prepare_torchvision()
 from spandrel import SizeRequirements  # noqa: E402

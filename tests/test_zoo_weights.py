@@ -17,8 +17,8 @@ from srbench import zoo
 from srbench.errors import BadInput, RunFailed
 from srbench.support import home
 from srbench.zoo import catalog, weights
-from srbench.zoo.card import Card
 from srbench.zoo.installed import Installed, installed_path
+from srbench.zoo.schema import Card
 
 GENERAL = "RealESRGAN_General_x4_v3_from_ncnn.pth"
 SHA256 = "9eee18521051f0c18b2763a9641c36377b0032ea127661f231eb9017a2354874"
@@ -113,9 +113,9 @@ def test_real_weights_are_found_by_sha256_under_any_name(
 def test_both_real_esrgan_models_are_found_in_the_assets(shared_weights: Path) -> None:
     home.forget_weight_files()
     refs = zoo.resolve(["all"])
-    found = {r.name: r for r in refs if not r.card.packaged}
-    assert list(found) == ["bicubic", "realesrgan-general", "realesrgan-general-wdn"]
-    assert found["realesrgan-general"].weights_sha256 == SHA256
+    published = {r.name: r for r in refs if not r.card.packaged}
+    assert list(published) == ["bicubic", "realesrgan-general", "realesrgan-general-wdn"]
+    assert published["realesrgan-general"].weights_sha256 == SHA256
 
 
 def test_only_files_of_the_right_size_are_hashed(

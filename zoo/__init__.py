@@ -1,4 +1,4 @@
-"""The model zoo: one interface to every super-resolution network srbench can measure.
+"""Put one interface before every super-resolution network srbench can measure.
 
 >>> from srbench import zoo
 >>> zoo.names()[0]
@@ -15,16 +15,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from srbench.install.source import Source as Source
     from srbench.zoo.catalog import names as names
     from srbench.zoo.catalog import register as register
-    from srbench.zoo.installed import install as install
     from srbench.zoo.model import SRModel as SRModel
     from srbench.zoo.published import download as download
     from srbench.zoo.published import family as family
+    from srbench.zoo.published import install as install
     from srbench.zoo.refs import ModelRef as ModelRef
     from srbench.zoo.refs import resolve as resolve
     from srbench.zoo.schema import Card as Card
-    from srbench.zoo.schema import Source as Source
     from srbench.zoo.tiling import tiled as tiled
     from srbench.zoo.weights import Status as Status
     from srbench.zoo.weights import missing as missing
@@ -38,7 +38,7 @@ _HOME = {
     "Status": "weights",
     "download": "published",
     "family": "published",
-    "install": "installed",
+    "install": "published",
     "missing": "weights",
     "names": "catalog",
     "register": "catalog",
@@ -47,20 +47,20 @@ _HOME = {
     "tiled": "tiling",
 }
 
-# Python binds a submodule to its package when it is first imported, which would put the module
-# ``card`` in the place of the function below. Importing it before the function is defined settles it.
-import_module("srbench.zoo.card")
-
 
 def card(name: str) -> Card:
-    """The card of a model.
+    """Return the card of a model.
 
     Raises:
         BadInput: no model has this name; the message gives the nearest names.
-    """
-    from srbench.zoo.catalog import find
 
-    return find(name)
+    >>> from srbench import zoo
+    >>> zoo.card("rsr-mini").domain
+    'adversarial'
+    """
+    from srbench.zoo.catalog import find_card
+
+    return find_card(name)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Bicubic upscaling as MATLAB's imresize does it: the reference row of every table."""
+"""Upscale as MATLAB's bicubic imresize does: the reference row of every table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _REACH = 4
 
 
 class Bicubic(nn.Module):
-    """x4 bicubic upscaling, a = -0.5, edges mirrored with the edge pixel repeated.
+    """Upscales x4 by bicubic interpolation, a = -0.5, edges mirrored with the edge pixel repeated.
 
     The arithmetic is ``pyiqa.matlab_utils.imresize``, which equals MATLAB's imresize to float
     rounding. Differentiable; no parameters; not clamped (the kernel overshoots).
@@ -36,6 +36,6 @@ class Bicubic(nn.Module):
 
 
 def _mirrored(size: int, device: torch.device) -> Tensor:
-    """Indices of a line of ``size`` pixels extended by ``_REACH`` on both sides: … b a | a b … | …"""
+    """Return indices of a line of ``size`` pixels, extended by ``_REACH`` on both sides: … b a | a b … | …"""
     position = torch.arange(-_REACH, size + _REACH, device=device).remainder(2 * size)
     return torch.minimum(position, 2 * size - 1 - position)

@@ -1,4 +1,4 @@
-"""Every model srbench knows by name: the cards in ``zoo/cards/`` and what the user registered."""
+"""Know every model by name: the cards in ``zoo/cards/`` and what the user registered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from srbench.errors import BadInput, unknown
 from srbench.support.toml import read_toml
-from srbench.zoo.schema import DOMAINS, NAME, Card
+from srbench.zoo.schema import DOMAINS, NAME, Card, user_card
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +25,7 @@ _registered: dict[str, tuple[Card, Callable[[], nn.Module]]] = {}
 
 @lru_cache(maxsize=1)
 def shipped() -> dict[str, Card]:
-    """The cards that come with srbench, by name.
+    """Return the cards that come with srbench, by name.
 
     Raises:
         ValueError: a card is malformed; the message names the file.
@@ -45,7 +45,12 @@ def shipped() -> dict[str, Card]:
 
 
 def names() -> list[str]:
-    """Every known model in the order of a leaderboard: bicubic first, registered models last."""
+    """Return every known model in the order of a leaderboard: bicubic first, registered models last.
+
+    >>> from srbench import zoo
+    >>> zoo.names()[:3]
+    ['bicubic', 'esrgan', 'esrgan-mini']
+    """
     return [card.name for card in sorted(shipped().values(), key=_order)] + list(_registered)
 
 
@@ -54,8 +59,8 @@ def _order(card: Card) -> tuple[int, str, int, str]:
     return _RANK[card.domain], family, DOMAINS.index(card.domain), card.name
 
 
-def find(name: str) -> Card:
-    """The card of ``name``.
+def find_card(name: str) -> Card:
+    """Return the card of ``name``.
 
     Raises:
         BadInput: no model has this name.
@@ -68,7 +73,7 @@ def find(name: str) -> Card:
 
 
 def registered(name: str) -> Callable[[], nn.Module] | None:
-    """The factory registered under ``name``, if any."""
+    """Return the factory registered under ``name``, if any."""
     return _registered[name][1] if name in _registered else None
 
 
@@ -103,7 +108,7 @@ def register(
 def own_card(
     name: str, *, domain: str = "unknown", title: str = "", licence: str = "", citation: str = ""
 ) -> Card:
-    """The card of a network that the user's own Python code makes.
+    """Return the card of a network that the user's own Python code makes.
 
     Raises:
         BadInput: a bad name or domain, or a name that a card of the zoo has already.
@@ -114,14 +119,5 @@ def own_card(
         raise BadInput(f"'{name}' is a model of the zoo already: register yours under another name")
     if domain not in DOMAINS:
         raise BadInput(f"'{domain}' is not a training domain: choose one of {', '.join(DOMAINS)}")
-    return Card.model_validate(
-        {
-            "name": name,
-            "title": title or name,
-            "domain": domain,
-            "architecture": {"family": "registered"},
-            "licence": licence,
-            "citation": citation,
-            "redistributable": False,
-        }
-    )
+    facts = {"title": title or name, "domain": domain, "licence": licence, "citation": citation}
+    return user_card(name, {"family": "registered"}, **facts)

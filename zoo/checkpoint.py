@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from srbench.errors import BadInput
-from srbench.zoo import pickles
+from srbench.zoo.pickles import BombError, UnwantedError, check_pickle
 
 _ZIP = b"PK\x03\x04"  # by which torch, too, tells its two layouts apart
 _PICKLE_LIMIT = 32 << 20
@@ -21,7 +21,7 @@ _SMALLEST = 1 << 20
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by name, taken out of the wrappers they are published in.
+    """Return the tensors of a checkpoint by name, out of the wrappers they are published in.
 
     Reads safetensors and what ``torch.save`` writes, the latter with ``weights_only=True`` and nothing
     else. Unwraps ``params_ema``, ``params``, ``state_dict``, ``model_g_state_dict`` and their like, and
@@ -39,7 +39,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
     _check_file(path)
     loaded = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else _read_pickle(path)
-    loaded = _named(loaded)
+    loaded = _without_unnamed(loaded)
     if isinstance(loaded, dict) and isinstance(loaded.get("model_g_state_dict"), dict):
         loaded = loaded["model_g_state_dict"]  # DSGAN's name for the generator, unknown to spandrel
     state = canonicalize_state_dict(loaded) if isinstance(loaded, dict) else {}
@@ -52,21 +52,19 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 def _check_file(path: Path) -> None:
     try:
-        found = path.is_file()
-        if found:
-            with path.open("rb") as file:
-                file.read(1)
+        if not path.is_file():
+            raise BadInput(f"{path}: no such file")
+        with path.open("rb") as file:
+            file.read(1)
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror or error})") from error
-    if not found:
-        raise BadInput(f"{path}: no such file")
 
 
-def _named(loaded: Any, levels: int = 3) -> Any:
-    """Without the entries of dicts that go by anything but a name, as deep as wrappers go."""
+def _without_unnamed(loaded: Any, levels: int = 3) -> Any:
+    """Leave out the entries of dicts that go by anything but a name, as deep as wrappers go."""
     if not isinstance(loaded, dict) or levels == 0:
         return loaded
-    return {key: _named(value, levels - 1) for key, value in loaded.items() if isinstance(key, str)}
+    return {key: _without_unnamed(value, levels - 1) for key, value in loaded.items() if isinstance(key, str)}
 
 
 def _read_safetensors(path: Path) -> Any:
@@ -90,19 +88,19 @@ def _read_pickle(path: Path) -> Any:
         zipped = file.read(len(_ZIP)) == _ZIP
     try:
         content = _index_of_archive(path) if zipped else _beginning(path)
-        pickles.check(content)
+        check_pickle(content)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Detected pickle protocol")  # it is refused below
             # Only the zip layout can be mapped; that spares reading a training checkpoint's optimizer.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except BadInput:
         raise
-    except pickles.UnwantedError as error:
+    except UnwantedError as error:
         raise BadInput(
             f"{path} was refused because loading it would run code ({error}): "
             "take a file that holds only tensors (safetensors or a bare state_dict)"
         ) from error
-    except pickles.BombError as error:
+    except BombError as error:
         raise BadInput(f"{path} was refused: it is no state_dict but a file made to use up memory") from error
     except Exception as error:
         # torch answers a broken file with nearly any exception; that it is broken says more.
@@ -110,7 +108,7 @@ def _read_pickle(path: Path) -> Any:
 
 
 def _index_of_archive(path: Path) -> bytes:
-    """The pickle of the zip layout, after the archive was found to be as torch writes them."""
+    """Read the pickle of the zip layout, after the archive was found to be as torch writes them."""
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         # torch looks names up without regard to case, so these are what could be taken for each other.
@@ -125,7 +123,7 @@ def _index_of_archive(path: Path) -> bytes:
         if sum(member.file_size for member in members) > path.stat().st_size:
             raise BadInput(f"{path} was refused: its parts are larger than the file")
         if indices[0].file_size > _PICKLE_LIMIT:
-            raise pickles.BombError
+            raise BombError
         return archive.read(indices[0])
 
 

@@ -1,4 +1,4 @@
-"""What a network costs, counted on its graph: nothing is multiplied, so it takes a moment on any machine."""
+"""Count what a network costs on its graph: nothing is multiplied, so it takes a moment on any machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from srbench.zoo.memory import Alive
 from srbench.zoo.weightless import without_weights
 
 SIDE = 64
-"""Side of the LR image that costs are counted for, which is that of the mini track's images."""
+"""Costs are counted for an LR image of this side, which is that of the mini track's images."""
 MIB = 1 << 20
 
 
@@ -30,20 +30,20 @@ def cost(model: nn.Module) -> dict[str, float]:
         allocator keeps blocks. What cannot be counted is absent: everything but the parameters of a
         network that fails, and the operations of one that has none of these kinds.
     """
-    found: dict[str, float] = {"parameters": sum(p.numel() for p in model.parameters())}
+    counts: dict[str, float] = {"parameters": sum(p.numel() for p in model.parameters())}
     counted = _count(model, without_weights)
     if counted is None:  # the network looks at values, so it has to get some
         counted = _count(model, copy.deepcopy)
     if counted is None:
-        return found
+        return counts
     operations, peak = counted
     if operations:
-        found["macs_per_lr_pixel"] = operations / 2 / SIDE**2
-    return found | {"peak_mib": round(peak / MIB, 2)}
+        counts["macs_per_lr_pixel"] = operations / 2 / SIDE**2
+    return counts | {"peak_mib": round(peak / MIB, 2)}
 
 
 def _count(model: nn.Module, copied: Callable[[nn.Module], nn.Module]) -> tuple[int, int] | None:
-    """Floating-point operations and peak bytes; None where the network fails on such an input."""
+    """Return floating-point operations and peak bytes; None where the network fails on such an input."""
     try:
         forward = copied(model)
         state = [*forward.parameters(), *forward.buffers()]

@@ -1,4 +1,4 @@
-"""Networks made by Python code: a user's ``module.path:factory`` or a registered callable."""
+"""Make networks by Python code: a user's ``module.path:factory`` or a registered callable."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ _PROBE_SIZES = (8, 16)
 
 
 def import_factory(spec: str) -> Callable[[], Any]:
-    """The callable that ``module.path:name`` names; the current directory is importable.
+    """Return the callable that ``module.path:name`` names; the current directory is importable.
 
     Raises:
         BadInput: the module cannot be imported or has no such callable.
     """
     module_name, _, attribute = spec.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)  # as `python -m` does, and for good: the factory may import later on
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # as `python -m` does, and for good: the factory may import later on
     try:
         with _own_random_numbers():
-            found = reduce(getattr, attribute.split("."), import_module(module_name))
+            target = reduce(getattr, attribute.split("."), import_module(module_name))
     except AttributeError as error:
         raise BadInput(f"{spec}: {module_name} has no '{attribute}' ({_brief(error)})") from error
     except Exception as error:
         # Whatever a user's module does wrong while it is imported is theirs to read in one line.
         raise BadInput(f"{spec}: {module_name} cannot be imported ({_brief(error)})") from error
-    if isinstance(found, nn.Module):
-        return lambda: found
-    if not callable(found):
-        raise BadInput(f"{spec} is {type(found).__name__}, not a function that returns an nn.Module")
-    return found
+    if isinstance(target, nn.Module):
+        return lambda: target
+    if not callable(target):
+        raise BadInput(f"{spec} is {type(target).__name__}, not a function that returns an nn.Module")
+    return target
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def _own_random_numbers() -> Iterator[None]:
         yield
 
 
-def build(spec: str, factory: Callable[[], Any]) -> nn.Module:
+def make_network(spec: str, factory: Callable[[], Any]) -> nn.Module:
     """Call a factory; the network is a copy of its own, so that freezing it changes nobody else's.
 
     A network with random weights is the same every time: torch's CPU generator is seeded for the call.
@@ -114,7 +114,7 @@ def probe(spec: str, forward: Callable[[Tensor], Any], scale: int = SCALE) -> No
 
 
 def state_sha256(module: nn.Module) -> str:
-    """The sha256 of a network's state dict: key, dtype, shape and bytes of each tensor, sorted by key."""
+    """Hash a network's state dict by sha256: key, dtype, shape and bytes of each tensor, sorted by key."""
     digest = hashlib.sha256()
     for key, value in sorted(module.state_dict().items()):
         if not isinstance(value, Tensor):

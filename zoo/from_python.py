@@ -1,4 +1,4 @@
-"""Models as Python code has them: names, files, networks, functions, and lists and dicts of these."""
+"""Take models as Python code has them: names, files, networks, functions, and lists and dicts of these."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Models: TypeAlias = Model | Sequence[Model] | Mapping[str, Model]
 
 
 def from_python(models: Models) -> dict[str, tuple[ModelRef, bool]]:
-    """The models that Python code names or holds.
+    """Return the models that Python code names or holds.
 
     Args:
         models: one model, a list of them, or a dict from the name a model shall have to the model. A
@@ -32,34 +32,39 @@ def from_python(models: Models) -> dict[str, tuple[ModelRef, bool]]:
     Raises:
         BadInput: what :func:`srbench.zoo.resolve` refuses, a bad name, two different models of one name,
             or no model at all.
+
+    >>> from torch import nn
+    >>> list(from_python({"nearest": nn.Upsample(scale_factor=4), "bicubic": "bicubic"}))
+    ['nearest', 'bicubic']
     """
-    named: Iterable[tuple[str | None, Model]]
+    wanted: Iterable[tuple[str | None, Model]]
     if isinstance(models, Mapping):
-        named = models.items()
+        wanted = models.items()
     elif isinstance(models, list | tuple):
-        named = [(None, model) for model in models]
+        wanted = [(None, model) for model in models]
     else:
-        named = [(None, cast("Model", models))]
-    found: dict[str, tuple[ModelRef, bool]] = {}
-    made_of: dict[str, Model] = {}
-    for name, model in named:
+        wanted = [(None, cast("Model", models))]
+    refs: dict[str, tuple[ModelRef, bool]] = {}
+    objects: dict[str, Model] = {}
+    for name, model in wanted:
         for ref, in_memory in _resolved(name, model):
-            known, known_in_memory = found.setdefault(ref.name, (ref, in_memory))
+            first, first_in_memory = refs.setdefault(ref.name, (ref, in_memory))
             # Equal weights do not make two networks equal: the code that uses them may differ.
-            same_object = made_of.setdefault(ref.name, model) is model or not (in_memory or known_in_memory)
-            if known.weights_sha256 != ref.weights_sha256 or not same_object:
+            same_object = objects.setdefault(ref.name, model) is model or not (in_memory or first_in_memory)
+            if first.weights_sha256 != ref.weights_sha256 or not same_object:
                 raise BadInput(
                     f"two different models would be called '{ref.name}': give a dict from name to model"
                 )
-    if not found:
+    if not refs:
         raise BadInput("no model to evaluate: name at least one")
-    return found
+    return refs
 
 
 def _resolved(name: str | None, model: Model) -> list[tuple[ModelRef, bool]]:
     if callable(model):  # an nn.Module is callable too
-        called = name if name is not None else str(getattr(model, "__name__", type(model).__name__))
-        return [(from_factory(called, called, own_card(called), _factory(model)), True)]
+        own_name = name if name is not None else str(getattr(model, "__name__", type(model).__name__))
+        factory = (lambda: model) if isinstance(model, nn.Module) else model
+        return [(from_factory(own_name, own_name, own_card(own_name), factory), True)]
     if not isinstance(model, str | PathLike | ModelRef):
         raise BadInput(f"{type(model).__name__} is no model: give a name, a file, an nn.Module or a function")
     refs = resolve([model if isinstance(model, ModelRef) else fspath(model)])
@@ -70,7 +75,3 @@ def _resolved(name: str | None, model: Model) -> list[tuple[ModelRef, bool]]:
         card = refs[0].card.model_copy(update={"name": name, "title": name})
         refs = [replace(refs[0], name=name, card=card)]
     return [(ref, False) for ref in refs]
-
-
-def _factory(model: Callable[[], nn.Module] | nn.Module) -> Callable[[], nn.Module]:
-    return (lambda: model) if isinstance(model, nn.Module) else model

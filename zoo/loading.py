@@ -1,4 +1,4 @@
-"""From a weight file to a network: spandrel reads the architecture off the state dict."""
+"""Turn a weight file into a network: spandrel reads the architecture off the state dict."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CONVOLUTIONS = ("ESRGAN", "Compact")
 
 @dataclass(frozen=True)
 class Network:
-    """A network with its weights in, and what srbench has to know to run it.
+    """Holds a network with its weights in, and what srbench has to know to run it.
 
     Attributes:
         module: (N, 3, H, W) to (N, 3, 4H, 4W), neither clamped nor padded.
@@ -45,7 +45,7 @@ class Network:
 
 
 def load_network(path: Path, card: Card | None = None) -> Network:
-    """The network a weight file holds, on the CPU in fp32.
+    """Return the network a weight file holds, on the CPU in fp32.
 
     Args:
         path: a checkpoint, see :func:`srbench.zoo.checkpoint.read_state_dict`.
@@ -60,7 +60,7 @@ def load_network(path: Path, card: Card | None = None) -> Network:
 
 
 def build_network(state: dict[str, Tensor], path: Path, card: Card | None = None) -> Network:
-    """:func:`load_network` for a state dict already read; ``path`` is for messages."""
+    """Do what :func:`load_network` does with a state dict already read; ``path`` is for messages."""
     from srbench.support.torchvision import prepare_torchvision
 
     prepare_torchvision()
@@ -71,7 +71,7 @@ def build_network(state: dict[str, Tensor], path: Path, card: Card | None = None
         with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
             warnings.simplefilter("ignore")  # of an architecture's own code, on every load; nothing for users
             with Budget(state):
-                found = spandrel.ModelLoader().load_from_state_dict(state)
+                loaded = spandrel.ModelLoader().load_from_state_dict(state)
     except spandrel.UnsupportedModelError as error:
         raise BadInput(
             f"{path}: spandrel does not know this architecture; write a function that returns the "
@@ -81,24 +81,26 @@ def build_network(state: dict[str, Tensor], path: Path, card: Card | None = None
         # Detection goes by a few keys; weights that then do not fit fail in each architecture's own way.
         reason = " ".join(str(error).split())[:160]
         raise BadInput(f"{path}: the weights do not fit their architecture ({reason})") from error
-    family = str(found.architecture.id)
-    if found.scale != SCALE:
-        raise BadInput(f"{path} is an x{found.scale} model ({family}): srbench measures x{SCALE} models only")
-    channels = (found.input_channels, found.output_channels)
+    family = str(loaded.architecture.id)
+    if loaded.scale != SCALE:
+        raise BadInput(
+            f"{path} is an x{loaded.scale} model ({family}): srbench measures x{SCALE} models only"
+        )
+    channels = (loaded.input_channels, loaded.output_channels)
     if channels != (3, 3):
         raise BadInput(
             f"{path} has {channels[0]} channels in and {channels[1]} out ({family}): RGB needs 3 and 3"
         )
-    if broken := [name for name, p in found.model.named_parameters() if not bool(torch.isfinite(p).all())]:
+    if broken := [name for name, p in loaded.model.named_parameters() if not bool(torch.isfinite(p).all())]:
         raise BadInput(f"{path} holds weights that are not finite ({broken[0]}): take an earlier checkpoint")
-    parameters = sum(p.numel() for p in found.model.parameters())
+    parameters = sum(p.numel() for p in loaded.model.parameters())
     stated = card.architecture.get("parameters") if card else None
     if card and stated is not None and stated != parameters:
         raise BadInput(
             f"{path} is not {card.name}: it is a {family} of {parameters:,} parameters, "
             f"{card.name} has {stated:,}"
         )
-    module: nn.Module = found.model
+    module: nn.Module = loaded.model
     if family in _CONVOLUTIONS:
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Network(module, family, parameters, found.size_requirements, bool(found.supports_bfloat16))
+    return Network(module, family, parameters, loaded.size_requirements, bool(loaded.supports_bfloat16))

@@ -1,4 +1,4 @@
-"""How much memory a network takes for an image, counted on its graph: nothing is multiplied."""
+"""Count on its graph how much memory a network takes for an image: nothing is multiplied."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from torch.utils._pytree import tree_leaves
 from srbench.zoo.weightless import without_weights
 
 MARGIN = 1.25
-"""What is said to be needed, over what is counted; ``benchmarks/memory_model.py`` compares with real use."""
-SIDE = 32
-"""Side of the LR image that stands for all where a network cannot be followed without values."""
+"""What is counted is multiplied by this; ``benchmarks/memory_model.py`` compares it with real use."""
+_STAND_IN_SIDE = 32
+"""An LR image of this side stands for all where a network cannot be followed without values."""
 _CONVOLUTIONS = (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)
 
 
@@ -25,7 +25,7 @@ class Alive(TorchDispatchMode):
     """Follows the storages that operations make, and notes the most bytes alive at once.
 
     Args:
-        given: tensors that are there before, and stay.
+        resident: tensors that are there before, and stay.
         workspace: count what a convolution reads and writes twice while it runs: the library has a layout
             of its own and copies both into it. (One that lies in memory as channels_last is read in place.)
 
@@ -33,35 +33,35 @@ class Alive(TorchDispatchMode):
         peak: in bytes.
     """
 
-    def __init__(self, given: Any, workspace: bool = False) -> None:
+    def __init__(self, resident: Any, workspace: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._given = {StorageWeakRef(s): s.nbytes() for s in (t.untyped_storage() for t in given)}
-        self._base = sum(self._given.values())
+        self._resident = {StorageWeakRef(s): s.nbytes() for s in (t.untyped_storage() for t in resident)}
+        self._base = sum(self._resident.values())
         self.peak = self._base
         self._workspace = workspace
         self._alive: dict[StorageWeakRef, int] = {}
 
     def __torch_dispatch__(self, func: Any, types: Sequence[Any], args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        tensors = [value for value in tree_leaves(made) if isinstance(value, Tensor)]
+        result = func(*args, **(kwargs or {}))
+        tensors = [value for value in tree_leaves(result) if isinstance(value, Tensor)]
         extra = 0
         if self._workspace and func in _CONVOLUTIONS:
             # The gradient of an image is made of the gradient of what was made of it.
             extra = args[0].nbytes + sum(tensor.nbytes for tensor in tensors)
         self._note(tensors, extra)
-        return made
+        return result
 
     def _note(self, tensors: list[Tensor], extra: int) -> None:
         self._alive = {storage: size for storage, size in self._alive.items() if not storage.expired()}
         for tensor in tensors:
             storage = tensor.untyped_storage()
-            if (reference := StorageWeakRef(storage)) not in self._given:
+            if (reference := StorageWeakRef(storage)) not in self._resident:
                 self._alive[reference] = storage.nbytes()
         self.peak = max(self.peak, self._base + sum(self._alive.values()) + extra)
 
 
 def needed(model: nn.Module, height: int, width: int, *, gradient: bool = False) -> int:
-    """Bytes that one image takes, the weights apart: activations, and what convolutions work in.
+    """Return the bytes that one image takes, the weights apart: activations, and what convolutions work in.
 
     Args:
         model: (1, 3, H, W) to (1, 3, 4H, 4W).
@@ -77,16 +77,16 @@ def needed(model: nn.Module, height: int, width: int, *, gradient: bool = False)
     except Exception:  # whatever a user's network cannot do
         try:
             device = next((value.device for value in model.parameters()), torch.device("cpu"))
-            lr = torch.zeros(1, 3, SIDE, SIDE, device=device)
+            lr = torch.zeros(1, 3, _STAND_IN_SIDE, _STAND_IN_SIDE, device=device)
             counted = _beside(copy.deepcopy(model), lr, gradient)
         except Exception:
             return 0
-        return int(MARGIN * counted * height * width / SIDE**2)
+        return int(MARGIN * counted * height * width / _STAND_IN_SIDE**2)
     return int(MARGIN * counted)
 
 
 def _beside(forward: nn.Module, lr: Tensor, gradient: bool) -> int:
-    """Peak bytes beside the weights."""
+    """Return the peak bytes beside the weights."""
     memory = Alive([*forward.parameters(), *forward.buffers()], workspace=True)
     weights = memory.peak
     with torch.inference_mode(False), torch.set_grad_enabled(gradient), memory:

@@ -1,4 +1,4 @@
-"""The one interface behind which every network stands."""
+"""Define the one interface behind which every network stands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRECISIONS = ("fp32", "bf16")
 
 
 class SRModel(nn.Module):
-    """A frozen super-resolution network that takes any image size.
+    """Runs a frozen super-resolution network on images of any size.
 
     Shape: LR (N, 3, H, W), RGB in [0, 1] -> SR (N, 3, 4H, 4W), float32, not clamped.
 
@@ -30,6 +30,12 @@ class SRModel(nn.Module):
         scale: 4.
         card: what is known about it.
         weights_sha256: identity of the weights; empty where there is nothing to load.
+
+    >>> import torch
+    >>> from srbench import zoo
+    >>> model = zoo.resolve(["bicubic"])[0].load()
+    >>> model(torch.rand(1, 3, 12, 10)).shape
+    torch.Size([1, 3, 48, 40])
     """
 
     def __init__(
@@ -69,14 +75,14 @@ class SRModel(nn.Module):
             self.network.to(torch.bfloat16)
 
     def channels_last(self) -> SRModel:
-        """Have the network's images lie channel by channel of a pixel: faster in many, other last digits."""
+        """Lay images out with a pixel's channels together: faster in many networks, other last digits."""
         self._layout = torch.channels_last
         network: Any = self.network
         network.to(memory_format=torch.channels_last)
         return self
 
     def train(self, mode: bool = True) -> SRModel:
-        """Does nothing but keep eval mode: a model under test is never trained."""
+        """Keep eval mode, whatever ``mode`` is: a model under test is never trained."""
         return super().train(False)
 
     def forward(self, lr: Tensor) -> Tensor:

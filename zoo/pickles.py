@@ -1,4 +1,4 @@
-"""What a pickle would do to whoever loads it, found by listing its opcodes and running none of them.
+"""Find what a pickle would do to whoever loads it, by listing its opcodes and running none of them.
 
 torch's ``weights_only`` decides what may run. This looks earlier and closer: a few hundred bytes of what
 torch allows can ask for any amount of memory or time (``bytearray(2**40)``, tuples that hold each other
@@ -31,7 +31,7 @@ _CALLED = frozenset(
         "torch._utils._rebuild_parameter_with_state",
     )
 )
-"""All that the pickle of a state dict, or of a training around it, calls."""
+"""The pickle of a state dict, or of a training around it, calls nothing but these."""
 
 _RENAMED = {"__builtin__": "builtins"}  # as Python 2 wrote it
 # A training of a thousand tensors, optimizer included, makes 30,000 things of ten levels.
@@ -43,16 +43,16 @@ _PICKLES = 5
 
 
 class UnwantedError(Exception):
-    """The pickle is no state dict's; the message names what it wants."""
+    """Says that the pickle is no state dict's; the message names what it wants."""
 
 
 class BombError(Exception):
-    """The pickle is small and what it stands for is not."""
+    """Says that the pickle is small and what it stands for is not."""
 
 
 @dataclass(eq=False, slots=True)
 class _Thing:
-    """What would be imported, called or filled: its name or what it would hold; ``size`` 0: not known."""
+    """Stands for what would be imported, called or filled: its name, what it would hold; size 0: unknown."""
 
     name: str = ""
     parts: list[Any] = field(default_factory=list)
@@ -60,7 +60,7 @@ class _Thing:
     depth: int = 0
 
 
-def check(data: bytes) -> None:
+def check_pickle(data: bytes) -> None:
     """Look a pickle through, or the five pickles at the start of a file of the older layout.
 
     Whatever is damaged or unknown ends the search without a word: loading it will say so.
@@ -82,7 +82,7 @@ def check(data: bytes) -> None:
 
 
 class _Machine:
-    """The stack machine of a pickle, with stand-ins for everything that is not a plain value.
+    """Runs the stack machine of a pickle, with stand-ins for everything that is not a plain value.
 
     Attributes:
         things: every stand-in made.
@@ -95,7 +95,7 @@ class _Machine:
         self._memo: dict[int, Any] = {}
 
     def step(self, name: str, argument: Any) -> None:
-        """Follow one opcode. ValueError for one that torch does not know either."""
+        """Follow one opcode; ValueError for one that torch does not know either."""
         if name in _LAST:
             self._make("", self._last(_LAST[name]))
         elif name in _SINCE_MARK:
@@ -181,7 +181,7 @@ def _allowed(module: str, name: str) -> str:
 
 
 def _is_kind(name: str) -> bool:
-    """Whether it is a dtype or a kind of storage: named beside every tensor, never called."""
+    """Tell whether it is a dtype or a kind of storage: named beside every tensor, never called."""
     import torch
 
     return isinstance(getattr(torch, name, None), torch.dtype) or name.endswith("Storage")
@@ -198,22 +198,22 @@ def _check_call(called: Any, arguments: Any) -> None:
 
 
 def _measure(things: list[_Thing]) -> None:
-    """BombError where one of the things would be too large or too deep, written out."""
+    """Raise BombError where one of the things would be too large or too deep, written out."""
     begun: set[int] = set()
     for root in things:
         pending = [root]
         while pending:
             thing = pending[-1]
-            held = [part for part in thing.parts if isinstance(part, _Thing)]
+            inner = [part for part in thing.parts if isinstance(part, _Thing)]
             if not thing.size and id(thing) not in begun:
                 begun.add(id(thing))
-                pending += [part for part in held if not part.size and id(part) not in begun]
+                pending += [part for part in inner if not part.size and id(part) not in begun]
                 continue
             pending.pop()
             if thing.size:
                 continue
             # A part without size by now is one that this thing is in: it holds itself, and ends there.
-            thing.size = 1 + len(thing.parts) - len(held) + sum(part.size for part in held)
-            thing.depth = 1 + max((part.depth for part in held), default=0)
+            thing.size = 1 + len(thing.parts) - len(inner) + sum(part.size for part in inner)
+            thing.depth = 1 + max((part.depth for part in inner), default=0)
             if thing.size > _LARGEST or thing.depth > _DEEPEST:
                 raise BombError

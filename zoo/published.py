@@ -1,41 +1,52 @@
-"""``srbench models install``: download the published weights of a card and install them."""
+"""Install published weights: download or take a file, check it, convert it, record its hash."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from srbench.errors import BadInput
-from srbench.install.fetch import Unavailable
+from srbench.errors import BadInput, RunFailed, Unavailable
+from srbench.install import first_use
 from srbench.install.obtain import obtain
 from srbench.install.places import locked, remove
+from srbench.install.source import Source
 from srbench.support import home
-from srbench.zoo import catalog
-from srbench.zoo.installed import check_intact, installed_path, place, read_record
+from srbench.zoo.catalog import find_card, names
+from srbench.zoo.installed import Installed, check_intact, installed_path, read_record, record_path
 from srbench.zoo.schema import Card
 from srbench.zoo.weights import Status, status
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 def family(name: str) -> list[str]:
-    """The models a user means by ``name``: the one of that name, or all of a family with published weights.
-
-    ``impressionism`` stands for ``impressionism-ntire``, ``-aim`` and ``-dped``.
+    """Return the models a user means: the one of that name, or all of a family with published weights.
 
     Raises:
         BadInput: there is neither such a model nor such a family.
+
+    >>> from srbench import zoo
+    >>> zoo.family("impressionism")
+    ['impressionism-ntire', 'impressionism-aim', 'impressionism-dped']
     """
-    if name not in catalog.names():
-        members = [n for n in catalog.names() if n.startswith(f"{name}-") and catalog.find(n).sources]
+    if name not in names():
+        members = [n for n in names() if n.startswith(f"{name}-") and find_card(n).sources]
         if members:
             return members
-    return [catalog.find(name).name]
+    return [find_card(name).name]
 
 
 def download(name: str, *, say: Callable[[str], None], progress: bool = True) -> Status:
     """Download the weights of a model, check and convert them, and keep them in the srbench home.
 
+    ``zoo.download("esrgan", say=print)`` does what ``srbench models install esrgan`` does.
+
     Args:
         name: a model of the zoo. One that is installed already and intact is left alone.
-        say: told what is done, a line each, and under which licence.
+        say: is called with each line of what is done, and under which licence.
         progress: show progress bars on a terminal.
 
     Returns:
@@ -47,9 +58,7 @@ def download(name: str, *, say: Callable[[str], None], progress: bool = True) ->
         Unavailable: no source could be fetched; the message has the reason for each.
         RunFailed: the home cannot be written.
     """
-    card = catalog.find(name)
-    if not card.sources:
-        raise BadInput(f"{name} needs no weights: it is ready to use")
+    card = _card_with_sources(name)
     sources = [source for source in card.sources if source.downloads]
     if not sources:
         first = card.sources[0]
@@ -71,13 +80,48 @@ def download(name: str, *, say: Callable[[str], None], progress: bool = True) ->
                 failures.append(str(error))
                 continue
             try:
-                return place(card, file.path)
+                return _convert(card, file.path)
             finally:
                 remove(file.path)
     raise Unavailable(
         f"{name} could not be fetched: {'; '.join(failures)}; or give the file with "
         f"`srbench models install {name} --from {sources[0].filename}`"
     )
+
+
+def install(name: str, source_file: Path) -> Status:
+    """Verify a weight file, convert it to safetensors and keep it in the srbench home.
+
+    Where no sha256 is published, that of the file is recorded, and another file is refused later.
+    ``zoo.install("rsr", Path("RSR.pth"))`` does what ``srbench models install rsr --from RSR.pth`` does.
+
+    Args:
+        name: a model of the zoo.
+        source_file: the published file, under any name.
+
+    Returns:
+        The model's new status.
+
+    Raises:
+        BadInput: an unknown model or one that needs no weights; a file that is missing, damaged, would
+            run code, is not the published one (by sha256) or the one first used, or holds another network
+            than the card says.
+        RunFailed: the home cannot be written. In every case nothing half-made stays behind and what
+            was installed before still is.
+    """
+    card = _card_with_sources(name)
+    source_file = Path(source_file)
+    if not source_file.is_file():
+        raise BadInput(f"{source_file}: no such file")
+    with locked(installed_path(name)):
+        return _convert(card, source_file)
+
+
+def _card_with_sources(name: str) -> Card:
+    card = find_card(name)
+    if not card.sources:
+        raise BadInput(f"{name} needs no weights: it is ready to use")
+    return card
 
 
 def _terms(card: Card) -> str:
@@ -93,3 +137,60 @@ def _intact(name: str) -> bool:
     except BadInput:
         return False
     return True
+
+
+def _convert(card: Card, source_file: Path) -> Status:
+    """Check and keep a weight file; the caller holds the lock of the installed one."""
+    from srbench.zoo.checkpoint import read_state_dict
+    from srbench.zoo.loading import build_network
+
+    digest = home.sha256_file(source_file)
+    source = _source_of(card, source_file, digest)
+    first_use.refuse_change(source, digest, str(source_file))
+    state = read_state_dict(source_file)
+    build_network(state, source_file, card)
+    try:
+        _write(card.name, state, source_file, digest, source.sha256 is not None)
+    except OSError as error:
+        folder = installed_path(card.name).parent
+        raise RunFailed(f"{card.name} cannot be installed in {folder} ({error.strerror or error})") from error
+    first_use.record(source, digest, source_file.stat().st_size)
+    home.forget_weight_files()
+    return status(card.name)
+
+
+def _source_of(card: Card, path: Path, digest: str) -> Source:
+    """Find the source a file is from: by sha256, or else the one that publishes none; BadInput if all do."""
+    for source in card.sources:
+        if source.sha256 and digest.startswith(source.sha256):
+            return source
+    candidates = [s for s in card.sources if s.filename == path.name] or list(card.sources)
+    if unverified := [s for s in candidates if s.sha256 is None]:
+        return unverified[0]
+    expected = " or ".join(f"{s.sha256[:16]}… ({s.filename})" for s in candidates if s.sha256)
+    raise BadInput(
+        f"{path} is not {card.name}: its sha256 is {digest[:16]}…, published is {expected}; to measure it "
+        f"all the same, give the file itself: --models {path}"
+    )
+
+
+def _write(name: str, state: dict[str, Tensor], source: Path, digest: str, verified: bool) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    # Tensors of a mapped checkpoint may share storage, which safetensors refuses to write.
+    tensors = {key: value.detach().clone().contiguous() for key, value in state.items()}
+    with home.atomic_path(installed_path(name)) as weights, home.atomic_path(record_path(name)) as text:
+        try:
+            save_file(tensors, weights, metadata={"format": "pt", "source_sha256": digest})
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+        record = Installed(
+            source_filename=source.name,
+            source_sha256=digest,
+            bytes=source.stat().st_size,
+            file_sha256=home.sha256_file(weights),
+            verified=verified,
+            time=datetime.now(UTC),
+        )
+        text.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""From what the user wrote to models that can be loaded."""
+"""Turn what the user wrote into models that can be loaded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput, unknown
-from srbench.support.home import given_path, sha256_file
-from srbench.zoo import catalog
-from srbench.zoo.schema import Card
+from srbench.support.home import sha256_file, user_path
+from srbench.zoo.catalog import find_card, names, registered
+from srbench.zoo.schema import Card, user_card
 from srbench.zoo.weights import SUFFIXES, Status, status
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from srbench.zoo.model import SRModel
 
 RUN_CARD, RUN_WEIGHTS = "card.toml", "model.safetensors"
-"""What makes the directory of a training a model."""
+"""These two files make the directory of a training a model."""
 
 _tried: list[tuple[Path, str, Network]] = []
-"""The checkpoint tried last, which whoever opens it first need not read again; nobody else gets it."""
+"""Whoever opens the checkpoint tried last gets it from here, once, instead of reading it again."""
 
 
 @dataclass(frozen=True)
 class ModelRef:
-    """A model that is there to be loaded.
+    """Names a model that is there to be loaded.
 
     Attributes:
         name: its name in records and tables.
@@ -45,7 +45,7 @@ class ModelRef:
     _open: Callable[[], Network] = field(repr=False, compare=False)
 
     def load(self, device: str = "cpu", precision: str = "fp32") -> SRModel:
-        """The model, ready to run.
+        """Load the model, ready to run.
 
         Args:
             device: a torch device.
@@ -54,6 +54,11 @@ class ModelRef:
         Raises:
             BadInput: an unknown precision, one the architecture cannot run in, a device that is not
                 there, or weights that changed since :func:`resolve`.
+
+        >>> from srbench import zoo
+        >>> model = zoo.resolve(["bicubic"])[0].load()
+        >>> (model.name, model.scale)
+        ('bicubic', 4)
         """
         from srbench.zoo.model import SRModel
 
@@ -76,7 +81,7 @@ class ModelRef:
 
 
 def resolve(specs: Sequence[str | ModelRef]) -> list[ModelRef]:
-    """The models a list of specifications names, in order and each once.
+    """Return the models a list of specifications names, in order and each once.
 
     Args:
         specs: ``all`` (every installed model), names, wildcards over names (``esrgan*``, matching
@@ -87,28 +92,32 @@ def resolve(specs: Sequence[str | ModelRef]) -> list[ModelRef]:
         BadInput: an unknown name, a named model that is not installed (with the command that installs
             it), a wildcard that matches nothing installed, a file or factory that cannot be used, or two
             different models that would go by one name.
+
+    >>> from srbench import zoo
+    >>> [ref.name for ref in zoo.resolve(["bicubic", "impressionism-*-mini"])]
+    ['bicubic', 'impressionism-aim-mini', 'impressionism-ntire-mini']
     """
-    found: dict[str, ModelRef] = {}
+    refs: dict[str, ModelRef] = {}
     for spec in specs:
         for ref in _resolve_one(spec):
-            known = found.setdefault(ref.name, ref)
-            if known.weights_sha256 != ref.weights_sha256:
+            first = refs.setdefault(ref.name, ref)
+            if first.weights_sha256 != ref.weights_sha256:
                 raise BadInput(f"two different models would be called '{ref.name}': rename one of the files")
-    return list(found.values())
+    return list(refs.values())
 
 
 def _resolve_one(spec: str | ModelRef) -> Iterator[ModelRef]:
-    known = catalog.names()
+    known = names()
     if isinstance(spec, ModelRef):
         yield spec
     elif spec == "all":
         yield from _installed(known)
     elif spec in known:
-        yield _named(spec, status(spec))
+        yield _by_name(spec, status(spec))
     elif Path(spec).suffix.lower() in SUFFIXES:
-        yield _checkpoint(given_path(spec))
-    elif (given_path(spec) / RUN_CARD).is_file():
-        yield _run(given_path(spec))
+        yield _checkpoint(user_path(spec))
+    elif (user_path(spec) / RUN_CARD).is_file():
+        yield _run(user_path(spec))
     elif any(c in spec for c in "*?["):
         yield from _matching(spec, known)
     elif ":" in spec:
@@ -119,11 +128,11 @@ def _resolve_one(spec: str | ModelRef) -> Iterator[ModelRef]:
         raise unknown("model", spec, known, "srbench models")
 
 
-def _installed(names: Iterable[str]) -> Iterator[ModelRef]:
-    for name in names:
+def _installed(candidates: Iterable[str]) -> Iterator[ModelRef]:
+    for name in candidates:
         state = status(name)
         if state.installed:
-            yield _named(name, state)
+            yield _by_name(name, state)
 
 
 def _matching(pattern: str, known: list[str]) -> list[ModelRef]:
@@ -136,9 +145,9 @@ def _matching(pattern: str, known: list[str]) -> list[ModelRef]:
     return refs
 
 
-def _named(name: str, state: Status) -> ModelRef:
-    card = catalog.find(name)
-    if factory := catalog.registered(name):
+def _by_name(name: str, state: Status) -> ModelRef:
+    card = find_card(name)
+    if factory := registered(name):
         return from_factory(name, name, card, factory)
     if not state.installed:
         raise BadInput(f"{name} is not installed: {state.how}")
@@ -154,10 +163,10 @@ def _named(name: str, state: Status) -> ModelRef:
 
 
 def _open_builtin(name: str) -> Network:
-    from srbench.zoo.factories import build, import_factory
+    from srbench.zoo.factories import import_factory, make_network
 
-    spec = str(catalog.find(name).architecture["factory"])
-    return _network(build(spec, import_factory(spec)), name)
+    spec = str(find_card(name).architecture["factory"])
+    return _network(make_network(spec, import_factory(spec)), name)
 
 
 def _open_card(name: str, path: Path, sha256: str) -> Network:
@@ -172,7 +181,7 @@ def _open_card(name: str, path: Path, sha256: str) -> Network:
         digest = sha256_file(path) if path.is_file() else ""
     if digest != sha256:
         raise BadInput(f"{path} was changed or removed since the run began: run the command again")
-    return load_network(path, catalog.find(name))
+    return load_network(path, find_card(name))
 
 
 def _checkpoint(path: Path) -> ModelRef:
@@ -184,16 +193,8 @@ def _checkpoint(path: Path) -> ModelRef:
         raise BadInput(f"{path.name!a} has characters no table can show: rename the file")
     network = load_network(path)
     sha256 = sha256_file(path)
-    card = Card(
-        name=path.stem,
-        title=path.stem,
-        domain="unknown",
-        architecture={"family": network.family, "parameters": network.parameters},
-        licence="",
-        citation="",
-        redistributable=False,
-        notes=f"a checkpoint of the user's: {path.name}",
-    )
+    architecture: dict[str, str | int] = {"family": network.family, "parameters": network.parameters}
+    card = user_card(path.stem, architecture, notes=f"a checkpoint of the user's: {path.name}")
     model = SRModel(network.module, name=card.name, card=card, weights_sha256=sha256, size=network.size)
     probe(str(path), model)
     _tried[:] = [(path, sha256, network)]
@@ -201,7 +202,7 @@ def _checkpoint(path: Path) -> ModelRef:
 
 
 def _run(folder: Path) -> ModelRef:
-    """The model a training left in its directory."""
+    """Return the model a training left in its directory."""
     from srbench.support.toml import read_toml
     from srbench.zoo.loading import load_network
 
@@ -230,21 +231,12 @@ def _open_checkpoint(path: Path, sha256: str) -> Network:
 def _factory(spec: str) -> ModelRef:
     from srbench.zoo.factories import import_factory
 
-    card = Card(
-        name=spec,
-        title=spec,
-        domain="unknown",
-        architecture={"family": "python"},
-        licence="",
-        citation="",
-        redistributable=False,
-        notes="a network made by the user's own code",
-    )
+    card = user_card(spec, {"family": "python"}, notes="a network made by the user's own code")
     return from_factory(spec, spec, card, import_factory(spec))
 
 
 def from_factory(name: str, spec: str, card: Card, factory: Callable[[], nn.Module]) -> ModelRef:
-    """A model made by Python code; it is built, and tried on a small image, at once.
+    """Return a model made by Python code; it is built, and tried on a small image, at once.
 
     Args:
         name: its name in records and tables.
@@ -255,18 +247,18 @@ def from_factory(name: str, spec: str, card: Card, factory: Callable[[], nn.Modu
     Raises:
         BadInput: the factory fails or makes no x4 network.
     """
-    from srbench.zoo.factories import build, probe, state_sha256
+    from srbench.zoo.factories import make_network, probe, state_sha256
 
-    module = build(spec, factory).eval()
+    module = make_network(spec, factory).eval()
     probe(spec, module)
     sha256 = state_sha256(module)
     return ModelRef(name, card, sha256, partial(_open_factory, name, factory, sha256))
 
 
 def _open_factory(name: str, factory: Callable[[], nn.Module], sha256: str) -> Network:
-    from srbench.zoo.factories import build, state_sha256
+    from srbench.zoo.factories import make_network, state_sha256
 
-    module = build(name, factory)
+    module = make_network(name, factory)
     if state_sha256(module) != sha256:
         raise BadInput(f"{name} gives other weights each time it is called: load or seed them in the factory")
     return _network(module, name)

@@ -1,4 +1,4 @@
-"""What a model card says: facts about a network, where its weights are published, and its licence."""
+"""Define what a model card says: facts about a network, where its weights are published, its licence."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from srbench.install.source import Source, http_url
 
-__all__ = ["DOMAINS", "NAME", "Card", "Domain", "Source"]
-
 Domain = Literal["none", "clean", "ntire", "aim", "dped", "adversarial", "blind", "unknown"]
 DOMAINS: tuple[str, ...] = get_args(Domain)
-"""The degradation a model was trained for.
+"""A model was trained for one of these degradations.
 
 ``none``: nothing was learned. ``clean``: bicubic downscaling and nothing else. ``ntire``, ``aim``,
 ``dped``: the source domain of that data set. ``adversarial``: attacks on clean images. ``blind``: a
@@ -21,13 +19,11 @@ broad random degradation model, such as Real-ESRGAN's. ``unknown``: a user's own
 """
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-
-
 HttpUrl = Annotated[str | None, AfterValidator(http_url)]
 
 
 class Card(BaseModel):
-    """What is known about a model.
+    """Says what is known about a model.
 
     Attributes:
         name: its name on the command line and in every record.
@@ -69,3 +65,9 @@ class Card(BaseModel):
         if self.value_range not in (1.0, 255.0):
             raise ValueError(f"{self.name}: value_range is 1 or 255, not {self.value_range}")
         return self
+
+
+def user_card(name: str, architecture: dict[str, str | int], **facts: str) -> Card:
+    """Return the card of a user's own network, of which nothing is known but these facts."""
+    blank = {"title": name, "domain": "unknown", "licence": "", "citation": "", "redistributable": False}
+    return Card.model_validate({"name": name, "architecture": architecture, **blank, **facts})

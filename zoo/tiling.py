@@ -10,7 +10,7 @@ from srbench.zoo.model import SRModel
 
 
 def tiled(model: SRModel, lr: Tensor, tile: int, halo: int) -> Tensor:
-    """The output of ``model``, computed tile by tile.
+    """Compute the output of ``model`` tile by tile.
 
     Each ``tile`` x ``tile`` piece of the LR image is run with up to ``halo`` pixels of its
     surroundings on every side, and only the piece itself is kept. For a network whose receptive field
@@ -28,6 +28,13 @@ def tiled(model: SRModel, lr: Tensor, tile: int, halo: int) -> Tensor:
 
     Raises:
         BadInput: ``tile`` below 1 or ``halo`` below 0.
+
+    >>> import torch
+    >>> from srbench import zoo
+    >>> model = zoo.resolve(["bicubic"])[0].load()
+    >>> lr = torch.rand(1, 3, 40, 30)
+    >>> torch.allclose(zoo.tiled(model, lr, tile=16, halo=4), model(lr), atol=1e-5)
+    True
     """
     if tile < 1 or halo < 0:
         raise BadInput(f"a tile of {tile} LR pixels with a halo of {halo}: use at least 1 and 0")

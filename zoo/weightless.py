@@ -1,4 +1,4 @@
-"""A network without its weights, for counting what a forward pass would do."""
+"""Take the weights out of a network, for counting what a forward pass would do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 
 def without_weights(model: nn.Module) -> nn.Module:
-    """A copy whose parameters and buffers have shapes and no content (the meta device).
+    """Return a copy whose parameters and buffers have shapes and no content (the meta device).
 
     It is a copy, and not the network called with other weights, because some networks keep tensors from one
     forward pass to the next: what such a pass leaves behind must not reach the network itself.

@@ -1,4 +1,4 @@
-"""Where the weights of a card are, and how to get them if they are nowhere."""
+"""Say where the weights of a card are, and how to get them if they are nowhere."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from srbench.install.source import Source
 from srbench.support.home import sha256_file, weight_files
-from srbench.zoo import catalog
+from srbench.zoo.catalog import find_card, names
 from srbench.zoo.installed import installed_path, read_record
-from srbench.zoo.schema import Card, Source
+from srbench.zoo.schema import Card
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
-"""Endings of a checkpoint a user may name. Weights of a card may also be a ``.tar``."""
+"""A checkpoint that a user names ends in one of these. Weights of a card may also be a ``.tar``."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """Whether a model can be run here.
+    """Says whether a model can be run here.
 
     Attributes:
         installed: it can.
@@ -36,7 +37,7 @@ class Status:
 
 
 def status(name: str) -> Status:
-    """Whether the model ``name`` is installed, and where.
+    """Say whether the model ``name`` is installed, and where.
 
     Weights are looked for (1) where ``srbench models install`` puts them, (2) below the weight
     directories by sha256, (3) there by published file name, which counts only if the published sha256
@@ -44,8 +45,12 @@ def status(name: str) -> Status:
 
     Raises:
         BadInput: no model has this name, or ``SRBENCH_WEIGHTS`` names something that is no directory.
+
+    >>> from srbench import zoo
+    >>> zoo.status("rsr-mini").installed
+    True
     """
-    card = catalog.find(name)
+    card = find_card(name)
     if card.packaged:
         return Status(True, packaged_path(card), card.packaged, verified=True)
     if not card.sources:
@@ -70,13 +75,13 @@ def status(name: str) -> Status:
 
 
 def packaged_path(card: Card) -> Path:
-    """Where the weights are that come with srbench."""
+    """Return where the weights are that come with srbench."""
     return Path(str(resources.files("srbench.zoo"))) / "mini" / f"{card.name}.safetensors"
 
 
 def missing() -> list[tuple[Card, Status]]:
-    """The models that have a card but no weights here, each with how to install it."""
-    pairs = [(catalog.find(name), status(name)) for name in catalog.names()]
+    """Return the models that have a card but no weights here, each with how to install it."""
+    pairs = [(find_card(name), status(name)) for name in names()]
     return [(card, state) for card, state in pairs if not state.installed]
 
 

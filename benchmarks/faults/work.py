@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from srbench.errors import BadInput
-from srbench.train.state import Checkpoints, read
+from srbench.train.state import Checkpoints, read_checkpoint
 
 # What no two runs have in common, and the commit, which a checkout may move on to meanwhile.
 OWN = ("seconds", "created", "minutes", "commit")
@@ -215,7 +215,7 @@ def _values(checkpoint: Path) -> bytes:
     from torch import Tensor
     from torch.utils._pytree import tree_leaves
 
-    leaves = tree_leaves(_shared(read(checkpoint) or {"unreadable": True}))
+    leaves = tree_leaves(_shared(read_checkpoint(checkpoint) or {"unreadable": True}))
     return b"".join(v.numpy().tobytes() if isinstance(v, Tensor) else repr(v).encode() for v in leaves)
 
 

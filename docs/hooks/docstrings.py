@@ -8,18 +8,21 @@ from typing import Any
 import griffe
 
 _ROLE = re.compile(r":(?:class|func|meth|attr|mod|data):`(~?)([\w.]+)`")
+_EXAMPLE = re.compile(r"^>>> .*(?:\n.+)*", re.MULTILINE)
 _SEVERAL = re.compile(r"^( +)(\w+(?:, \w+)+): (.*(?:\n\1 +\S.*)*)$", re.MULTILINE)
 
 
 class Docstrings(griffe.Extension):
     """Rewrites docstrings as they are loaded.
 
-    reST roles become links, where their target has a page; ``first, second: text`` becomes two entries.
+    reST roles become links, where their target has a page; ``first, second: text`` becomes two entries;
+    an example is set as code.
     """
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         if obj.docstring is not None:
-            text = _SEVERAL.sub(_one_each, obj.docstring.value)
+            text = _EXAMPLE.sub(r"```pycon\n\g<0>\n```", obj.docstring.value)
+            text = _SEVERAL.sub(_one_each, text)
             obj.docstring.value = _ROLE.sub(lambda match: _link(obj, *match.groups()), text)
 
 

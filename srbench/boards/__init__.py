@@ -1,1 +1,1 @@
-"""Leaderboards: a pure function of stored records. Nothing here runs a model."""
+"""Compute leaderboards, a pure function of stored records: nothing in this package runs a model."""

@@ -1,4 +1,4 @@
-"""leaderboards/lpips-lite.md: how well lpips-lite says what LPIPS would, on images it was not learnt from."""
+"""Make leaderboards/lpips-lite.md: how well lpips-lite says what LPIPS would, on images new to it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from srbench.store.record import Record
 
 TRUE, LITE = "lpips", "lpips-lite"
 WANTED = 0.97
-"""Spearman on SR of networks and images it has not seen, from which it may stand in for LPIPS."""
+"""lpips-lite may stand in for LPIPS from this Spearman on, on SR of networks and images new to it."""
 
 
 def agreement(records: Sequence[Record], learnt_from: Collection[str]) -> str:
-    """Correlations and errors by kind of image, and how the models are ordered by either distance.
+    """Return correlations and errors by kind of image, and how either distance orders the models.
 
     Args:
         records: with both metrics.
         learnt_from: models whose SR was among the pairs lpips-lite was learnt from.
     """
-    found = pd.DataFrame(
+    distances = pd.DataFrame(
         {
             "model": record.model,
             "seen": record.model in learnt_from,
@@ -34,14 +34,14 @@ def agreement(records: Sequence[Record], learnt_from: Collection[str]) -> str:
         }
         for record in records
     )
-    clean, unseen = found[found.attack == "none"], found[~found.seen]
+    clean, unseen = distances[distances.attack == "none"], distances[~distances.seen]
     decisive = clean[~clean.seen]
     groups = [
         ("SR, networks it has not seen", decisive),
         *((f"of it, {name}", part) for name, part in decisive.groupby("dataset")),
         *((f"the same under {name}", part) for name, part in unseen.groupby("attack") if name != "none"),
         ("SR, networks it was learnt from", clean[clean.seen]),
-        ("everything", found),
+        ("everything", distances),
     ]
     rows = [[name, *_row(part)] for name, part in groups]
     header = ["Images", "n", "Spearman", "Pearson", "Mean error", "Largest error"]
@@ -64,7 +64,7 @@ def _row(part: pd.DataFrame) -> list[str]:
 
 
 def _order(clean: pd.DataFrame) -> str:
-    """Means over sets of the means over images, and the places they give."""
+    """Return means over sets of the means over images, and the places they give."""
     means = clean.groupby(["model", "dataset"])[[TRUE, LITE]].mean().groupby("model").mean()
     means = means.sort_values(TRUE)
     places = means.rank().astype(int)

@@ -1,4 +1,4 @@
-"""What a comparison of two models says: a sentence, and a table of the data sets."""
+"""Say what a comparison of two models shows: some sentences, and a table of the data sets."""
 
 from __future__ import annotations
 
@@ -13,57 +13,57 @@ from srbench.metrics import metric
 HEADER = ("Data set", "Difference", "95 %", "Won", "Equal", "p", "p (Holm)")
 
 
-def words(pair: Pair) -> str:
-    """What can be said of the two, and how sure it is."""
-    found = pair.compared.overall
-    titles = [pair.title(column) for column in pair.compared.sets]
+def verdict(pair: Pair) -> str:
+    """Say what can be said of the two, and how sure it is."""
+    overall = pair.comparison.overall
+    titles = [pair.title(column) for column in pair.comparison.sets]
     where = f"averaged over {_listed(titles)}" if len(titles) > 1 else f"on {titles[0]}"
     under = "" if pair.attack == "none" else f" under {pair.attack}"
     title, digits = metric(pair.metric).title, metric(pair.metric).decimals
-    equal = found.images - found.wins - found.losses
-    if equal == found.images:
+    equal = overall.images - overall.wins - overall.losses
+    if equal == overall.images:
         both = f"{pair.first} and {pair.second} are equal{under}"
         return " ".join([f"{both}: the same {title} on all of {equal} images {where}.", *_lone(pair)])
     # The better one is the subject; where none is, the first.
     turned = pair.better == pair.second
     one, other = (pair.second, pair.first) if turned else (pair.first, pair.second)
-    by = f"{'higher' if (found.value > 0) != turned else 'lower'} by {abs(found.value):.{digits}f}"
-    won = f"wins {found.losses if turned else found.wins} of {found.images} images"
+    by = f"{'higher' if (overall.value > 0) != turned else 'lower'} by {abs(overall.value):.{digits}f}"
+    won = f"wins {overall.losses if turned else overall.wins} of {overall.images} images"
     won += f" and equals {other} on {equal}" if equal else ""
     if pair.better:
-        low, high = sorted((abs(found.low), abs(found.high)))
+        low, high = sorted((abs(overall.low), abs(overall.high)))
         span = f"(95 %: {low:.{digits}f} to {high:.{digits}f})"
-        said = f"{one} is better than {other}{under}: {title} {by} {span} {where}; it {won}."
+        outcome = f"{one} is better than {other}{under}: {title} {by} {span} {where}; it {won}."
     else:
         why = "a data set with a single image gives no interval"
-        if not math.isnan(found.low):
-            span = f"{found.low:.{digits}f} to {found.high:.{digits}f}"
+        if not math.isnan(overall.low):
+            span = f"{overall.low:.{digits}f} to {overall.high:.{digits}f}"
             why = f"the 95 % interval of the difference holds zero ({span})"
-        said = f"Neither {one} nor {other} is certainly better{under}: "
-        said += f"{one} has {title} {by} {where} and {won}, but {why}."
-    return " ".join([said, *_tested(pair), *_lone(pair)])
+        outcome = f"Neither {one} nor {other} is certainly better{under}: "
+        outcome += f"{one} has {title} {by} {where} and {won}, but {why}."
+    return " ".join([outcome, *_tested(pair), *_lone(pair)])
 
 
 def _tested(pair: Pair) -> list[str]:
-    """What the signed-rank tests say, and whether that is what the interval says."""
-    shown = []
-    for column, (_, _, test) in pair.compared.sets.items():
+    """Say what the signed-rank tests show, and whether that is what the interval shows."""
+    by_set = []
+    for column, (_, _, test) in pair.comparison.sets.items():
         why = f" ({test.reason})" if test.reason else ""
-        shown.append(f"p {_p(pair.corrected[column], '= ')} on {pair.title(column)}{why}")
+        by_set.append(f"p {_p(pair.corrected[column], '= ')} on {pair.title(column)}{why}")
     corrected = f" with Holm's correction over {pair.tests} tests" if pair.tests > 1 else ""
-    said = [f"Wilcoxon signed-rank{corrected}: {_listed(shown)}."]
+    sentences = [f"Wilcoxon signed-rank{corrected}: {_listed(by_set)}."]
     if pair.better and not pair.significant:
-        said.append("That test does not confirm it on any data set at the 5 % level.")
+        sentences.append("That test does not confirm it on any data set at the 5 % level.")
     # What an average hides: a data set on which it is not so.
     apart = {column: model for column, model in pair.significant.items() if model != pair.better}
     if apart:
         alone = [f"{model} is better on {pair.title(column)}" for column, model in apart.items()]
-        said.append(f"By that test {_listed(alone)}.")
-    return said
+        sentences.append(f"By that test {_listed(alone)}.")
+    return sentences
 
 
 def _lone(pair: Pair) -> list[str]:
-    lone = pair.compared.lone
+    lone = pair.comparison.lone
     return [f"Left out: {lone} images that only one of them was measured on."] if lone else []
 
 
@@ -75,30 +75,28 @@ def _listed(parts: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
 
 
-def grid(pair: Pair) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a table: each data set, then their average. Differences are first minus second."""
+def difference_grid(pair: Pair) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of a table: each data set, then their average; first minus second."""
     digits = metric(pair.metric).decimals
 
-    def line(place: str, found: Difference, means: Sequence[float], tests: Sequence[str]) -> list[str]:
-        span = (
-            f"{found.low:+.{digits}f} to {found.high:+.{digits}f}" if math.isfinite(found.low) else text.DASH
-        )
+    def line(place: str, gap: Difference, means: Sequence[float], tests: Sequence[str]) -> list[str]:
+        span = f"{gap.low:+.{digits}f} to {gap.high:+.{digits}f}" if math.isfinite(gap.low) else text.DASH
         return [
             place,
             *(f"{mean:.{digits}f}" for mean in means),
-            f"{found.value:+.{digits}f}",
+            f"{gap.value:+.{digits}f}",
             span,
-            f"{found.wins} of {found.images}",
-            str(found.images - found.wins - found.losses),
+            f"{gap.wins} of {gap.images}",
+            str(gap.images - gap.wins - gap.losses),
             *tests,
         ]
 
-    sets = pair.compared.sets
+    sets = pair.comparison.sets
     rows = [
-        line(pair.title(column), found, means, [_p(test.p), _p(pair.corrected[column])])
-        for column, (found, means, test) in sets.items()
+        line(pair.title(column), gap, means, [_p(test.p), _p(pair.corrected[column])])
+        for column, (gap, means, test) in sets.items()
     ]
     if len(sets) > 1:
         average = [sum(means[side] for _, means, _ in sets.values()) / len(sets) for side in (0, 1)]
-        rows.append(line("average", pair.compared.overall, average, [text.DASH, text.DASH]))
+        rows.append(line("average", pair.comparison.overall, average, [text.DASH, text.DASH]))
     return [HEADER[0], pair.first, pair.second, *HEADER[1:]], rows

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import numpy as np
 
-from srbench import protocols
+from srbench import attacks, protocols
 from srbench.boards.index import Index
 from srbench.boards.ranks import Rank, ranks
 from srbench.boards.stats import summarise
@@ -44,9 +44,10 @@ def _table(
 ) -> Table:
     protocol, protocol_hash, kind = group
     place = {name: i for i, name in enumerate(dataset_order)}
+    noise = {column_of(record) for record in records if attacks.is_noise(record.attack_settings)}
     columns = sorted(
         {column_of(record) for record in records},
-        key=lambda c: (_attack_place(c), place.get(c.dataset, len(place)), c.dataset),
+        key=lambda c: (_attack_place(c, noise), place.get(c.dataset, len(place)), c.dataset),
     )
     shown = set(wanted) or {name for record in records for name in record.metrics}
     kinds = ("FR", "NR") if kind == "paired" else ("NR",)
@@ -73,13 +74,13 @@ def _table(
     for row in table.rows:
         row.partial = _partial(table, row, table.columns_of(table.attacks[0]), table.rank_by)
     _rank(table, data)
-    table.flags = _flags(table, data)
+    table.flags = _flags(table, data, noise)
     return table
 
 
-def _attack_place(column: Column) -> tuple[bool, bool, str]:
+def _attack_place(column: Column, noise: Set[Column]) -> tuple[bool, bool, str]:
     """Clean first, then random noise, which every attack is read against, then the others by name."""
-    return bool(column.attack_hash), not column.attack.startswith("random"), column.attack
+    return bool(column.attack_hash), column not in noise, column.attack
 
 
 def _ranking(protocol: str, kind: str, metrics: list[str], data: Index) -> tuple[str, str]:
@@ -135,7 +136,7 @@ def _partial(table: Table, row: Row, columns: Sequence[Column], name: str) -> st
     return ""
 
 
-def _flags(table: Table, data: Index) -> list[str]:
+def _flags(table: Table, data: Index, noise: Set[Column]) -> list[str]:
     """Failed checks of single images, and attacks that random noise of the same radius beats."""
     lines = [f"{attack}: {note}" for attack, note in sorted(data.remarks)]
     lines += [
@@ -143,12 +144,12 @@ def _flags(table: Table, data: Index) -> list[str]:
         f"{len(findings)} images ({findings[0]})"
         for (key, column, check), findings in sorted(data.flagged.items(), key=str)
     ]
-    noise = {(c.dataset_hash, data.radius.get(c)): c for c in table.columns if c.attack.startswith("random")}
+    beside = {(c.dataset_hash, data.radius.get(c)): c for c in table.columns if c in noise}
     sign = -1.0 if metric(table.rank_by).higher_is_better else 1.0
     for row in table.rows:
         for column in table.columns:
-            random = noise.get((column.dataset_hash, data.radius.get(column)))
-            if not column.attack_hash or random is None or random == column:
+            random = beside.get((column.dataset_hash, data.radius.get(column)))
+            if not column.attack_hash or random is None or column in noise:
                 continue
             pair = [row.means.get((table.rank_by, c)) for c in (column, random)]
             if pair[0] and pair[1] and sign * pair[0].value <= sign * pair[1].value:

@@ -1,4 +1,4 @@
-"""Tables of records back to records: a ``records.csv``, or what :func:`srbench.boards.frame.frame` made."""
+"""Turn tables back into records: a ``records.csv``, or what :func:`srbench.boards.frame.frame` made."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIZES = ("lr_height", "lr_width", "sr_height", "sr_width")
 
 
 def read_csv(file: Path) -> list[Record]:
-    """The records of a file that :func:`srbench.boards.files.write_all` wrote.
+    """Read the records of a file that :func:`srbench.boards.files.write_all` wrote.
 
     Raises:
         BadInput: no such file, or not one of those.
@@ -34,27 +34,27 @@ def read_csv(file: Path) -> list[Record]:
         raise BadInput(
             f"{file} cannot be read as records.csv ({reason}): name one that --out wrote"
         ) from error
-    found = []
+    records = []
     for number, row in enumerate(table.to_dict("records"), start=2):
         try:
-            found.append(_record({str(key): str(value) for key, value in row.items()}))
+            records.append(_record({str(key): str(value) for key, value in row.items()}))
         # "inf" for a size, and brackets ten thousand deep for the settings of an attack.
         except (ValidationError, ValueError, KeyError, OverflowError, RecursionError) as error:
             raise BadInput(f"{file} line {number} is not a record: name a file that --out wrote") from error
-    return found
+    return records
 
 
 def from_frame(table: pd.DataFrame) -> list[Record]:
-    """The records of a frame that :func:`srbench.boards.frame.frame` made; columns added since are ignored.
+    """Return the records of a :func:`srbench.boards.frame.frame`; columns added since are ignored.
 
     Raises:
         BadInput: a row is not a record, because a column was dropped or a value changed its kind.
     """
-    ours = [column for column in table.columns if _is_ours(str(column))]
-    found = []
-    for number, row in enumerate(table[ours].to_dict("records")):
+    columns = [column for column in table.columns if _is_ours(str(column))]
+    records = []
+    for number, row in enumerate(table[columns].to_dict("records")):
         try:
-            found.append(_record({str(key): _text(value) for key, value in row.items()}))
+            records.append(_record({str(key): _text(value) for key, value in row.items()}))
         except (ValidationError, ValueError, KeyError) as error:
             reason = (
                 f"no column {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:160]
@@ -63,7 +63,7 @@ def from_frame(table: pd.DataFrame) -> list[Record]:
                 f"row {number} is not a record ({reason}): give a frame that srbench.evaluate returned, "
                 "whole or some of its rows"
             ) from error
-    return found
+    return records
 
 
 def _is_ours(column: str) -> bool:
@@ -72,7 +72,7 @@ def _is_ours(column: str) -> bool:
 
 
 def _text(value: Any) -> str:
-    """A cell as it stands in a CSV file; floats to their last digit."""
+    """Return a cell as it stands in a CSV file; floats to their last digit."""
     return "" if pd.isna(value) else str(value)
 
 
@@ -110,7 +110,7 @@ def _record(row: dict[str, str]) -> Record:
 
 
 def _saved(row: dict[str, str]) -> dict[str, float | None]:
-    """What was measured of the attacked LR as a file: the record's metrics once more, or nothing."""
+    """Return what was measured of the attacked LR as a file: the record's metrics once more, or nothing."""
     cells = {key.removesuffix(_AS_8BIT): value for key, value in row.items() if key.endswith(_AS_8BIT)}
     if not any(cells.values()):
         return {}
@@ -123,6 +123,6 @@ def _saved(row: dict[str, str]) -> dict[str, float | None]:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    """``name: why; name: why``; a name has no colon, and a reason may hold semicolons."""
+    """Read ``name: why; name: why``; a name has no colon, and a reason may hold semicolons."""
     parts = re.split(r"; (?=[^;:]+: )", text) if text else []
     return dict(part.split(": ", 1) for part in parts)

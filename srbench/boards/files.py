@@ -1,4 +1,4 @@
-"""Leaderboards as files: Markdown, CSV, JSON, and the records they were computed from."""
+"""Write leaderboards as files: Markdown, CSV, JSON, and the records they were computed from."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from srbench.boards.frame import frame
 from srbench.boards.markdown import escaped, markdown_table
 from srbench.boards.stats import Mean
 from srbench.boards.table import Table
-from srbench.errors import RunFailed
 from srbench.store.record import Record
-from srbench.support.home import write_atomic
+from srbench.support.home import cannot_write, write_atomic
 
 
 def write_all(folder: Path, tables: Sequence[Table], records: Sequence[Record], extra: Sequence[str]) -> None:
@@ -32,21 +31,17 @@ def write_all(folder: Path, tables: Sequence[Table], records: Sequence[Record], 
     """
     contents = {
         "leaderboard.md": markdown(tables, extra),
-        "leaderboard.csv": flat(tables).to_csv(index=False, lineterminator="\n"),
+        "leaderboard.csv": means_frame(tables).to_csv(index=False, lineterminator="\n"),
         "leaderboard.json": as_json(tables),
         "records.csv": frame(records).to_csv(index=False, lineterminator="\n"),
     }
-    try:
+    with cannot_write(folder, "name another --out"):
         for name, content in contents.items():
             write_atomic(folder / name, content)
-    except OSError as error:
-        raise RunFailed(
-            f"{folder} cannot be written ({error.strerror or error}): name another --out"
-        ) from error
 
 
 def markdown(tables: Sequence[Table], extra: Sequence[str] = ()) -> str:
-    """All tables as GitHub Markdown."""
+    """Return all tables as GitHub Markdown."""
     parts = []
     for table in tables:
         for attack in table.attacks:
@@ -62,15 +57,15 @@ def markdown(tables: Sequence[Table], extra: Sequence[str] = ()) -> str:
 
 
 def _rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose names are shown as they are; the numbers' cells hold Markdown already."""
+    """Return a table whose names are shown as they are; the numbers' cells hold Markdown already."""
     cells = [
         [escaped(cell) if place in text.WORDS else cell for place, cell in enumerate(row)] for row in rows
     ]
     return markdown_table([header[0], *map(escaped, header[1:])], cells, left=text.WORDS)
 
 
-def flat(tables: Sequence[Table]) -> pd.DataFrame:
-    """One row per model, data set, attack and metric; data set ``average`` is the mean over the sets."""
+def means_frame(tables: Sequence[Table]) -> pd.DataFrame:
+    """Return a row per model, data set, attack and metric; data set ``average`` is the mean over the sets."""
     rows = []
     for table in tables:
         for row in table.rows:
@@ -107,15 +102,15 @@ def flat(tables: Sequence[Table]) -> pd.DataFrame:
                     "domain": "",
                 }
                 rows.append(shared | place | {"metric": name} | dataclasses.asdict(mean))
-    found = pd.DataFrame(rows)
-    if not found.empty:
+    means = pd.DataFrame(rows)
+    if not means.empty:
         for name in ("rank", "rank_last", "tile", "halo"):
-            found[name] = found[name].astype("Int64")
-    return found
+            means[name] = means[name].astype("Int64")
+    return means
 
 
 def as_json(tables: Sequence[Table]) -> str:
-    """All tables, nested, every number a number (null where undefined)."""
+    """Return all tables as JSON, every number a number (null where undefined)."""
     return json.dumps([_nested(table) for table in tables], indent=1, ensure_ascii=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Records as a table: one row per image."""
+"""Make a table of records: one row per image."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ LEADING = ("model", "dataset", "image", "attack", "protocol")
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
-    """One row per record: what was measured, every metric computed, then the provenance.
+    """Return a row per record: what was measured, every metric computed, then the provenance.
 
     Columns: model, dataset, image, attack, protocol; one per metric (NaN where undefined or not
     computed); what an attack did, with ``METRIC_as_8bit`` for the attacked LR read back from a file; then
     every other field of :class:`srbench.store.record.Record`, library versions as ``version_NAME``, what the
     network takes as ``cost_NAME`` and reasons for undefined metrics as ``notes``.
+
+    >>> from srbench.evaluation import EvaluationRequest, evaluate
+    >>> request = EvaluationRequest(models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",), limit=2)
+    >>> frame(evaluate(request).records)[["model", "dataset", "image"]].values.tolist()
+    [['bicubic', 'clean-mini', 'astronaut-0-0'], ['bicubic', 'clean-mini', 'astronaut-0-256']]
     """
     rows = []
     for record in records:
@@ -37,8 +42,8 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
         leading = {key: row.pop(key) for key in LEADING}
         sizes = {"lr_height": lr_height, "lr_width": lr_width, "sr_height": sr_height, "sr_width": sr_width}
         software = {f"version_{name}": version for name, version in versions.items()}
-        told = {"notes": notes, "flags": flags}
-        rows.append(leading | metrics | effect | row | sizes | told | cost | software)
+        remarks = {"notes": notes, "flags": flags}
+        rows.append(leading | metrics | effect | row | sizes | remarks | cost | software)
     table = pd.DataFrame(rows)
     if table.empty:
         return table

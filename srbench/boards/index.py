@@ -1,4 +1,4 @@
-"""Records in the order in which a leaderboard asks for them."""
+"""Index records in the order in which a leaderboard asks for them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from srbench.boards.ranks import View
+from srbench.boards.ranks import ColumnValues
 from srbench.boards.stats import Array, resample_counts, resampled_means
 from srbench.boards.table import Column, RowKey, column_of, row_key
 from srbench.store.record import Record
 
 
 class Index:
-    """The values of a board's records by row, column and image, and the resampling draws of each column."""
+    """Hold a board's values by row, column and image, and the resampling draws of each column."""
 
     def __init__(self, records: list[Record]) -> None:
         self.rows: dict[RowKey, Record] = {}
@@ -47,33 +47,34 @@ class Index:
         self._draws: dict[tuple[Column, str], dict[RowKey, Array]] = {}
 
     def values(self, row: RowKey, column: Column, name: str) -> Array:
-        """The metric over the column's images, NaN where not measured or undefined."""
+        """Return the metric over the column's images, NaN where not measured or undefined."""
         cell = self.cells.get((row, column), {})
-        found = (cell.get(image, {}).get(name) for image in self.images[column])
-        return np.array([math.nan if value is None else value for value in found], dtype=np.float64)
+        measured = (cell.get(image, {}).get(name) for image in self.images[column])
+        return np.array([math.nan if value is None else value for value in measured], dtype=np.float64)
 
     def counts(self, column: Column) -> Array:
+        """Return how often each image of a column is in each resample, shape (10000, images)."""
         key = (column.dataset_hash, len(self.images[column]))
         if key not in self._counts:
             self._counts[key] = resample_counts(key[1], key[0])
         return self._counts[key]
 
     def draws(self, row: RowKey, column: Column, name: str) -> Array:
-        """Resampled means of a metric on a column, shape (10000,); NaN where there are none.
+        """Return resampled means of a metric on a column, shape (10000,); NaN where there are none.
 
         All rows of the column are resampled at once: one product of matrices is many times faster than a
         product with each row's vector.
         """
         if (column, name) not in self._draws:
             rows = [key for key in self.rows if (key, column) in self.cells]
-            found = resampled_means(*self.view(rows, [column], name)[0])
-            self._draws[column, name] = dict(zip(rows, np.ascontiguousarray(found.T), strict=True))
+            resampled = resampled_means(*self.view(rows, [column], name)[0])
+            self._draws[column, name] = dict(zip(rows, np.ascontiguousarray(resampled.T), strict=True))
         return self._draws[column, name][row]
 
     def forget_draws(self) -> None:
-        """Let go of what :meth:`draws` keeps."""
+        """Forget what :meth:`draws` keeps."""
         self._draws.clear()
 
-    def view(self, rows: Sequence[RowKey], columns: Sequence[Column], name: str) -> View:
-        """A metric of these rows on these columns, as ranks need it."""
+    def view(self, rows: Sequence[RowKey], columns: Sequence[Column], name: str) -> ColumnValues:
+        """Return a metric of these rows on these columns, as ranks need it."""
         return [(np.stack([self.values(r, c, name) for r in rows]), self.counts(c)) for c in columns]

@@ -1,4 +1,4 @@
-"""Leaderboards as LaTeX: booktabs tables that can be pasted into a paper."""
+"""Write leaderboards as LaTeX: booktabs tables that can be pasted into a paper."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from srbench.metrics import metric
 
 PREAMBLE = "% \\usepackage{booktabs,amssymb}"
 WIDE = 7
-"""Columns beyond which a table takes both columns of the page."""
+"""A table with more columns takes both columns of the page."""
 
-_OPEN, _CLOSE = "\x02", "\x03"
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -46,7 +45,7 @@ _WRITTEN = _SPECIAL | _SIGNS | {"\0": "{}"}
 
 
 def escape(words: str) -> str:
-    """Any text as LaTeX that typesets it; control characters become spaces.
+    """Return any text as LaTeX that typesets it; control characters become spaces.
 
     Letters beyond ASCII are left as they are: pdflatex knows the Latin ones, lualatex and xelatex all that
     the font has.
@@ -57,11 +56,11 @@ def escape(words: str) -> str:
 
 
 def latex(tables: Sequence[Table]) -> str:
-    """All tables, one ``table`` a leaderboard and attack, with the best values bold and notes below."""
+    """Return one ``table`` for each leaderboard and attack, with the best values bold and notes below."""
     parts = [PREAMBLE]
     for table in tables:
         for attack in table.attacks:
-            header, rows = text.grid(table, attack, lambda shown: f"{_OPEN}{shown}{_CLOSE}")
+            header, rows = text.grid(table, attack)
             groups = _groups(table, attack, len(header))
             body = _tabular(groups, [[_cell(*cell) for cell in enumerate(row)] for row in rows])
             notes = text.notes(table) if attack == table.attacks[-1] else []
@@ -74,34 +73,30 @@ def latex(tables: Sequence[Table]) -> str:
 
 
 def _cell(place: int, shown: str) -> str:
-    """A cell of a leaderboard; only numbers can be bold, a name is a name whatever it holds."""
+    """Return a cell of a leaderboard; only numbers can be bold, a name is a name whatever it holds."""
     if place in text.WORDS:
         return escape(shown)
-    bold = re.fullmatch(f"{_OPEN}(.*){_CLOSE}(.*)", shown)
+    bold = re.fullmatch(f"{text.OPEN}(.*){text.CLOSE}(.*)", shown)
     return rf"\textbf{{{escape(bold[1])}}}{escape(bold[2])}" if bold else escape(shown)
 
 
 Groups = Sequence[tuple[str, Sequence[str]]]
-"""Columns side by side: what stands above several of them, and the heading of each."""
+"""Columns stand side by side: what is above several of them, and the heading of each."""
 
 
 def _groups(table: Table, attack: str, columns: int) -> Groups:
-    """The header of :func:`srbench.boards.text.grid` in two lines: metrics above data sets."""
+    """Return the header of :func:`srbench.boards.text.grid` in two lines: metrics above data sets."""
     sets = [table.column_title(column) for column in table.columns_of(attack)]
     several = len(sets) > 1
-    found: list[tuple[str, Sequence[str]]] = [("", ["#"]), ("", ["Model"]), ("", ["Trained for"])]
-    found += [(text.heading(name), [*sets, "Avg"] if several else sets) for name in table.metrics]
-    found += [(metric(table.rank_by).title, ["95 %", "worst"] if several else ["95 %"])]
-    assert sum(len(under) for _, under in found) == columns
-    return found
+    groups: list[tuple[str, Sequence[str]]] = [("", ["#"]), ("", ["Model"]), ("", ["Trained for"])]
+    groups += [(text.heading(name), [*sets, "Avg"] if several else sets) for name in table.metrics]
+    groups += [(metric(table.rank_by).title, ["95 %", "worst"] if several else ["95 %"])]
+    assert sum(len(under) for _, under in groups) == columns
+    return groups
 
 
 def _tabular(groups: Groups, rows: Sequence[Sequence[str]]) -> str:
-    """The table itself.
-
-    Args:
-        rows: cells, LaTeX already.
-    """
+    """Return the ``tabular``; the cells of ``rows`` are LaTeX already."""
     headings = [heading for _, under in groups for heading in under]
     align = "".join("l" if place in text.WORDS else "r" for place in range(len(headings)))
     lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule"]

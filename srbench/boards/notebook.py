@@ -1,4 +1,4 @@
-"""Leaderboards as an object that shows itself: a table in a notebook, text on a console."""
+"""Show leaderboards as an object: a table in a notebook, text on a console."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ if TYPE_CHECKING:
     from srbench.store.record import Record
 
 WIDTH = 140
-"""Columns of text; a table that needs more is printed one metric at a time."""
+"""A table that needs more columns of text is printed one metric at a time."""
 
 
 class Leaderboard:
-    """The leaderboards of some records: one table per protocol and kind of data set.
+    """Show the leaderboards of some records: one table per protocol and kind of data set.
 
     Attributes:
         tables: see :class:`srbench.boards.table.Table`.
+
+    >>> from srbench.evaluation import EvaluationRequest, evaluate
+    >>> request = EvaluationRequest(models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",), limit=2)
+    >>> print(Leaderboard(evaluate(request).records).to_markdown().splitlines()[2])
+    | # | Model | Trained for | PSNR ↑ clean-mini | PSNR 95 % |
     """
 
     def __init__(self, records: Iterable[Record], metrics: Sequence[str] = ()) -> None:
@@ -34,16 +39,16 @@ class Leaderboard:
             records: in any order; data sets become columns in the order in which they first come.
             metrics: the metrics that get a column; every recorded one if empty.
         """
-        found = list(records)
-        order = list(dict.fromkeys(record.dataset for record in found))
-        self.tables: list[Table] = tables(found, dataset_order=order, metrics=metrics)
+        listed = list(records)
+        order = list(dict.fromkeys(record.dataset for record in listed))
+        self.tables: list[Table] = tables(listed, dataset_order=order, metrics=metrics)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per model, data set, attack and metric; data set ``average`` is the mean over the sets."""
-        return files.flat(self.tables)
+        """Return :func:`srbench.boards.files.means_frame` of the tables."""
+        return files.means_frame(self.tables)
 
     def to_markdown(self) -> str:
-        """All tables as GitHub Markdown."""
+        """Return all tables as GitHub Markdown."""
         return files.markdown(self.tables)
 
     def __repr__(self) -> str:
@@ -58,23 +63,15 @@ class Leaderboard:
         return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
     def _repr_html_(self) -> str:
-        """What Jupyter shows."""
+        """Return what Jupyter shows."""
         parts = []
         for table in self.tables:
             for attack in table.attacks:
-                parts.append(_html(text.title(table, attack), *text.grid(table, attack, _bold)))
+                parts.append(_html(text.title(table, attack), *text.grid(table, attack)))
             if summary := text.robustness(table):
                 parts.append(_html("Under attack, averaged over the data sets", *summary))
             parts.append("".join(f"<div>{_escaped(line)}</div>" for line in text.notes(table)))
         return "\n".join(parts)
-
-
-# Marks of a bold cell that survive escaping.
-_OPEN, _CLOSE = "\x02", "\x03"
-
-
-def _bold(shown: str) -> str:
-    return f"{_OPEN}{shown}{_CLOSE}"
 
 
 def _html(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -94,4 +91,4 @@ def _html(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def _escaped(cell: str) -> str:
-    return html.escape(cell).replace(_OPEN, "<b>").replace(_CLOSE, "</b>")
+    return html.escape(cell).replace(text.OPEN, "<b>").replace(text.CLOSE, "</b>")

@@ -1,4 +1,4 @@
-"""Two rows on the same images: the difference of their means and how sure it is."""
+"""Compare two rows on the same images: the difference of their means and how sure it is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from srbench.store.record import Record
 
 @dataclass(frozen=True)
 class Difference:
-    """The first row's mean minus the second's.
+    """Hold the first row's mean minus the second's.
 
     Attributes:
         value: mean over images within a data set, then over data sets.
@@ -37,13 +37,13 @@ class Difference:
 
     @property
     def certain(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """Return whether the interval leaves out zero."""
         return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Two rows under one attack.
+class PairedComparison:
+    """Hold what two rows differ by under one attack.
 
     Attributes:
         overall: over all data sets on which both have the metric.
@@ -56,8 +56,10 @@ class Compared:
     lone: int
 
 
-def compare(first: Iterable[Record], second: Iterable[Record], name: str, attack: str = "none") -> Compared:
-    """The paired difference of a metric, on every data set and over them.
+def compare(
+    first: Iterable[Record], second: Iterable[Record], name: str, attack: str = "none"
+) -> PairedComparison:
+    """Compute the paired difference of a metric, on every data set and over them.
 
     Args:
         first, second: the records of one row each, of one protocol.
@@ -67,11 +69,11 @@ def compare(first: Iterable[Record], second: Iterable[Record], name: str, attack
     Raises:
         BadInput: no image has the metric for both.
     """
-    ours, theirs = (_values(records, name, attack) for records in (first, second))
+    first_values, second_values = (_values(records, name, attack) for records in (first, second))
     pairs: dict[Column, Array] = {}
     draws, lone = [], 0
-    for column in sorted({*ours, *theirs}):
-        a, b = ours.get(column, {}), theirs.get(column, {})
+    for column in sorted({*first_values, *second_values}):
+        a, b = first_values.get(column, {}), second_values.get(column, {})
         both = sorted(a.keys() & b.keys())
         lone += len(a.keys() ^ b.keys())
         if both:
@@ -89,21 +91,21 @@ def compare(first: Iterable[Record], second: Iterable[Record], name: str, attack
         )
         for (column, values), resampled in zip(pairs.items(), draws, strict=True)
     }
-    return Compared(_difference(name, list(pairs.values()), np.mean(draws, axis=0)), sets, lone)
+    return PairedComparison(_difference(name, list(pairs.values()), np.mean(draws, axis=0)), sets, lone)
 
 
 def _values(records: Iterable[Record], name: str, attack: str) -> dict[Column, dict[str, float]]:
-    """By column and image."""
-    found: dict[Column, dict[str, float]] = defaultdict(dict)
+    """Return the values by column and image."""
+    values: dict[Column, dict[str, float]] = defaultdict(dict)
     for record in records:
         value = record.metrics.get(name)
         if record.attack == attack and value is not None:
-            found[column_of(record)][record.image] = value
-    return found
+            values[column_of(record)][record.image] = value
+    return values
 
 
 def _difference(name: str, sets: Sequence[Array], draws: Array) -> Difference:
-    """Of values (2, images) of each data set, and both rows' means in each resample, (10000, 2)."""
+    """Compute it of values (2, images) of each data set and of both rows' resampled means, (10000, 2)."""
     better = np.concatenate([values[0] - values[1] for values in sets])
     better *= 1.0 if metric(name).higher_is_better else -1.0
     return Difference(

@@ -1,4 +1,4 @@
-"""The paper's Tables 1 and 2 from records, beside the numbers it printed."""
+"""Make the paper's Tables 1 and 2 from records, beside the numbers it printed."""
 
 from __future__ import annotations
 
@@ -23,28 +23,26 @@ Paper = Mapping[str, Any]
 
 
 def read_paper(file: Path) -> Paper:
-    """The numbers the paper printed, from leaderboards/paper.json."""
+    """Read the numbers the paper printed, from leaderboards/paper.json."""
     paper: Paper = json.loads(file.read_text(encoding="utf-8"))
     return paper
 
 
 def table_2(records: Sequence[Record], paper: Paper, robust: str) -> str:
-    """Table 2 at mini scale: every model, what it was trained for, the paper's LPIPS, and the claim.
+    """Return Table 2 at mini scale: every model, what it was trained for, the paper's LPIPS, the claim.
 
     Args:
         records: of ntire-mini and aim-mini, clean and attacked, of one protocol.
         robust: the model the claim is about.
     """
     table = _one(records)
-    header = ["#", "Model", "Trained for"]
-    header += [f"{text.heading(name)} {place}" for name in METRICS for place in (*SETS, "Avg")]
-    header += ["LPIPS gap", "paper: LPIPS ntire", "aim", "Avg"]
-    lines = []
+    header = ["#", "Model", "Trained for", *_measured_header()]
+    rows = []
     for row in table.rows:
         printed = _printed(row, paper["table_2"]["rows"])
         numbers = [f"{value:.2f}" for value in printed["lpips"]] if printed else [text.DASH] * 3
-        lines.append([text.rank(row), row.label, text.trained_for(row), *_cells(table, row), *numbers])
-    parts = [markdown_table(header, lines, text.WORDS), text.LEGEND + ".", _claim(table, records, robust)]
+        rows.append([text.rank(row), row.label, text.trained_for(row), *_cells(table, row), *numbers])
+    parts = [markdown_table(header, rows, text.WORDS), text.LEGEND + ".", _claim(table, records, robust)]
     if summary := text.robustness(table):
         parts += ["## Under attack, averaged over the data sets", markdown_table(*summary, text.WORDS)]
     parts.append("\n".join(f"- {line}" for line in text.notes(table) if line != text.LEGEND + "."))
@@ -52,35 +50,38 @@ def table_2(records: Sequence[Record], paper: Paper, robust: str) -> str:
 
 
 def table_1(records: Sequence[Record], paper: Paper, attacks: Mapping[str, Mapping[str, Any]]) -> str:
-    """Table 1 at mini scale: one robust training a row, each with another attack.
+    """Return Table 1 at mini scale: one robust training a row, each with another attack.
 
     Args:
         attacks: by model, the settings of the attack it was trained with: eps, steps, structure, loss.
     """
     table = _one(records)
     rows = {row.model: row for row in table.rows}
-    header = ["eps", "steps", "structure", "loss"]
-    header += [f"{text.heading(name)} {place}" for name in METRICS for place in (*SETS, "Avg")]
-    header += ["LPIPS gap", "paper: LPIPS ntire", "aim", "Avg", "rank here", "in the paper"]
+    header = ["eps", "steps", "structure", "loss", *_measured_header(), "rank here", "in the paper"]
     printed = [_same_attack(settings, paper["table_1"]["rows"]) for settings in attacks.values()]
-    order = sorted(found["lpips"][2] for found in printed)
+    order = sorted(published["lpips"][2] for published in printed)
     lines = []
-    for (name, settings), theirs in zip(attacks.items(), printed, strict=True):
+    for (name, settings), published_row in zip(attacks.items(), printed, strict=True):
         row = rows[name]
         lines.append(
             [
                 f"{float(255 * Fraction(str(settings['eps']))):g}",
                 f"{settings['steps']}",
                 f"{settings['structure']:g}",
-                str(theirs["loss"]),
+                str(published_row["loss"]),
                 *_cells(table, row),
-                *(f"{value:.2f}" for value in theirs["lpips"]),
+                *(f"{value:.2f}" for value in published_row["lpips"]),
                 text.rank(row),
-                str(order.index(theirs["lpips"][2]) + 1),
+                str(order.index(published_row["lpips"][2]) + 1),
             ]
         )
-    made = markdown_table(header, lines, [3]) + "\n"
-    return f"{made}\n{text.SHARED}.\n" if text.ranks_are_shared(table) else made
+    markdown = markdown_table(header, lines, [3]) + "\n"
+    return f"{markdown}\n{text.SHARED}.\n" if text.ranks_are_shared(table) else markdown
+
+
+def _measured_header() -> list[str]:
+    means = [f"{text.heading(name)} {place}" for name in METRICS for place in (*SETS, "Avg")]
+    return [*means, "LPIPS gap", "paper: LPIPS ntire", "aim", "Avg"]
 
 
 def _one(records: Iterable[Record]) -> Table:
@@ -89,7 +90,7 @@ def _one(records: Iterable[Record]) -> Table:
 
 
 def _cells(table: Table, row: Row) -> list[str]:
-    """PSNR, SSIM and LPIPS on both sets and their average, and how far apart LPIPS is on the two."""
+    """Return PSNR, SSIM and LPIPS on both sets and their average, and how far apart LPIPS is on the two."""
     attack = table.attacks[0]
     columns = {column.dataset: column for column in table.columns_of(attack)}
     cells = []
@@ -107,11 +108,11 @@ def _gap(table: Table, row: Row) -> float:
 
 
 def _claim(table: Table, records: Sequence[Record], robust: str) -> str:
-    """Whether one robust model has the best average LPIPS and the smallest gap between the two sets."""
+    """Say whether one robust model has the best average LPIPS and the smallest gap between the two sets."""
     others = [row for row in table.rows if row.model != robust]
     (own,) = (row for row in table.rows if row.model == robust)
     place = 1 + sum(_gap(table, row) < _gap(table, own) for row in others)
-    said = [
+    parts = [
         "## The claim",
         "The paper's claim: the one robust model has the best average LPIPS over the two degradations it has "
         "not seen, and the smallest gap between them.",
@@ -124,20 +125,22 @@ def _claim(table: Table, records: Sequence[Record], robust: str) -> str:
         by_model[record.model].append(record)
     lines = []
     for row in others:
-        found = compare(by_model[robust], by_model[row.model], "lpips")
-        lines.append([row.label, *_difference(found.overall), f"{_gap(table, own) - _gap(table, row):+.4f}"])
+        comparison = compare(by_model[robust], by_model[row.model], "lpips")
+        lines.append(
+            [row.label, *_difference(comparison.overall), f"{_gap(table, own) - _gap(table, row):+.4f}"]
+        )
     header = ["Model", "Difference", "95 %", "Images won", "Certain", "Difference of gaps"]
-    return "\n\n".join([*said, markdown_table(header, lines, [0])])
+    return "\n\n".join([*parts, markdown_table(header, lines, [0])])
 
 
-def _difference(found: Difference) -> list[str]:
-    sure = "yes" if found.certain else "no"
-    interval = f"{found.low:+.4f} to {found.high:+.4f}"
-    return [f"{found.value:+.4f}", interval, f"{found.wins} of {found.images}", sure]
+def _difference(difference: Difference) -> list[str]:
+    sure = "yes" if difference.certain else "no"
+    interval = f"{difference.low:+.4f} to {difference.high:+.4f}"
+    return [f"{difference.value:+.4f}", interval, f"{difference.wins} of {difference.images}", sure]
 
 
 def _printed(row: Row, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The paper's row of the same method and training domain."""
+    """Return the paper's row of the same method and training domain."""
     method = row.title.removesuffix("-mini")
     domain = None if row.training_domain == "none" else row.training_domain
     same = [r for r in rows if (r["method"], r["trained_for"]) == (method, domain)]
@@ -149,6 +152,6 @@ def _same_attack(settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]])
         # The authors' code weighs L1 by 0.01 where the paper writes a plain sum.
         return eps, table["steps"], table["structure"], str(table["loss"]).replace("0.01*", "")
 
-    wanted = key(settings, 255 * Fraction(str(settings["eps"])))
-    (same,) = (row for row in rows if key(row, Fraction(row["eps"])) == wanted)
+    attack = key(settings, 255 * Fraction(str(settings["eps"])))
+    (same,) = (row for row in rows if key(row, Fraction(row["eps"])) == attack)
     return same

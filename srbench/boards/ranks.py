@@ -1,4 +1,4 @@
-"""Ranks that say no more than the images do: rows whose difference may be chance share one."""
+"""Compute ranks that say no more than the images do: rows whose difference may be chance share one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from srbench.boards.stats import ENDS, RESAMPLES, ROUNDING, Array, apart, interval, resampled_means
 
-View = Sequence[tuple[Array, Array]]
-"""By data set: a metric of every row, shape (rows, images), and the resampling counts of the images."""
+ColumnValues = Sequence[tuple[Array, Array]]
+"""A data set gives a metric of every row, shape (rows, images), and the images' resampling counts."""
 
 
 class Rank(NamedTuple):
-    """The rank of one of n rows.
+    """Hold the rank of one of n rows.
 
     Attributes:
         place: 1 + how many rows are certainly better. Also the best rank that the uncertainty allows.
@@ -27,8 +27,8 @@ class Rank(NamedTuple):
     last: int
 
 
-def ranks(view: View, *, higher_is_better: bool) -> list[Rank]:
-    """The rank of every row by the mean over the data sets of its means over images.
+def ranks(view: ColumnValues, *, higher_is_better: bool) -> list[Rank]:
+    """Rank every row by the mean over the data sets of its means over images.
 
     A row is certainly better than another where the 95 % bootstrap interval of their paired difference
     leaves out zero (:func:`certainly_below`). Rows that are not certainly apart usually share a place; they
@@ -40,8 +40,8 @@ def ranks(view: View, *, higher_is_better: bool) -> list[Rank]:
     return [Rank(1 + int(better[:, row].sum()), n - int(better[row].sum())) for row in range(n)]
 
 
-def certainly_below(view: View) -> npt.NDArray[np.bool_]:
-    """Whether row i's mean is certainly below row j's, shape (rows, rows).
+def certainly_below(view: ColumnValues) -> npt.NDArray[np.bool_]:
+    """Return whether row i's mean is certainly below row j's, shape (rows, rows).
 
     Each pair is compared on the images that both rows have, with the same resamples for both. Where they
     share fewer than two images of a data set, nothing is certain.
@@ -53,30 +53,30 @@ def certainly_below(view: View) -> npt.NDArray[np.bool_]:
     groups = [np.flatnonzero(pattern_of.ravel() == number) for number in range(len(patterns))]
     for p, q in combinations_with_replacement(range(len(patterns)), 2):
         shared = patterns[p] & patterns[q]
-        ours = _average(view, shared, groups[p])
-        theirs = ours if p == q else _average(view, shared, groups[q])
-        for row, means in zip(groups[p], ours, strict=True):
-            below[row, groups[q]] = _lower(means, theirs, 1.0)
-            below[groups[q], row] = _lower(means, theirs, -1.0)
+        first = _average(view, shared, groups[p])
+        second = first if p == q else _average(view, shared, groups[q])
+        for row, means in zip(groups[p], first, strict=True):
+            below[row, groups[q]] = _lower(means, second, 1.0)
+            below[groups[q], row] = _lower(means, second, -1.0)
     return below
 
 
-def _average(view: View, shared: npt.NDArray[np.bool_], rows: npt.NDArray[np.intp]) -> Array:
-    """Means over the data sets in each resample, of the shared images alone, shape (rows, resamples).
+def _average(view: ColumnValues, shared: npt.NDArray[np.bool_], rows: npt.NDArray[np.intp]) -> Array:
+    """Return means over the data sets in each resample, of the shared images alone: (rows, resamples).
 
     Resamples that hold none of them are left out; there are none at all where a set shares one image.
     """
     total = np.zeros((RESAMPLES, len(rows)))
     start = 0
     for values, counts in view:
-        kept = shared[start : start + values.shape[1]]
-        total += resampled_means(values[np.ix_(rows, kept)], counts[:, kept])
+        used = shared[start : start + values.shape[1]]
+        total += resampled_means(values[np.ix_(rows, used)], counts[:, used])
         start += values.shape[1]
     return np.ascontiguousarray(total[np.isfinite(total[:, 0])].T / len(view))
 
 
 def _lower(means: Array, others: Array, sign: float) -> npt.NDArray[np.bool_]:
-    """Of each of the others: whether the interval of ``sign * (other - mean)`` is above zero.
+    """Return, for each of the others, whether the interval of ``sign * (other - mean)`` is above zero.
 
     The lower end lies between the draws at two neighbouring places in their order. So counting the draws
     above zero decides, unless zero lies between these two; a percentile of every pair would take far longer.

@@ -1,4 +1,4 @@
-"""leaderboards/mini.md, ablation-mini.md and lpips-lite.md: ``python -m srbench.boards.reports``.
+"""Write leaderboards/mini.md, ablation-mini.md and lpips-lite.md: ``srbench maintain reports``.
 
 A report NAME is made of what is committed: NAME/records.csv, NAME/training.csv where trainings are reported
 (:mod:`srbench.train.account`), NAME/about.toml with the commands and what they took, and paper.json.
@@ -6,9 +6,8 @@ A report NAME is made of what is committed: NAME/records.csv, NAME/training.csv 
 
 from __future__ import annotations
 
-import argparse
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -22,7 +21,7 @@ from srbench.support.toml import read_toml
 
 
 class About(BaseModel):
-    """What the records cannot say.
+    """Say what the records cannot say.
 
     Attributes:
         title: of the page.
@@ -42,7 +41,7 @@ class About(BaseModel):
 
 
 def report(folder: Path, paper: Paper) -> str:
-    """The page of one experiment, as Markdown.
+    """Return the page of one experiment, as Markdown.
 
     Raises:
         BadInput: records that cannot be read.
@@ -100,17 +99,15 @@ def _training(file: Path) -> str:
     return f"{table}\n\nPerceptual loss: {nets}. Training images: {images}."
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the pages whose records are there."""
-    parser = argparse.ArgumentParser(prog="python -m srbench.boards.reports", description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("leaderboards"))
-    folder = parser.parse_args(arguments).folder
+def write_reports(folder: Path) -> Iterator[Path]:
+    """Write the pages whose records are in the folder, and yield the path of each.
+
+    Raises:
+        BadInput: records that cannot be read.
+    """
     paper = read_paper(folder / "paper.json")
     for name in REPORTS:
         if (folder / name / "records.csv").is_file():
-            write_atomic(folder / f"{name}.md", report(folder / name, paper))
-            print(folder / f"{name}.md")
-
-
-if __name__ == "__main__":
-    main()
+            page = folder / f"{name}.md"
+            write_atomic(page, report(folder / name, paper))
+            yield page

@@ -1,20 +1,21 @@
-"""From the names a user wrote to rows of a leaderboard."""
+"""Turn the names a user wrote into rows of a leaderboard."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import compress
 
 from srbench.boards.table import RowKey, row_key
 from srbench.errors import BadInput
 from srbench.store.record import Record
 
 SHORTEST = 4
-"""Digits of a weights hash that are enough to name a version."""
+"""So many digits of a weights hash are enough to name a version."""
 
 
 def rows_by_name(records: Iterable[Record], names: Sequence[str]) -> dict[str, list[Record]]:
-    """The records of each name, which stands for one row.
+    """Return the records of each name, which stands for one row.
 
     Args:
         names: a model, or ``MODEL@VERSION`` where one has records of several versions. A version is the
@@ -27,15 +28,15 @@ def rows_by_name(records: Iterable[Record], names: Sequence[str]) -> dict[str, l
     rows: dict[RowKey, list[Record]] = defaultdict(list)
     for record in records:
         rows[row_key(record)].append(record)
-    found: dict[str, list[Record]] = {}
+    by_name: dict[str, list[Record]] = {}
     chosen: dict[RowKey, str] = {}
     for name in names:
         key = _row(name, rows)
         if key in chosen:
             raise BadInput(f"{chosen[key]} and {name} are the same row: name two that differ")
         chosen[key] = name
-        found[name] = rows[key]
-    return found
+        by_name[name] = rows[key]
+    return by_name
 
 
 def _row(name: str, rows: Iterable[RowKey]) -> RowKey:
@@ -65,10 +66,10 @@ def _fits(part: str, key: RowKey) -> bool:
 
 
 def _spellings(keys: Sequence[RowKey]) -> list[str]:
-    """A name for each version, of the parts in which they differ."""
+    """Return a name for each version, of the parts in which they differ."""
     versions = [_version(key) for key in keys]
     differ = [len(set(part)) > 1 for part in zip(*versions, strict=True)]
     return sorted(
-        f"{key[0]}@{'+'.join(part for part, told in zip(version, differ, strict=True) if told and part)}"
+        f"{key[0]}@{'+'.join(filter(None, compress(version, differ)))}"
         for key, version in zip(keys, versions, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Paired tests: is it chance that one model is better on these images?"""
+"""Test pairs: is it chance that one model is better on these images?"""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ LEVEL = 0.05
 
 
 class SignedRank(NamedTuple):
-    """A two-sided p, and why it is 1 or NaN where the images allow no test."""
+    """Hold a two-sided p, and why it is 1 or NaN where the images allow no test."""
 
     p: float
     reason: str = ""
 
 
 def wilcoxon(apart: Array) -> SignedRank:
-    """Wilcoxon's signed-rank test of paired differences, shape (images,), by scipy.
+    """Compute Wilcoxon's signed-rank test of paired differences, shape (images,), by scipy.
 
     Images without a difference do not take part (Wilcoxon 1945). The distribution is exact for up to fifty
     images without ties; for others as scipy chooses.
@@ -38,7 +38,7 @@ def wilcoxon(apart: Array) -> SignedRank:
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """Holm's correction (1979) of the p of several tests, in their order; NaN, which is no test, stays NaN.
+    """Apply Holm's correction (1979) to the p of several tests, in order; NaN, which is no test, stays NaN.
 
     The kth smallest of m is multiplied by m - k + 1, and is no smaller than those before it.
     """

@@ -1,4 +1,4 @@
-"""Means and their uncertainty."""
+"""Compute means and their uncertainty."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 RESAMPLES = 10_000
 ENDS = (2.5, 97.5)
-"""The percentiles of the resampled means that bound a 95 % interval."""
+"""These percentiles of the resampled means bound a 95 % interval."""
 ROUNDING = 1e-12
 """Sums are rounded: means that differ by less than this share of them are equal."""
 Array = npt.NDArray[np.float64]
@@ -18,7 +18,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over images with its 95 % bootstrap interval; ``n`` images were defined and measured.
+    """Hold a mean over images with its 95 % bootstrap interval; ``n`` images were defined and measured.
 
     ``low`` and ``high`` are NaN where a data set has a single image, which says nothing of others.
     """
@@ -30,7 +30,7 @@ class Mean:
 
 
 def resample_counts(images: int, seed: str) -> Array:
-    """How often each image is drawn in each of 10,000 resamples, shape (10000, images).
+    """Return how often each image is drawn in each of 10,000 resamples, shape (10000, images).
 
     The seed is a text, usually the hash of the data set: every model and metric on that set is resampled
     with the same draws, so that intervals are paired over images.
@@ -44,7 +44,7 @@ def resample_counts(images: int, seed: str) -> Array:
 
 
 def resampled_means(values: Array, counts: Array) -> Array:
-    """Mean of ``values`` in each resample, shape (10000,), or (10000, rows) of values (rows, images).
+    """Return the mean of ``values`` in each resample, (10000,), or (10000, rows) of values (rows, images).
 
     NaN entries do not take part; a row with a single defined image has no resamples, all NaN.
     """
@@ -56,13 +56,13 @@ def resampled_means(values: Array, counts: Array) -> Array:
 
 
 def apart(first: Array, second: Array) -> Array:
-    """First minus second, broadcast; zero where they differ by rounding alone."""
+    """Return first minus second, broadcast; zero where they differ by rounding alone."""
     difference: Array = first - second
     return np.where(np.abs(difference) <= ROUNDING * np.abs(second), 0.0, difference)
 
 
 def interval(resampled: Array) -> tuple[float, float]:
-    """The 2.5th and 97.5th percentile of resampled means; NaN where there are none."""
+    """Return the 2.5th and 97.5th percentile of resampled means; NaN where there are none."""
     finite = resampled[np.isfinite(resampled)]
     if not finite.size:
         return float("nan"), float("nan")
@@ -71,5 +71,5 @@ def interval(resampled: Array) -> tuple[float, float]:
 
 
 def summarise(value: float, resampled: Array, n: int) -> Mean:
-    """The mean of ``n`` images with the interval of its resampled means."""
+    """Return the mean of ``n`` images with the interval of its resampled means."""
     return Mean(value, *interval(resampled), n)

@@ -1,4 +1,4 @@
-"""What a leaderboard is: its columns, its rows, and which of them a record belongs to."""
+"""Define a leaderboard: its columns, its rows, and which of them a record belongs to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from srbench.store.record import Record
 
 @dataclass(frozen=True, order=True)
 class Column:
-    """One data set under one attack. ``dataset_hash`` keeps two contents of one name apart."""
+    """Name one data set under one attack; ``dataset_hash`` keeps two contents of one name apart."""
 
     attack: str
     attack_hash: str
@@ -20,7 +20,7 @@ class Column:
 
 @dataclass
 class Row:
-    """One model (with its weights, precision and tiling) across the columns.
+    """Hold one model (with its weights, precision and tiling) across the columns.
 
     Attributes:
         means: by metric and column.
@@ -51,7 +51,7 @@ class Row:
 
     @property
     def label(self) -> str:
-        """The model's name, with what sets this row apart from another of the same name."""
+        """Return the model's name, with what sets this row apart from another of the same name."""
         extras = [self.precision] if self.precision != "fp32" else []
         extras += [f"tile {self.tile}"] if self.tile else []
         extras += [f"halo {self.halo}"] if self.halo else []
@@ -60,7 +60,7 @@ class Row:
 
 @dataclass
 class Table:
-    """A leaderboard over data sets of one kind, under one protocol.
+    """Hold a leaderboard over data sets of one kind, under one protocol.
 
     Attributes:
         kind: "paired" or "no-reference".
@@ -85,26 +85,33 @@ class Table:
 
     @property
     def attacks(self) -> list[str]:
+        """Return the names of the attacks, in the order of the columns."""
         return list(dict.fromkeys(column.attack for column in self.columns))
 
+    @property
+    def datasets(self) -> list[tuple[str, str]]:
+        """Return the data sets in the order of the columns, each by name and content hash."""
+        return list(dict.fromkeys((column.dataset, column.dataset_hash) for column in self.columns))
+
     def columns_of(self, attack: str) -> list[Column]:
+        """Return the columns of one attack."""
         return [column for column in self.columns if column.attack == attack]
 
     def column_title(self, column: Column) -> str:
-        """The data set's name, with eight digits of its hash where two contents share the name."""
+        """Return the data set's name, with eight digits of its hash where two contents share the name."""
         same = {c.dataset_hash for c in self.columns if c.dataset == column.dataset}
         return column.dataset + (f"@{column.dataset_hash[:8]}" if len(same) > 1 else "")
 
 
 RowKey = tuple[str, str, str, int | None, int | None]
-"""What makes records one row: model, weights, precision, tile, halo."""
+"""Records that share these are one row: model, weights, precision, tile, halo."""
 
 
 def row_key(thing: Row | Record) -> RowKey:
-    """Which row a record belongs to."""
+    """Return which row a record belongs to."""
     return thing.model, thing.weights_sha256, thing.precision, thing.tile, thing.halo
 
 
 def column_of(record: Record) -> Column:
-    """Which column a record belongs to."""
+    """Return which column a record belongs to."""
     return Column(record.attack, record.attack_hash, record.dataset, record.dataset_hash)

@@ -1,9 +1,9 @@
-"""What a table says, as words and cells; the terminal, Markdown and CSV writers share it."""
+"""Say what a table says, as words and cells; the terminal, Markdown and LaTeX writers share it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from srbench.boards.stats import Mean
 from srbench.boards.table import Column, Row, Table
@@ -11,7 +11,9 @@ from srbench.metrics import metric
 
 DASH = "–"
 WORDS = (1, 2)
-"""The columns of a leaderboard that hold words: model, trained for."""
+"""These columns of a leaderboard hold words: model, trained for."""
+OPEN, CLOSE = "\x02", "\x03"
+"""A bold cell stands between these until its format has escaped it; only cells of numbers are bold."""
 MARKS = {"in-domain": "●", "out-of-domain": "○", "generalist": "◆", "": ""}
 SHARED = (
     "A rank is 1 plus the number of rows that are certainly better: the 95 % interval of the paired "
@@ -24,7 +26,7 @@ LEGEND = (
 
 
 def rank(row: Row) -> str:
-    """The rank, with the worst rank that the uncertainty allows: ``2`` or ``2–4``; a dash if not ranked."""
+    """Return the rank, with the worst rank the uncertainty allows: ``2`` or ``2–4``; a dash if not ranked."""
     if row.rank is None or row.rank_interval is None:
         return DASH
     best, last = row.rank_interval
@@ -32,19 +34,19 @@ def rank(row: Row) -> str:
 
 
 def ranks_are_shared(table: Table) -> bool:
-    """Whether the uncertainty allows some row another rank than its own."""
+    """Return whether the uncertainty allows some row another rank than its own."""
     return any(row.rank_interval and len(set(row.rank_interval)) > 1 for row in table.rows)
 
 
 def value(name: str, mean: Mean | None) -> str:
-    """A mean with the digits the metric deserves, or a dash."""
+    """Return a mean with the digits the metric deserves, or a dash."""
     if mean is None or mean.n == 0:
         return DASH
     return f"{mean.value:.{metric(name).decimals}f}"
 
 
 def interval(name: str, mean: Mean | None) -> str:
-    """The 95 % interval, or a dash where there is none, as with a single image."""
+    """Return the 95 % interval, or a dash where there is none, as with a single image."""
     if mean is None or not math.isfinite(mean.low):
         return DASH
     digits = metric(name).decimals
@@ -52,31 +54,32 @@ def interval(name: str, mean: Mean | None) -> str:
 
 
 def heading(name: str) -> str:
-    """Metric title and direction."""
+    """Return a metric's title and direction."""
     return f"{metric(name).title} {metric(name).arrow}"
 
 
 def trained_for(row: Row) -> str:
+    """Return the training domain; a dash where nothing was learnt, ``?`` where nobody knows."""
     return {"none": DASH, "unknown": "?"}.get(row.training_domain, row.training_domain)
 
 
 def title(table: Table, attack: str) -> str:
-    """One line that names the table."""
+    """Return one line that names the table."""
     sets = ", ".join(table.column_title(c) for c in table.columns_of(attack))
     under = "" if attack == "none" else f" under {attack}"
     return f"{sets}{under} · protocol {table.protocol} ({table.protocol_hash[:8]})"
 
 
 def worst(table: Table, row: Row, attack: str) -> str:
-    """The worst mean of the ranking metric over the data sets."""
+    """Return the worst mean of the ranking metric over the data sets."""
     if attack not in row.worst:
         return DASH
     return f"{row.worst[attack]:.{metric(table.rank_by).decimals}f}"
 
 
 def best(table: Table, name: str, column: Column | str) -> float | None:
-    """The best mean of a metric in a column, or of its average over an attack's columns."""
-    found = [
+    """Return the best mean of a metric in a column, or of its average over an attack's columns."""
+    means = [
         mean.value
         for row in table.rows
         if (
@@ -85,17 +88,31 @@ def best(table: Table, name: str, column: Column | str) -> float | None:
             else row.means.get((name, column))
         )
     ]
-    if len(found) < 2:
+    if len(means) < 2:
         return None
-    return max(found) if metric(name).higher_is_better else min(found)
+    return max(means) if metric(name).higher_is_better else min(means)
 
 
-def grid(table: Table, attack: str, bold: Callable[[str], str]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a leaderboard under one attack, every metric side by side.
+def marked(words: str) -> str:
+    """Put :data:`OPEN` and :data:`CLOSE` around what a format will make bold."""
+    return f"{OPEN}{words}{CLOSE}"
+
+
+def grid(
+    table: Table,
+    attack: str,
+    bold: Callable[[str], str] = marked,
+    metrics: Sequence[str] | None = None,
+    between: str = " ",
+) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of a leaderboard under one attack, metrics side by side.
 
     Args:
         bold: makes the best value of a column stand out, as the format does that.
+        metrics: the metrics shown; all if None. What ranks is said where the ranking metric is shown.
+        between: what stands between a metric and a data set in the header.
     """
+    metrics = table.metrics if metrics is None else metrics
     columns = table.columns_of(attack)
     several = len(columns) > 1
 
@@ -104,44 +121,47 @@ def grid(table: Table, attack: str, bold: Callable[[str], str]) -> tuple[list[st
         return bold(shown) if mean and mean.value == best(table, name, column) else shown
 
     header = ["#", "Model", "Trained for"]
-    for name in table.metrics:
-        header += [f"{heading(name)} {table.column_title(column)}" for column in columns]
-        header += [f"{heading(name)} Avg"] if several else []
-    ranking = metric(table.rank_by).title
-    header += [f"{ranking} 95 %"] + ([f"{ranking} worst"] if several else [])
+    for name in metrics:
+        header += [f"{heading(name)}{between}{table.column_title(column)}" for column in columns]
+        header += [f"{heading(name)}{between}Avg"] if several else []
+    ranked = table.rank_by in metrics
+    if ranked:
+        ranking = metric(table.rank_by).title
+        header += [f"{ranking}{between}{words}" for words in (["95 %", "worst"] if several else ["95 %"])]
     rows = []
     for row in table.rows:
         cells = [rank(row), row.label, trained_for(row)]
-        for name in table.metrics:
+        for name in metrics:
             for column in columns:
                 mean = row.means.get((name, column))
                 mark = MARKS[row.marks[column]] if name == table.rank_by and mean else ""
                 cells.append(f"{cell(name, column, mean)} {mark}".strip())
             if several:
                 cells.append(cell(name, attack, row.average.get((name, attack))))
-        cells.append(interval(table.rank_by, row.average.get((table.rank_by, attack))))
-        cells += [worst(table, row, attack)] if several else []
+        if ranked:
+            cells.append(interval(table.rank_by, row.average.get((table.rank_by, attack))))
+            cells += [worst(table, row, attack)] if several else []
         rows.append(cells)
     return header, rows
 
 
 def robustness(table: Table) -> tuple[list[str], list[list[str]]] | None:
-    """Header and rows of the summary over attacks: PSNR and the ranking metric, averaged over the sets."""
+    """Return header and rows of the summary over attacks: PSNR and the ranking metric, over the sets."""
     if len(table.attacks) < 2:
         return None
-    shown = list(dict.fromkeys([m for m in ("psnr",) if m in table.metrics] + [table.rank_by]))
+    names = list(dict.fromkeys([m for m in ("psnr",) if m in table.metrics] + [table.rank_by]))
     header = ["#", "Model", "Trained for"]
-    header += [f"{heading(m)} {attack}" for m in shown for attack in table.attacks]
+    header += [f"{heading(m)} {attack}" for m in names for attack in table.attacks]
     rows = [
         [rank(row), row.label, trained_for(row)]
-        + [value(m, row.average.get((m, attack))) for m in shown for attack in table.attacks]
+        + [value(m, row.average.get((m, attack))) for m in names for attack in table.attacks]
         for row in table.rows
     ]
     return header, rows
 
 
 def notes(table: Table) -> list[str]:
-    """What a reader must know: the ranking metric, subsets, rows that are not ranked, the legend."""
+    """Return what a reader must know: the ranking metric, subsets, rows that are not ranked, the legend."""
     lines = []
     ranking = f"Ranked by {metric(table.rank_by).title}, averaged over the data sets"
     if table.rank_by != table.rank_choice:

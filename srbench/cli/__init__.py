@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 import typer
 
+from srbench.cli import (  # noqa: F401 - commands register on app
+    attack,
+    compare,
+    datasets,
+    doctor,
+    evaluate,
+    figure,
+    leaderboard,
+    maintain,
+    metrics,
+    models,
+    serve,
+    submit,
+    train,
+    validate,
+)
+from srbench.cli.app import app
 from srbench.errors import SrbenchError, one_line
-from srbench.version import __version__
 
 # 128 + SIGINT, what shells report for a command stopped by Ctrl-C; typer returns it too.
 INTERRUPTED = 130
-
-app = typer.Typer(
-    name="srbench",
-    help="Does a super-resolution model still work on inputs it was not trained for?",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"srbench {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    """Options every command takes."""
 
 
 def main() -> None:
@@ -71,38 +61,3 @@ def main() -> None:
 def _fail(message: str, code: int) -> None:
     print(f"srbench: {one_line(message)}", file=sys.stderr)
     sys.exit(code)
-
-
-from srbench.cli import (  # noqa: E402 - commands register on app
-    attack,
-    compare,
-    datasets,
-    doctor,
-    evaluate,
-    figure,
-    leaderboard,
-    metrics,
-    models,
-    serve,
-    submit,
-    train,
-    validate,
-)
-
-__all__ = [
-    "app",
-    "attack",
-    "compare",
-    "datasets",
-    "doctor",
-    "evaluate",
-    "figure",
-    "leaderboard",
-    "main",
-    "metrics",
-    "models",
-    "serve",
-    "submit",
-    "train",
-    "validate",
-]

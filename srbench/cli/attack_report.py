@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from srbench.attacks.verdicts import Verdict
-    from srbench.robustness.attack import Prepared
+    from srbench.robustness.attack import AttackRun
     from srbench.robustness.curves import Curve, Transferred
 
 SHOWN = ("psnr", "ssim", "lpips", "fsim", "niqe")
@@ -26,15 +26,15 @@ JUDGED_BY = ("lpips", "fsim", "psnr", "niqe")
 
 
 def report(
-    prepared: Prepared, curve: Curve, verdicts: list[Verdict], out_dir: Path | None, as_json: bool
+    attack: AttackRun, curve: Curve, verdicts: list[Verdict], out_dir: Path | None, as_json: bool
 ) -> None:
     """Print tables, or JSON; with a directory, write attack.json, attack.md and the curves too."""
-    matrix, natural = transfer_matrix(prepared), corruption_table(prepared)
+    matrix, natural = transfer_matrix(attack), corruption_table(attack)
     content: dict[str, Any] = {
-        "model": prepared.model.name,
-        "dataset": prepared.plan[0].dataset.name,
-        "images": len(prepared.plan[0].images),
-        "attacks": {name: recipe.settings() for name, recipe in prepared.strongest.items()},
+        "model": attack.model.name,
+        "dataset": attack.dataset.name,
+        "images": len(attack.images),
+        "attacks": {name: recipe.settings() for name, recipe in attack.strongest.items()},
         "clean": curve.clean,
         "curve": [dataclasses.asdict(point) for point in curve.points],
         "area_under_curve": {
@@ -44,18 +44,18 @@ def report(
         "transfer": [dataclasses.asdict(cell) for cell in matrix],
         "corruptions": natural,
         "checks": [dataclasses.asdict(verdict) for verdict in verdicts],
-        "notes": prepared.notices,
+        "notes": attack.run.notices,
     }
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    shown = tables(prepared, curve, verdicts, matrix, natural)
+    shown = tables(attack, curve, verdicts, matrix, natural)
     if out_dir is not None:
         from srbench.figures.attack_pictures import save_corruptions, save_curves
 
-        title = f"{prepared.model.name} on {prepared.plan[0].dataset.name}"
+        title = f"{attack.model.name} on {attack.dataset.name}"
         save_curves(out_dir / "curves.png", title, curve)
         if natural:
             save_corruptions(out_dir / "corruptions.png", title, curve.clean, natural)
-        for name, written in (("attack.json", text), ("attack.md", markdown(shown, prepared.notices))):
+        for name, written in (("attack.json", text), ("attack.md", markdown(shown, attack.run.notices))):
             with output_path(out_dir / name) as temporary:
                 temporary.write_text(written, encoding="utf-8")
     if as_json:
@@ -67,7 +67,7 @@ def report(
 
 
 def tables(
-    prepared: Prepared,
+    attack: AttackRun,
     curve: Curve,
     verdicts: list[Verdict],
     matrix: list[Transferred],
@@ -75,17 +75,17 @@ def tables(
 ) -> list[Table]:
     """The tables of a run, those that apply."""
     judge = next(name for name in (*JUDGED_BY, *curve.clean) if name in curve.clean)
-    shown = [_curve_table(prepared, curve, judge)]
-    shown += [_transfer_table(name, matrix, judge) for name in prepared.names if matrix]
+    shown = [_curve_table(attack, curve, judge)]
+    shown += [_transfer_table(name, matrix, judge) for name in attack.names if matrix]
     if natural:
         shown.append(_corruption_table(natural, curve.clean, judge))
     return [*shown, _check_table(verdicts)]
 
 
-def _curve_table(prepared: Prepared, curve: Curve, judge: str) -> Table:
+def _curve_table(attack: AttackRun, curve: Curve, judge: str) -> Table:
     names = [name for name in SHOWN if name in curve.clean][:4]
-    count = len(prepared.plan[0].images)
-    table = _table(f"{prepared.model.name} on {prepared.plan[0].dataset.name} ({count} images)")
+    count = len(attack.images)
+    table = _table(f"{attack.model.name} on {attack.dataset.name} ({count} images)")
     for heading in ("eps", "attack"):
         table.add_column(heading, justify="right" if heading == "eps" else "left", no_wrap=True)
     for name in names:
@@ -120,13 +120,15 @@ def _transfer_table(attack: str, matrix: list[Transferred], judge: str) -> Table
 
     sources = list(dict.fromkeys(cell.source for cell in matrix))
     targets = list(dict.fromkeys(cell.target for cell in matrix))
-    found = {(cell.source, cell.target): cell.metrics for cell in matrix if cell.attack in (attack, "random")}
+    by_pair = {
+        (cell.source, cell.target): cell.metrics for cell in matrix if cell.attack in (attack, "random")
+    }
     table = _table(f"{attack}: noise made on (rows), {_heading(judge)} of (columns)")
     table.add_column("")
     for target in targets:
         table.add_column(escape(target), justify="right", no_wrap=True)
     for source in sources:
-        cells = [found.get((source, target), {}).get(judge) for target in targets]
+        cells = [by_pair.get((source, target), {}).get(judge) for target in targets]
         table.add_row(escape(source), *("–" if c is None else _value(judge, c) for c in cells))
     return table
 

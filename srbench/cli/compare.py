@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli import app
+from srbench.cli.app import app
 from srbench.cli.console import matches, out, words
+from srbench.cli.options import OnlyDatasets, OnlyProtocol, Records, StorePlace
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,16 +23,14 @@ def compare(
         list[str],
         typer.Argument(help="Two models or more; MODEL@VERSION where one has records of several versions."),
     ],
-    store: Annotated[str | None, typer.Option(help="Directory of records, or an address (s3://…).")] = None,
-    records: Annotated[
-        Path | None, typer.Option(help="A records.csv that --out wrote, in place of a store.")
-    ] = None,
+    store: StorePlace = None,
+    records: Records = None,
     metric: Annotated[
         str | None, typer.Option(help="Compare by this metric instead of the leaderboard's.")
     ] = None,
     attack: Annotated[str, typer.Option(help="Compare under this attack.")] = "none",
-    datasets: Annotated[str | None, typer.Option(help="Only these data sets (wildcards allowed).")] = None,
-    protocol: Annotated[str | None, typer.Option(help="Only this protocol.")] = None,
+    datasets: OnlyDatasets = None,
+    protocol: OnlyProtocol = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
 ) -> None:
     """Say whether one model is better than another, on how many images, and how sure that is.
@@ -41,12 +39,12 @@ def compare(
     over all tests of the command. From stored records: no model runs.
     """
     from srbench.boards.comparison import as_dict, pairs
-    from srbench.boards.comparison_text import words as said
+    from srbench.boards.comparison_text import verdict
     from srbench.boards.row_selection import rows_by_name
-    from srbench.boards.site.build import read_any
+    from srbench.boards.site.build import read_records
     from srbench.errors import BadInput
-    from srbench.evaluation import default_store
     from srbench.metrics import metric as known_metric
+    from srbench.run.options import default_store
 
     if len(models) < 2:
         raise BadInput("name at least two models: srbench compare A B")
@@ -56,21 +54,23 @@ def compare(
     def chosen(record: Record) -> bool:
         return matches(record.dataset, words(datasets)) and matches(record.protocol, words(protocol))
 
-    found, _ = read_any(records, store or default_store(), chosen)
-    attacks = sorted({record.attack for record in found})
+    shown_records, _ = read_records(records, store or default_store(), chosen)
+    attacks = sorted({record.attack for record in shown_records})
     if attack not in attacks:
         raise BadInput(f"no records under attack '{attack}': there are {', '.join(attacks)}")
-    rows = _one_protocol(rows_by_name([record for record in found if record.attack == attack], models))
+    rows = _one_protocol(
+        rows_by_name([record for record in shown_records if record.attack == attack], models)
+    )
     made = pairs(rows, metric or _ranking_metric(rows), attack)
     if as_json:
         import json
 
-        shown = [as_dict(pair) | {"words": said(pair)} for pair in made]
+        shown = [as_dict(pair) | {"words": verdict(pair)} for pair in made]
         typer.echo(json.dumps(shown, indent=1, ensure_ascii=False))
         return
     screen = out()
     for pair in made:
-        screen.print(said(pair), highlight=False, markup=False, soft_wrap=True)
+        screen.print(verdict(pair), highlight=False, markup=False, soft_wrap=True)
         screen.print(_table(pair))
 
 
@@ -105,10 +105,10 @@ def _table(pair: Pair) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from srbench.boards.comparison_text import grid
+    from srbench.boards.comparison_text import difference_grid
     from srbench.metrics import metric
 
-    header, lines = grid(pair)
+    header, lines = difference_grid(pair)
     known = metric(pair.metric)
     title = Text(f"{known.title} {known.arrow}, {pair.first} minus {pair.second}", style="bold")
     table = Table(title=title, title_justify="left")

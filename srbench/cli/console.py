@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from srbench.support.progress import progress_bar
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
-    from srbench.run.engine import Outcome, Runner
+    from srbench.run.outcome import Outcome, Runner
     from srbench.run.plan import Cell
 
 # A pipe has no width; a table cut to 80 columns would lose its numbers.
@@ -21,46 +23,60 @@ PIPED_WIDTH = 400
 
 
 def out() -> Console:
-    """The console results are printed on."""
+    """Return the console results are printed on."""
     from rich.console import Console
 
     return Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
 
 
 def err() -> Console:
-    """The console notices and progress are printed on."""
+    """Return the console notices and progress are printed on."""
     from rich.console import Console
 
     return Console(stderr=True, soft_wrap=True)
 
 
 def words(text: str | None) -> tuple[str, ...]:
-    """The parts of a comma-separated option."""
+    """Return the parts of a comma-separated option."""
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def matches(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a name fits one of the wildcards, of which none stands for all."""
+    """Return whether a name fits one of the wildcards, of which none stands for all."""
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 @contextmanager
-def following(engine: Runner, plan: Sequence[Cell], task: str) -> Iterator[None]:
-    """Show the engine's progress through a plan while it runs."""
+def following(runner: Runner, plan: Sequence[Cell], task: str) -> Iterator[None]:
+    """Show a runner's progress through a plan while it runs."""
     with progress_bar(err()) as bar:
         shown = bar.add_task(task, total=sum(len(cell.images) for cell in plan))
 
         def advance(cell: Cell, images: int) -> None:
             bar.update(shown, description=str(cell), advance=images)
 
-        engine.on_image = advance
+        runner.on_image = advance
         yield
 
 
-def report_failures(outcome: Outcome) -> None:
-    """Name the cells that could not be finished, and end with exit code 1 if there are any."""
+def say(notices: Sequence[str]) -> None:
+    """Print notices, a line each."""
+    for notice in notices:
+        err().print(notice, style="yellow", highlight=False, markup=False)
+
+
+def report_failures(outcome: Outcome, store: Path | str | None = None) -> None:
+    """Name the cells that could not be finished, and end with exit code 1 if there are any.
+
+    Args:
+        store: where records went, to say how many did.
+    """
     import typer
 
+    say(outcome.notices)
+    if store is not None:
+        counts = f"{outcome.measured} images measured, {outcome.kept} already in {store}"
+        err().print(counts, style="dim", highlight=False, markup=False)
     for failure in outcome.failures:
         err().print(f"failed: {failure}", style="red", highlight=False, markup=False)
     if outcome.failures:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli import app
+from srbench.cli.app import app
 from srbench.cli.console import err, out
+from srbench.cli.options import Json
 
 if TYPE_CHECKING:
     from srbench.datasets import SetStatus
@@ -22,7 +23,7 @@ app.add_typer(datasets_app, name="datasets")
 @datasets_app.callback()
 def datasets(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List every data set and whether a copy is registered."""
     if context.invoked_subcommand is not None:
@@ -73,13 +74,13 @@ def install(
     ] = False,
 ) -> None:
     """Download the published archives, check and unpack them, and register the set."""
-    from srbench.datasets.install import install_set, install_training
+    from srbench.datasets.downloads import install_set, install_training
 
     if training:
-        folder = install_training(name, given=given or [], to=to, say=typer.echo)
+        folder = install_training(name, archives=given or [], to=to, say=typer.echo)
         typer.echo(f"training images are in {folder}: `srbench train rsr --data {folder}`")
         return
-    _registered(name, install_set(name, given=given or [], to=to, say=typer.echo))
+    _registered(name, install_set(name, archives=given or [], to=to, say=typer.echo))
 
 
 @datasets_app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from srbench.cli import app
+from srbench.cli.app import app
 from srbench.cli.console import out
 
 
@@ -15,8 +15,8 @@ def doctor() -> None:
     from rich.table import Table
 
     from srbench import attacks, datasets, protocols, zoo
-    from srbench.evaluation import default_store
     from srbench.metrics import registry
+    from srbench.run.options import default_store
     from srbench.store.provenance import commit, versions
     from srbench.support.home import home, offline, weight_dirs
 

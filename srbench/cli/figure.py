@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli import app
-from srbench.cli.console import err, following, matches, report_failures, words
+from srbench.cli.app import app
+from srbench.cli.console import err, following, matches, report_failures, say, words
+from srbench.cli.options import Device, OnlyDatasets, OnlyModels, OnlyProtocol, Records, StoreFolder
 
 if TYPE_CHECKING:
     from srbench.boards.site.explorer import Box
@@ -22,13 +23,6 @@ app.add_typer(figure_app, name="figure")
 Out = Annotated[Path | None, typer.Option("--out", help="The files, with or without .png or .pdf.")]
 Dpi = Annotated[int, typer.Option(min=50, max=1200, help="Pixels of the PNG per inch.")]
 
-Store = Annotated[Path | None, typer.Option(help="Directory of records.")]
-Records = Annotated[
-    Path | None, typer.Option("--records", help="A records.csv that --out wrote, in place of a store.")
-]
-Models = Annotated[str | None, typer.Option(help="Only these models (wildcards allowed).")]
-Datasets = Annotated[str | None, typer.Option(help="Only these data sets (wildcards allowed).")]
-OneProtocol = Annotated[str | None, typer.Option(help="Only this protocol.")]
 OneMetric = Annotated[str | None, typer.Option(help="Without: what the leaderboard is ranked by.")]
 Attack = Annotated[str, typer.Option(help="The attack whose records are shown.")]
 
@@ -62,7 +56,7 @@ def qualitative(
         ),
     ] = None,
     attacks: Annotated[str, typer.Option("--attack", help="Attacks, by commas.")] = "none",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     tile: Annotated[
         int | None, typer.Option(min=16, help="Run in LR tiles of this side, to save memory.")
     ] = None,
@@ -78,7 +72,7 @@ def qualitative(
     from srbench.figures.qualitative import draw
     from srbench.figures.strips import strips
 
-    wanted = gather.Wanted(
+    wanted = gather.FigureRequest(
         models=words(models),
         datasets=words(datasets),
         images=words(images),
@@ -90,20 +84,18 @@ def qualitative(
     )
     file = out or Path("qualitative")
     style.stem(file)
-    console = err()
-    with console.status("checking inputs and loading metrics"):
-        prepared = gather.prepare(wanted)
-    for notice in prepared.notices:
-        console.print(notice, style="yellow", highlight=False, markup=False)
-    with following(prepared.engine, prepared.todo, "figure"):
-        outcome = prepared.engine.run(prepared.todo)
+    with err().status("checking inputs and loading metrics"):
+        prepared = gather.prepare_figure(wanted)
+    say(prepared.notices)
+    with following(prepared.runner, prepared.todo, "figure"):
+        outcome = prepared.runner.run(prepared.todo)
     report_failures(outcome)
     rows = strips(prepared)
     for row in rows:
         crop = ",".join(str(side) for side in row.box)
         why = "" if wanted.crops else ", where the models differ the most"
         line = f"{row.dataset}, {row.image}: --crop {crop}{why}"
-        console.print(line, style="dim", highlight=False, markup=False)
+        err().print(line, style="dim", highlight=False, markup=False)
     _written(style.write(draw(rows), file, dpi))
 
 
@@ -124,11 +116,11 @@ def _written(files: Sequence[Path]) -> None:
 
 @figure_app.command()
 def curves(
-    store: Store = None,
+    store: StoreFolder = None,
     records: Records = None,
-    models: Models = None,
-    datasets: Datasets = None,
-    protocol: OneProtocol = None,
+    models: OnlyModels = None,
+    datasets: OnlyDatasets = None,
+    protocol: OnlyProtocol = None,
     attacks: Annotated[
         str | None, typer.Option(help="Only these attacks beside random noise (wildcards allowed).")
     ] = None,
@@ -141,17 +133,17 @@ def curves(
     from srbench.figures import style
     from srbench.figures.curves import draw
 
-    found = _records(records, store, models, datasets, protocol, attacks)
-    _written(style.write(draw(found, metric, by.value), out or Path("curves"), dpi))
+    shown = _records(records, store, models, datasets, protocol, attacks)
+    _written(style.write(draw(shown, metric, by.value), out or Path("curves"), dpi))
 
 
 @figure_app.command()
 def matrix(
-    store: Store = None,
+    store: StoreFolder = None,
     records: Records = None,
-    models: Models = None,
-    datasets: Datasets = None,
-    protocol: OneProtocol = None,
+    models: OnlyModels = None,
+    datasets: OnlyDatasets = None,
+    protocol: OnlyProtocol = None,
     metric: OneMetric = None,
     attack: Attack = "none",
     by: Annotated[MatrixBy, typer.Option(help="What rows and columns are.")] = MatrixBy.domain,
@@ -162,16 +154,16 @@ def matrix(
     from srbench.figures import style
     from srbench.figures.matrix import draw
 
-    found = _records(records, store, models, datasets, protocol)
-    _written(style.write(draw(found, metric, attack, by.value), out or Path("matrix"), dpi))
+    shown = _records(records, store, models, datasets, protocol)
+    _written(style.write(draw(shown, metric, attack, by.value), out or Path("matrix"), dpi))
 
 
 @figure_app.command()
 def ablation(
-    store: Store = None,
+    store: StoreFolder = None,
     records: Records = None,
-    datasets: Datasets = None,
-    protocol: OneProtocol = None,
+    datasets: OnlyDatasets = None,
+    protocol: OnlyProtocol = None,
     metric: OneMetric = None,
     attack: Attack = "none",
     suite: Annotated[str, typer.Option(help="The suite of trainings that was measured.")] = "ablation-mini",
@@ -182,8 +174,8 @@ def ablation(
     from srbench.figures import style
     from srbench.figures.ablation import draw, suite_settings
 
-    found = _records(records, store, None, datasets, protocol)
-    _written(style.write(draw(found, suite_settings(suite), metric, attack), out or Path("ablation"), dpi))
+    shown = _records(records, store, None, datasets, protocol)
+    _written(style.write(draw(shown, suite_settings(suite), metric, attack), out or Path("ablation"), dpi))
 
 
 def _records(
@@ -195,8 +187,8 @@ def _records(
     attacks: str | None = None,
 ) -> list[Record]:
     """The records asked for; always the clean input and random noise, which attacks are compared with."""
-    from srbench.boards.site.build import read_any
-    from srbench.evaluation import default_store
+    from srbench.boards.site.build import read_records
+    from srbench.run.options import default_store
 
     asked = (*words(attacks), "none", "random*") if words(attacks) else ()
 
@@ -208,4 +200,4 @@ def _records(
             and matches(record.attack, asked)
         )
 
-    return read_any(csv, store or default_store(), chosen)[0]
+    return read_records(csv, store or default_store(), chosen)[0]

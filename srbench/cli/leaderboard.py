@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli import app
+from srbench.cli.app import app
 from srbench.cli.console import err, matches, out, words
+from srbench.cli.options import (
+    ExplorerData,
+    ExplorerImages,
+    OnlyDatasets,
+    OnlyModels,
+    OnlyProtocol,
+    Records,
+    Reported,
+    StorePlace,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +38,10 @@ class Format(StrEnum):
 
 @app.command()
 def leaderboard(
-    store: Annotated[str | None, typer.Option(help="Directory of records, or an address (s3://…).")] = None,
-    models: Annotated[str | None, typer.Option(help="Only these models (wildcards allowed).")] = None,
-    datasets: Annotated[str | None, typer.Option(help="Only these data sets (wildcards allowed).")] = None,
-    protocol: Annotated[str | None, typer.Option(help="Only this protocol.")] = None,
+    store: StorePlace = None,
+    models: OnlyModels = None,
+    datasets: OnlyDatasets = None,
+    protocol: OnlyProtocol = None,
     metrics: Annotated[
         str | None, typer.Option(help="Only these metrics and the one that ranks, separated by commas.")
     ] = None,
@@ -45,29 +55,18 @@ def leaderboard(
     html: Annotated[
         Path | None, typer.Option(help="Write the page into this folder; open its index.html.")
     ] = None,
-    records_csv: Annotated[
-        Path | None, typer.Option("--records", help="A records.csv that --out wrote, in place of a store.")
-    ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help="With --html: data sets whose LR and HR are shown, as for --datasets: pairs:LR_DIR:HR_DIR."
-        ),
-    ] = None,
-    reported: Annotated[
-        Path | None, typer.Option(help="With --html: published numbers, as in paper.json.")
-    ] = None,
-    images: Annotated[
-        int, typer.Option(min=0, help="With --html: images of a data set in the explorer.")
-    ] = 6,
+    records_csv: Records = None,
+    data: ExplorerData = None,
+    reported: Reported = None,
+    images: ExplorerImages = 6,
 ) -> None:
     """Rebuild the leaderboards from stored records, without running any model."""
     from srbench.boards import files
     from srbench.boards.compute import boards, tables
-    from srbench.boards.site.build import build, read_any
+    from srbench.boards.site.build import build_page, read_records
     from srbench.errors import BadInput
-    from srbench.evaluation import default_store
     from srbench.metrics import metric
+    from srbench.run.options import default_store
 
     if as_json and shape not in (Format.screen, Format.json):
         raise BadInput(f"--json and --format {shape.value} cannot both be printed: leave one out")
@@ -82,24 +81,34 @@ def leaderboard(
             and matches(record.protocol, words(protocol))
         )
 
-    records, kept = read_any(records_csv, root, chosen)
+    records, kept = read_records(records_csv, root, chosen)
     if html is not None:
         order = words(datasets)
-        build(
-            html, records, kept=kept, data=words(data), images=images, dataset_order=order, reported=reported
+        build_page(
+            html,
+            records,
+            pictures=kept,
+            data=words(data),
+            images=images,
+            dataset_order=order,
+            reported=reported,
         )
         said = f"{html / 'index.html'} shows {len(records)} records"
         err().print(said, style="dim", highlight=False, markup=False)
         if out_dir is None and shape is Format.screen:
             return
-    found = tables(records, dataset_order=words(datasets))
+    boards_shown = tables(records, dataset_order=words(datasets))
     if shown:
-        order, ranks = words(datasets), [table.rank_by for table in found]
+        order, ranks = words(datasets), [table.rank_by for table in boards_shown]
         groups = zip(boards(records).values(), ranks, strict=True)
-        found = [t for g, rank in groups for t in tables(g, dataset_order=order, metrics=[*shown, rank])]
+        boards_shown = [
+            table
+            for group, rank in groups
+            for table in tables(group, dataset_order=order, metrics=[*shown, rank])
+        ]
     if out_dir is not None:
-        files.write_all(out_dir, found, records, [])
-    _print(found, shape)
+        files.write_all(out_dir, boards_shown, records, [])
+    _print(boards_shown, shape)
 
 
 def _print(tables: Sequence[Table], shape: Format) -> None:
@@ -116,7 +125,7 @@ def _print(tables: Sequence[Table], shape: Format) -> None:
     elif shape is Format.markdown:
         printed = files.markdown(tables)
     elif shape is Format.csv:
-        printed = files.flat(tables).to_csv(index=False, lineterminator="\n")
+        printed = files.means_frame(tables).to_csv(index=False, lineterminator="\n")
     else:
         printed = files.as_json(tables)
     typer.echo(printed, nl=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from srbench.cli import app
+from srbench.cli.app import app
 from srbench.cli.console import out
 
 metrics_app = typer.Typer(help="List metrics, install the weights some need.", invoke_without_command=True)
@@ -38,7 +38,7 @@ def metrics(context: typer.Context) -> None:
             "missing" if lacking else "[green]ready[/green]",
         )
         for weight in lacking:
-            source = weight.sources[0]
+            source = weight.files[0]
             fetch = f"srbench metrics install {metric.name}"
             cures.append(
                 f"{metric.name}: {fetch}, or with --from {source.filename} after fetching {source.url}"

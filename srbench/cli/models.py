@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from srbench.cli import app
+from srbench.cli.app import app
 from srbench.cli.console import out
+from srbench.cli.options import Json
 
 models_app = typer.Typer(help="List the model zoo, install weights.", invoke_without_command=True)
 app.add_typer(models_app, name="models")
@@ -17,7 +18,7 @@ app.add_typer(models_app, name="models")
 @models_app.callback()
 def models(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List every model with its training domain, licence and whether its weights are here."""
     if context.invoked_subcommand is not None:

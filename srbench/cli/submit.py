@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli import app
-from srbench.cli.console import err, following, report_failures, words
-from srbench.cli.evaluate import Track
+from srbench.cli.app import app
+from srbench.cli.console import err, following, report_failures, say, words
+from srbench.cli.options import Device, Records, StorePlace, Track, TrackOption, Workers
 
 if TYPE_CHECKING:
     from srbench.entries.submission import Submission
@@ -24,10 +24,7 @@ def submit(
     out_file: Annotated[
         Path | None, typer.Option("--out", help="The entry's file (default: NAME.json here).")
     ] = None,
-    records_csv: Annotated[
-        Path | None,
-        typer.Option("--records", help="Make it of a records.csv that --out wrote; nothing runs."),
-    ] = None,
+    records_csv: Records = None,
     name: Annotated[str, typer.Option(help="Name in tables (default: the file's).")] = "",
     title: Annotated[str, typer.Option(help="Name in prose.")] = "",
     domain: Annotated[
@@ -40,20 +37,16 @@ def submit(
         Path | None,
         typer.Option(help="An entry whose attacks are taken, weights of their objectives and all."),
     ] = None,
-    track: Annotated[
-        Track, typer.Option(help="auto: the full set where registered, else the built-in mini one.")
-    ] = Track.auto,
+    track: TrackOption = Track.auto,
     limit: Annotated[
         int | None, typer.Option(min=1, help="A trial with the first N images of each set: a partial entry.")
     ] = None,
     attacks: Annotated[
         str | None, typer.Option(help="A trial with some of none,random,rsr,strong: a partial entry.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    workers: Annotated[
-        int, typer.Option(min=0, help="Images in work at once; 0: one per core, at most 8.")
-    ] = 0,
-    store: Annotated[Path | None, typer.Option(help="Directory of records.")] = None,
+    device: Device = "auto",
+    workers: Workers = 0,
+    store: StorePlace = None,
 ) -> None:
     """Run the fixed protocol and write one entry: a self-contained file for the leaderboard of entries.
 
@@ -61,7 +54,8 @@ def submit(
     with the same command. `srbench validate` checks the file.
     """
     from srbench.boards.csv_records import read_csv
-    from srbench.entries import build, standard, statement, submission
+    from srbench.entries import standard, statement, submission
+    from srbench.entries.build import make_entry, write_entry
 
     facts_told = statement.Statement(name, title, domain, licence, citation, source)
     said = {
@@ -73,14 +67,14 @@ def submit(
         "limit": str(limit or ""),
         "attacks": attacks or "",
     }
-    command = statement.command(model, {key: value for key, value in said.items() if value})
+    command = statement.submit_command(model, {key: value for key, value in said.items() if value})
     trial = statement.Trial(limit, words(attacks) or standard.ATTACKS)
     if records_csv is not None:
         records = trial.of(read_csv(records_csv))
         facts = submission.from_records(model, facts_told, records)
     else:
         with err().status("checking inputs and loading metrics"):
-            prepared = submission.prepare(
+            prepared = submission.prepare_submission(
                 model,
                 facts_told,
                 trial,
@@ -91,9 +85,9 @@ def submit(
                 like=like,
             )
         facts, records = prepared.model, _measured(prepared)
-    entry = build.build(facts, records, command)
+    entry = make_entry(facts, records, command)
     file = out_file or statement.default_file(facts.name)
-    build.write(entry, file)
+    write_entry(entry, file)
     count = sum(len(cell.images) for cell in entry.cells)
     typer.echo(f"{file}: {facts.name}, {count} records, digest {entry.digest[:12]}")
     for line in entry.partial:
@@ -102,12 +96,9 @@ def submit(
 
 def _measured(submission: Submission) -> list[Record]:
     """The records of the protocol, measured as far as they are not in the store."""
-    from srbench import evaluation as job
-
-    console, prepared = err(), submission.prepared
-    for notice in submission.notices:
-        console.print(notice, style="yellow", highlight=False, markup=False)
-    with following(prepared.engine, prepared.plan, "submit"):
-        outcome = prepared.engine.run(prepared.plan)
+    prepared = submission.prepared
+    say(submission.notices)
+    with following(prepared.runner, prepared.plan, "submit"):
+        outcome = prepared.runner.run(prepared.plan)
     report_failures(outcome)
-    return job.stored(prepared)
+    return prepared.records()

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from srbench.cli import app
+from srbench.cli.app import app
 from srbench.cli.console import err
+from srbench.cli.options import Device
 
 
 @app.command()
@@ -21,7 +22,7 @@ def validate(
         str | None,
         typer.Option(help="The model, where it is not of the zoo: its file must have the entry's sha256."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Check entries: form, hashes, invariants, this machine's data and weights, and a few images anew.
 

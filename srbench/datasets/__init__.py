@@ -1,6 +1,6 @@
-"""Data sets: the published ones a user has registered, the built-in mini sets, and any folder.
+"""Open data sets: the published ones a user has registered, the built-in mini sets, and any folder.
 
-``names`` and ``manifest`` say what is known, ``add``, ``verify`` and ``status`` what is here, and
+``names`` and ``manifest`` say what is known, ``add``, ``verify`` and ``status`` what is registered, and
 ``resolve`` opens what a user asked for. Nothing heavy is imported before one of them is used.
 """
 

@@ -1,4 +1,4 @@
-"""What every data set offers the rest of srbench, wherever its images come from."""
+"""Define what every data set offers the rest of srbench, wherever its images come from."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 SCALE = 4
 
-Domain = Literal["clean", "ntire", "aim", "dped", "faces", "unknown"]
-"""The degradation a set's LR images went through; models name the one they were trained for."""
+SetDomain = Literal["clean", "ntire", "aim", "dped", "faces", "unknown"]
+"""A set's LR images went through this degradation; models name the one they were trained for."""
 
-Kind = Literal["paired", "no-reference"]
+SetKind = Literal["paired", "no-reference"]
 
 Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class LoadedImage:
-    """One image, decoded.
+    """Hold one image, decoded.
 
     Attributes:
         id: the image's id within its data set.
@@ -37,7 +37,7 @@ class LoadedImage:
 
 
 class DataSet(ABC):
-    """A named, hashed, ordered collection of x4 test images.
+    """Give the images of a named, hashed, ordered collection of x4 test images.
 
     Attributes:
         name: what records and tables call it.
@@ -49,18 +49,18 @@ class DataSet(ABC):
 
     name: str
     title: str
-    domain: Domain
-    kind: Kind
+    domain: SetDomain
+    kind: SetKind
     ids: tuple[str, ...]
 
     @property
     @abstractmethod
     def content_hash(self) -> str:
-        """sha256 (64 hex digits) over every id and its content: equal hashes mean equal test images."""
+        """Return the sha256, 64 hex digits, over every id and its content: equal hashes, equal images."""
 
     @abstractmethod
     def lr_size(self, image_id: str) -> tuple[int, int]:
-        """(H, W) of an LR image, known without decoding it. KeyError for an id not in :attr:`ids`."""
+        """Return (H, W) of an LR image without decoding it. KeyError for an id not in :attr:`ids`."""
 
     @abstractmethod
     def load(self, image_id: str) -> LoadedImage:
@@ -78,7 +78,7 @@ class DataSet(ABC):
 
 
 def hash_content(rows: Iterable[tuple[str, str, str]]) -> str:
-    """The content hash of a data set.
+    """Compute the content hash of a data set.
 
     Args:
         rows: per image its id, the sha256 of its LR and the sha256 of its HR (empty without one).

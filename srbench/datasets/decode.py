@@ -1,4 +1,4 @@
-"""Image files to uint8 RGB: one rule for every format, and every refusal before a model has run.
+"""Decode image files to uint8 RGB: one rule for every format, and every refusal before a model has run.
 
 The rule:
 
@@ -71,7 +71,7 @@ _PNG_ORIENTATION_CARRIERS = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What is known of an image file that was found sound.
+    """Hold what is known of an image file that is sound.
 
     Attributes:
         sha256: of the file, 64 hex digits.
@@ -112,13 +112,17 @@ def decode(data: bytes, path: Path) -> Pixels:
 
     Raises:
         BadInput: the content is refused by the rule above; the message names ``path``.
+
+    >>> from pathlib import Path
+    >>> decode(b"P6 2 1 255 " + bytes([255, 0, 0, 0, 0, 255]), Path("two.ppm")).tolist()
+    [[[255, 0, 0], [0, 0, 255]]]
     """
     with _refusing(path):
         return _pixels(_open(data), data)
 
 
 def read(path: Path) -> bytes:
-    """The bytes of a file; BadInput naming it where it cannot be read, or is far too large for an image."""
+    """Return a file's bytes; BadInput names it where it cannot be read, or is far too large for an image."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise BadInput(f"{path} is larger than {MAX_BYTES >> 30} GiB, which no image here is: remove it")
@@ -178,7 +182,7 @@ def _no_size_warning(image: ImageFile.ImageFile) -> Iterator[None]:
 
 
 def _checked_size(image: ImageFile.ImageFile, data: bytes) -> tuple[int, int]:
-    """(width, height) after orientation of an image that was found whole."""
+    """Return (width, height) after orientation; whatever is not whole raises."""
     if image.format == "PNG" and not any(block in data for block in _PNG_ORIENTATION_CARRIERS):
         _check_samples(image)
         size = image.size
@@ -216,7 +220,7 @@ def _pixels(image: ImageFile.ImageFile, data: bytes) -> Pixels:
 
 
 def _rgb(image: Image.Image) -> Pixels:
-    """A loaded image of any mode as (H, W, 3) uint8."""
+    """Return a loaded image of any mode as (H, W, 3) uint8."""
     if image.mode.startswith("I"):
         gray = _to_8_bit(np.asarray(image))
         return np.repeat(gray[..., None], 3, axis=2)
@@ -232,7 +236,7 @@ def _to_8_bit(values: np.ndarray[Any, Any]) -> Pixels:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    """Return the EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # camera and editor software writes every kind of broken EXIF around sound pixels

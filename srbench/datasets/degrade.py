@@ -1,4 +1,4 @@
-"""The degradations of the mini track: deterministic functions of the HR pixels and a generator.
+"""Degrade the images of the mini track: deterministic functions of the HR pixels and a generator.
 
 Everything is computed in float64 and rounded half up. The bicubic weights are multiples of 2^-12, so
 bicubic sums are exact whatever order a machine adds them in, and so are the ties.
@@ -18,22 +18,22 @@ from srbench.datasets.base import SCALE, Pixels
 Image64 = NDArray[np.float64]
 
 NTIRE_STD = 6.65
-"""Standard deviation of the ntire noise before rounding, in levels of 255."""
+"""The ntire noise has this standard deviation before rounding, in levels of 255."""
 NTIRE_MEAN = -1.0
 _NTIRE_NEIGHBOUR_H = 0.04
 _NTIRE_NEIGHBOUR_V = 0.06
 _NTIRE_CHANNEL = 0.04
 
 AIM_BLUR = 3.0
-"""Standard deviation of the aim blur in HR pixels."""
+"""The aim blur has this standard deviation, in HR pixels."""
 AIM_READ_STD = 9.0
-"""Noise of black in levels of 255; the variance grows by AIM_SHOT per level of signal."""
+"""Black has this noise, in levels of 255; the variance grows by AIM_SHOT per level of signal."""
 AIM_SHOT = 0.8
 AIM_JPEG_QUALITY = 30
 
 
 def bicubic(hr: Pixels) -> Pixels:
-    """x1/4 as MATLAB's imresize does it to uint8 images, to the bit.
+    """Shrink to a quarter as MATLAB's imresize does it to uint8 images, to the bit.
 
     Cubic (a = -0.5) widened by 4 against aliasing, mirrored borders, columns first, and
     rounded after each of the two directions. The Python ports in use round once, which gives other
@@ -44,6 +44,9 @@ def bicubic(hr: Pixels) -> Pixels:
 
     Returns:
         (H, W, C) uint8.
+
+    >>> bicubic(np.full((8, 12, 3), 200, np.uint8)).shape
+    (2, 3, 3)
     """
     taps = (np.arange(4 * SCALE) - (4 * SCALE - 1) / 2) / SCALE
     weights = _cubic(taps) / SCALE
@@ -51,24 +54,28 @@ def bicubic(hr: Pixels) -> Pixels:
 
 
 def clean(hr: Pixels, rng: np.random.Generator) -> Pixels:
-    """The control: bicubic alone; ``rng`` is not used. (4H, 4W, 3) uint8 to (H, W, 3) uint8."""
+    """Shrink by bicubic alone, as a control; ``rng`` is not used. (4H, 4W, 3) uint8 to (H, W, 3) uint8."""
     return bicubic(hr)
 
 
 def ntire(hr: Pixels, rng: np.random.Generator) -> Pixels:
-    """Bicubic, then noise as measured on images of NTIRE 2020 track 1. Shapes as :func:`clean`.
+    """Shrink, and add noise as measured on images of NTIRE 2020 track 1. Shapes as :func:`clean`.
 
     Measured there against the clean bicubic LR: standard deviation 6.5 to 6.8 of 255, mean -1.0,
     correlation of neighbours 0.03 to 0.10 and of channels 0.04, nearly independent of intensity.
     Measured on ntire-mini where clipping does not interfere (clean LR from 32 to 223): 6.64, -1.03,
     0.04 (horizontal) and 0.06 (vertical), 0.03 to 0.04, and 6.60 to 6.69 in every band of 32 levels.
+
+    >>> lr = ntire(np.full((256, 256, 3), 128, np.uint8), np.random.default_rng(0))
+    >>> lr.shape, round(float(lr.mean()))
+    ((64, 64, 3), 127)
     """
     lr = bicubic(hr)
     return to_uint8(lr + NTIRE_MEAN + NTIRE_STD * _near_white(lr.shape, rng))
 
 
 def aim(hr: Pixels, rng: np.random.Generator) -> Pixels:
-    """Blur, bicubic, sensor noise, JPEG: in the manner of AIM 2019 track 2. Shapes as :func:`clean`.
+    """Blur, shrink, add sensor noise, compress: in the manner of AIM 2019 track 2. Shapes as :func:`clean`.
 
     That track's own degradation was never published; the constants are chosen so that bicubic
     upsampling loses what it loses in RSR's Table 2 from NTIRE to AIM (25.51 - 22.35 = 3.16 dB).
@@ -81,7 +88,7 @@ def aim(hr: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def blur(image: Pixels, std: float) -> Pixels:
-    """Gaussian blur of ``std`` pixels, cut at three of them; mirrored borders. (H, W, C) uint8."""
+    """Blur by a Gaussian of ``std`` pixels, cut at three of them; mirrored borders. (H, W, C) uint8."""
     reach = int(np.ceil(3 * std))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / std) ** 2)
     weights /= weights.sum()
@@ -125,7 +132,7 @@ def _near_white(shape: tuple[int, ...], rng: np.random.Generator) -> Image64:
 
 
 def _jpeg(image: Pixels, quality: int) -> Pixels:
-    """Through JPEG with halved chroma and back."""
+    """Compress by JPEG with halved chroma, and decode."""
     from PIL import Image
 
     file = io.BytesIO()

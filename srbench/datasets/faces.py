@@ -1,4 +1,4 @@
-"""FACES: crops of WIDER FACE, drawn as Castillo et al. 2021 describe, whose own list was never published.
+"""Draw FACES, crops of WIDER FACE, as Castillo et al. 2021 describe, whose own list was never published.
 
 "We randomly sample 100 cropped faces of medium size with no occlusions." Medium is what the WIDER FACE paper
 (Yang et al. 2016) calls so: faces 50 to 300 pixels high. No occlusion is its annotation ``occlusion 0``;
@@ -17,19 +17,19 @@ from PIL import Image
 from srbench.datasets.decode import decode, read
 from srbench.datasets.registry import SetStatus, add
 from srbench.errors import BadInput
-from srbench.install.places import cannot_write, locked, whole_folder
-from srbench.support.home import home, write_atomic
+from srbench.install.places import locked, whole_folder
+from srbench.support.home import cannot_write, home, write_atomic
 
 COUNT = 100
 MEDIUM = (50, 300)
-"""The height of a medium-size face in pixels: from, to."""
+"""A medium-size face is from so many to so many pixels high."""
 
 _FIELDS = 10  # x, y, w, h, blur, expression, illumination, invalid, occlusion, pose
 
 
 @dataclass(frozen=True, order=True)
 class Face:
-    """One annotated face: its image (as ``EVENT/NAME.jpg``), its box in pixels, and two of its attributes."""
+    """Hold one annotated face: its image (``EVENT/NAME.jpg``), its box in pixels, two of its attributes."""
 
     file: str
     x: int
@@ -41,7 +41,7 @@ class Face:
 
     @property
     def wanted(self) -> bool:
-        """Whether it is of medium size, unoccluded and valid."""
+        """Return whether the face is of medium size, unoccluded and valid."""
         return (
             MEDIUM[0] <= self.height <= MEDIUM[1]
             and self.width > 0
@@ -53,7 +53,7 @@ class Face:
 
 
 def read_annotations(path: Path) -> list[Face]:
-    """The faces of ``wider_face_train_bbx_gt.txt``.
+    """Read the faces of ``wider_face_train_bbx_gt.txt``.
 
     The format, image after image: a line with the file, one with the number of faces, then a line of ten
     numbers for each (x, y, w, h, blur, expression, illumination, invalid, occlusion, pose). An image
@@ -94,7 +94,7 @@ def read_annotations(path: Path) -> list[Face]:
 
 
 def draw(faces: list[Face], *, seed: int, count: int = COUNT) -> list[Face]:
-    """``count`` of the wanted faces, each as likely as any other; the order of ``faces`` does not matter.
+    """Draw ``count`` of the wanted faces, each as likely as any other, whatever the order of ``faces``.
 
     Raises:
         BadInput: there are not as many.

@@ -1,4 +1,4 @@
-"""Data sets that lie in folders: everything about them is checked before the first model runs."""
+"""Open data sets that lie in folders: all of them is checked before the first model runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from srbench.datasets.base import SCALE, DataSet, Domain, Kind, LoadedImage, Pixels, hash_content
+from srbench.datasets.base import SCALE, DataSet, LoadedImage, Pixels, SetDomain, SetKind, hash_content
 from srbench.datasets.decode import FileFacts, decode, inspect
 from srbench.datasets.pairs import match_pairs, single_images
 from srbench.errors import BadInput, RunFailed
@@ -18,7 +18,7 @@ from srbench.errors import BadInput, RunFailed
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """A file that was found sound, and the facts it was found with."""
+    """Hold a file that is sound, and the facts that were read when it was checked."""
 
     path: Path
     facts: FileFacts
@@ -26,25 +26,27 @@ class CheckedFile:
 
 @dataclass(frozen=True)
 class CheckedImage:
-    """The files of one image; ``hr`` is None in a set without ground truth."""
+    """Hold the files of one image; ``hr`` is None in a set without ground truth."""
 
     lr: CheckedFile
     hr: CheckedFile | None
 
 
 class FileSet(DataSet):
-    """A data set of files whose content is known; see :func:`check_pairs` and :func:`check_folder`.
+    """Give the images of files whose content is known; see :func:`check_pairs` and :func:`check_folder`.
 
     Args:
         images: id to checked files.
         name: see :class:`~srbench.datasets.base.DataSet`, as for title and domain.
     """
 
-    def __init__(self, images: Mapping[str, CheckedImage], *, name: str, title: str, domain: Domain) -> None:
+    def __init__(
+        self, images: Mapping[str, CheckedImage], *, name: str, title: str, domain: SetDomain
+    ) -> None:
         self._images = dict(images)
         self.name, self.title, self.domain = name, title, domain
         self.ids = tuple(sorted(self._images))
-        self.kind: Kind = "paired" if all(image.hr for image in self._images.values()) else "no-reference"
+        self.kind: SetKind = "paired" if all(image.hr for image in self._images.values()) else "no-reference"
         self._content_hash = content_hash(self._images)
 
     @property
@@ -88,20 +90,20 @@ def check_folder(lr_dir: Path) -> dict[str, CheckedImage]:
 
 
 def content_hash(images: Mapping[str, CheckedImage]) -> str:
-    """The content hash of checked images (:func:`srbench.datasets.base.hash_content` of file hashes)."""
+    """Return :func:`srbench.datasets.base.hash_content` of checked images, by the hashes of their files."""
     return hash_content(
         (i, image.lr.facts.sha256, image.hr.facts.sha256 if image.hr else "") for i, image in images.items()
     )
 
 
 def user_pairs(lr_dir: Path, hr_dir: Path) -> FileSet:
-    """A user's own pairs, named after the HR folder and the content. BadInput as :func:`check_pairs`."""
+    """Open a user's own pairs, named after the HR folder and the content. BadInput as :func:`check_pairs`."""
     images = check_pairs(lr_dir, hr_dir)
     return FileSet(images, name=_label(hr_dir, images), title=f"{lr_dir} against {hr_dir}", domain="unknown")
 
 
 def user_folder(folder: Path) -> FileSet:
-    """A user's own images without ground truth, named likewise. BadInput as :func:`check_folder`."""
+    """Open a user's own images without ground truth, named likewise. BadInput as :func:`check_folder`."""
     images = check_folder(folder)
     return FileSet(images, name=_label(folder, images), title=str(folder), domain="unknown")
 

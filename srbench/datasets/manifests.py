@@ -1,4 +1,4 @@
-"""The known data sets: one TOML file each in ``sets/``, found by listing that folder."""
+"""Know the data sets: one TOML file each in ``sets/``, found by listing that folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from srbench.datasets.base import Domain, Kind
+from srbench.datasets.base import SetDomain, SetKind
 from srbench.errors import unknown
 from srbench.install.source import Source
 from srbench.support.toml import read_toml
@@ -21,7 +21,7 @@ Role = Literal["lr", "hr", "training"]
 
 
 class SetSource(Source):
-    """One published archive of a data set.
+    """Describe one published archive of a data set.
 
     Attributes:
         role: what srbench takes from it: the LR or the HR images, or images to train on; None for one
@@ -32,7 +32,7 @@ class SetSource(Source):
 
 
 class SetManifest(BaseModel):
-    """What is known of a data set before anybody has it.
+    """Describe what is known of a data set before anybody has it.
 
     Attributes:
         name: the name users and records write.
@@ -54,8 +54,8 @@ class SetManifest(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9]+(-mini)?$")
     aliases: tuple[str, ...] = ()
     title: str
-    domain: Domain
-    kind: Kind
+    domain: SetDomain
+    kind: SetKind
     images: PositiveInt | None = None
     mini: str | None = None
     sources: tuple[SetSource, ...] = ()
@@ -66,23 +66,33 @@ class SetManifest(BaseModel):
 
     @property
     def is_mini(self) -> bool:
-        """Whether srbench makes this set itself from images that are installed with it."""
+        """Return whether srbench makes this set itself from images that are installed with it."""
         return self.name.endswith(MINI_SUFFIX)
 
     @property
     def installable(self) -> bool:
-        """Whether srbench can fetch all it takes to register the set."""
+        """Return whether srbench can fetch all it takes to register the set."""
         wanted = {"lr", "hr"} if self.kind == "paired" else {"lr"}
         return wanted <= {source.role for source in self.sources if source.downloads}
 
 
 def names() -> list[str]:
-    """Every known data set: the published ones by name, then the mini ones."""
+    """Return every known data set: the published ones by name, then the mini ones.
+
+    >>> from srbench import datasets
+    >>> datasets.names()[-3:]
+    ['aim-mini', 'clean-mini', 'ntire-mini']
+    """
     return sorted((p.stem for p in _SETS.glob("*.toml")), key=lambda name: (name.endswith(MINI_SUFFIX), name))
 
 
 def manifest(name: str) -> SetManifest:
-    """The manifest of a data set. BadInput with the nearest names where it is not known."""
+    """Return the manifest of a data set. BadInput with the nearest names where it is not known.
+
+    >>> from srbench import datasets
+    >>> datasets.manifest("ntire").mini
+    'ntire-mini'
+    """
     known = names()
     if name not in known:
         name = next((n for n in known if name in _read(_SETS / f"{n}.toml").aliases), name)

@@ -1,4 +1,4 @@
-"""The mini track: small data sets srbench makes itself, with neither a download nor a registration.
+"""Make the mini track: small data sets that need neither a download nor a registration.
 
 The HR images are crops of photographs that ship inside the scikit-image wheel; the LR images are made
 from them by :mod:`srbench.datasets.degrade` with a generator seeded by set and image, so that every
@@ -40,7 +40,7 @@ CROPS: tuple[tuple[str, int, int], ...] = (
     ("motorcycle_left.png", 150, 256),
     ("motorcycle_right.png", 0, 485),
 )
-"""(file, top, left) of every HR crop."""
+"""Every HR crop is one of these: file, top, left."""
 
 SOURCES = {
     "astronaut.png": "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
@@ -50,7 +50,7 @@ SOURCES = {
     "motorcycle_left.png": "db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179",
     "motorcycle_right.png": "5fc913ae870e42a4b662314bc904d1786bcad8e2f0b9b67dba5a229406357797",
 }
-"""sha256 of the photographs: another release of scikit-image might ship others."""
+"""The photographs have these sha256; another release of scikit-image might ship others."""
 
 DEGRADATIONS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
     "clean-mini": degrade.clean,
@@ -60,7 +60,7 @@ DEGRADATIONS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
 
 
 class MiniSet(DataSet):
-    """A mini set; its images are made when they are first asked for, a few milliseconds each.
+    """Make the images of a mini set when they are first asked for, a few milliseconds each.
 
     Args:
         manifest: that of one of :data:`DEGRADATIONS`.
@@ -73,7 +73,7 @@ class MiniSet(DataSet):
 
     @cached_property
     def content_hash(self) -> str:
-        """Over the decoded pixels, so that it says what a model really sees."""
+        """Return the hash over the decoded pixels, so that it says what a model really sees."""
         images = (_make(self.name, i) for i in self.ids)
         return hash_content(
             (i, _sha256(lr), _sha256(hr)) for i, (lr, hr) in zip(self.ids, images, strict=True)
@@ -90,13 +90,13 @@ class MiniSet(DataSet):
 
 @lru_cache(maxsize=1)
 def _crops() -> dict[str, tuple[str, int, int]]:
-    """id to crop; an id is the file's stem with the crop's top and left."""
+    """Return the crops by id, which is the file's stem with the crop's top and left."""
     return {f"{Path(file).stem}-{top}-{left}": (file, top, left) for file, top, left in CROPS}
 
 
 @lru_cache(maxsize=len(CROPS) * len(DEGRADATIONS))
 def _make(name: str, image_id: str) -> tuple[Pixels, Pixels]:
-    """(LR, HR) of one image."""
+    """Make (LR, HR) of one image."""
     file, top, left = _crops()[image_id]
     hr = np.ascontiguousarray(_photograph(file)[top : top + CROP, left : left + CROP])
     seed = int.from_bytes(hashlib.sha256(f"{name}/{image_id}".encode()).digest()[:8], "big")
@@ -105,7 +105,7 @@ def _make(name: str, image_id: str) -> tuple[Pixels, Pixels]:
 
 @lru_cache(maxsize=len(SOURCES))
 def _photograph(file: str) -> Pixels:
-    """One of :data:`SOURCES`, decoded: (H, W, 3) uint8."""
+    """Decode one of :data:`SOURCES`: (H, W, 3) uint8."""
     # By path: importing skimage.data costs time, and asking it for a file may go to the network.
     spec = importlib.util.find_spec("skimage")
     if spec is None or spec.origin is None:

@@ -1,4 +1,4 @@
-"""Which HR file belongs to which LR file: by name, never by sort order."""
+"""Match HR files with LR files by name, never by sort order."""
 
 from __future__ import annotations
 
@@ -32,17 +32,21 @@ HR_SUFFIXES = (
     "_GT",
     "_x1",  # DRealSR
 )
-"""What names of LR and of HR files may end in, in any case, before the stem that they share."""
+"""Names of LR and of HR files may end in these, in any case, after the stem that they share."""
 
 
 def strip_suffix(stem: str, suffixes: Iterable[str]) -> str:
-    """``stem`` without the longest of ``suffixes`` it ends in (in any case), unless nothing would be left."""
+    """Return ``stem`` without the longest of ``suffixes`` it ends in (in any case), if that leaves something.
+
+    >>> strip_suffix("0801x4", LR_SUFFIXES), strip_suffix("0801", LR_SUFFIXES)
+    ('0801', '0801')
+    """
     ends = [s for s in suffixes if stem.lower().endswith(s.lower()) and len(stem) > len(s)]
     return stem[: -max(map(len, ends))] if ends else stem
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files directly in ``folder``, by extension; hidden files are passed over.
+    """List the image files directly in ``folder``, by extension; hidden files are passed over.
 
     Raises:
         BadInput: not a directory, not readable, without image files, or with one that is none (a link that
@@ -62,7 +66,7 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def _is_meant(path: Path) -> bool:
-    """Whether it is an image by its name: neither hidden nor a folder."""
+    """Return whether it is an image by its name: neither hidden nor a folder."""
     if path.name.startswith(".") or path.is_dir():
         return False
     if not path.is_file():
@@ -73,7 +77,7 @@ def _is_meant(path: Path) -> bool:
 
 
 def single_images(folder: Path) -> dict[str, Path]:
-    """The images of a set without ground truth: stem to file, sorted by stem.
+    """List the images of a set without ground truth: stem to file, sorted by stem.
 
     Raises:
         BadInput: no images, or two files with the same stem (``a.png`` and ``a.jpg``).
@@ -94,6 +98,13 @@ def match_pairs(lr_dir: Path, hr_dir: Path) -> dict[str, tuple[Path, Path]]:
 
     Raises:
         BadInput: no images, a file without a partner, or two files for one place.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("bird_LR.png", "bird_HR.png"):
+    ...     (folder / name).touch()
+    >>> {stem: (lr.name, hr.name) for stem, (lr, hr) in match_pairs(folder, folder).items()}
+    {'bird': ('bird_LR.png', 'bird_HR.png')}
     """
     one_folder = lr_dir.resolve() == hr_dir.resolve()
     pairs = _match_in_one(lr_dir) if one_folder else _match_in_two(lr_dir, hr_dir)
@@ -148,22 +159,22 @@ def _match_in_one(folder: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def _role(stem: str) -> tuple[str, str]:
-    """("lr", "hr" or "", key) of a file in a folder that holds both roles."""
+    """Return ("lr", "hr" or "", key) of a file in a folder that holds both roles."""
     readings = [(role, strip_suffix(stem, s)) for role, s in (("lr", LR_SUFFIXES), ("hr", HR_SUFFIXES))]
     # "_HR_x4" ends in "x4" too: the longer suffix, which leaves the shorter stem, is the one meant.
     role, key = min(readings, key=lambda reading: len(reading[1]))
     return ("", stem) if key == stem else (role, key)
 
 
-def _by_key(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for key, file in named:
-        if key in found:
+def _by_key(keyed_files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for key, file in keyed_files:
+        if key in files:
             raise BadInput(
-                f"{found[key].name} and {file.name} in {file.parent} both stand for '{key}': keep one"
+                f"{files[key].name} and {file.name} in {file.parent} both stand for '{key}': keep one"
             )
-        found[key] = file
-    return dict(sorted(found.items()))
+        files[key] = file
+    return dict(sorted(files.items()))
 
 
 def _examples(files: Iterable[Path], most: int = 3) -> str:
@@ -172,6 +183,10 @@ def _examples(files: Iterable[Path], most: int = 3) -> str:
 
 
 def describe_files(groups: Mapping[str, Iterable[Path]]) -> str:
-    """``1 changed (a.png), 2 new (b.png, c.png)``: for messages; empty groups are left out."""
+    """Describe files for a message; empty groups are left out.
+
+    >>> describe_files({"changed": [Path("a.png")], "missing": [], "new": [Path("b.png"), Path("c.png")]})
+    '1 changed (a.png), 2 new (b.png, c.png)'
+    """
     listed = {word: list(files) for word, files in groups.items()}
     return ", ".join(f"{len(files)} {word} ({_examples(files)})" for word, files in listed.items() if files)

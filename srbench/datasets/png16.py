@@ -1,4 +1,4 @@
-"""16-bit PNG colour without loss: Pillow alone keeps the high byte of each sample only."""
+"""Decode 16-bit PNG colour without loss: Pillow alone keeps the high byte of each sample only."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _MODES = {2: ("RGB", "RGB;16B", "RGB;16L"), 4: ("RGBA", "RGBA", "RGBA"), 6: ("RG
 
 
 def is_16_bit_colour(data: bytes) -> bool:
-    """Whether a PNG's header declares 16-bit RGB, RGBA or gray with alpha (plain gray Pillow reads well)."""
+    """Return whether a PNG declares 16-bit RGB, RGBA or gray with alpha (plain gray Pillow reads well)."""
     return data[24] == 16 and data[25] in _MODES
 
 
 def decode_16_bit_colour(data: bytes) -> NDArray[np.uint32]:
-    """The samples of such a PNG, alpha dropped and gray replicated: (H, W, 3), 0 to 65535.
+    """Return the samples of such a PNG, alpha dropped and gray replicated: (H, W, 3), 0 to 65535.
 
     Raises:
         OSError, SyntaxError: whatever Pillow raises on a damaged file.
@@ -33,7 +33,7 @@ def decode_16_bit_colour(data: bytes) -> NDArray[np.uint32]:
 
 
 def _bytes(data: bytes, mode: str, raw_mode: str) -> NDArray[np.uint32]:
-    """The image data unpacked in another way than its header asks for, one byte a channel."""
+    """Unpack the image data in another way than its header asks for, one byte a channel."""
     image: Any = PngImagePlugin.PngImageFile(io.BytesIO(data))
     image._mode = mode
     image.tile = [(*tile[:3], raw_mode) for tile in image.tile]

@@ -1,4 +1,4 @@
-"""Which published data sets have a local copy, and whether that copy is still what was registered.
+"""Know which published data sets have a local copy, and whether it is still what was registered.
 
 A registration is ``HOME/datasets/NAME.json``: the folders and, per file, its sha256 and size, so that
 a later change can be named.
@@ -24,17 +24,17 @@ from srbench.datasets.files import (
 from srbench.datasets.manifests import SetManifest, manifest
 from srbench.datasets.mini import MiniSet
 from srbench.datasets.pairs import describe_files, image_files
-from srbench.errors import BadInput, RunFailed
-from srbench.support.home import home, write_atomic
+from srbench.errors import BadInput
+from srbench.support.home import cannot_write, home, write_atomic
 
 
 @dataclass(frozen=True)
 class SetStatus:
-    """Whether a data set can be evaluated here.
+    """Tell whether a data set can be evaluated on this machine.
 
     Attributes:
         available: registered with its folders in place, or built in.
-        images: how many images it has here, None where it is not registered.
+        images: how many images the local copy has, None where it is not registered.
         content_hash: sha256 over its content, None where it is not registered.
         lr: the LR folder, None for a built-in set.
         hr: the HR folder, None for a built-in set or one without ground truth.
@@ -52,7 +52,7 @@ class SetStatus:
 
 
 class _File(BaseModel):
-    """One file as it was when it was registered; ``mtime_ns`` only spares reading it again."""
+    """Hold one file as it was when it was registered; ``mtime_ns`` only spares reading it again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     path: Path
@@ -93,6 +93,14 @@ def add(name: str, lr: Path, hr: Path | None) -> SetStatus:
         BadInput: unknown or built-in name, ``hr`` missing or too much, or whatever is wrong with the
             files (see :func:`srbench.datasets.files.check_pairs`).
         RunFailed: the registration cannot be written.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> from srbench import datasets
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> Image.new("RGB", (8, 8)).save(folder / "one.png")
+    >>> datasets.add("faces", folder, hr=None).note
+    '1 images, the published set has 100'
     """
     card = manifest(name)
     if card.is_mini:
@@ -113,18 +121,20 @@ def add(name: str, lr: Path, hr: Path | None) -> SetStatus:
         },
     )
     target = _path(name)
-    try:
+    with cannot_write(target):
         write_atomic(target, registration.model_dump_json(indent=1) + "\n")
-    except OSError as error:
-        raise RunFailed(f"{target} cannot be written ({error.strerror or error})") from error
     return status(name)
 
 
 def status(name: str) -> SetStatus:
-    """What is here of a data set; reads no image files of registered sets.
+    """Tell what of a data set is on this machine; no image file of a registered set is read.
 
     Raises:
         BadInput: unknown name, or a damaged registration.
+
+    >>> from srbench import datasets
+    >>> datasets.status("ntire-mini").images
+    12
     """
     card = manifest(name)
     if card.is_mini:
@@ -168,7 +178,7 @@ def verify(name: str) -> SetStatus:
 
 
 def open_set(card: SetManifest) -> DataSet:
-    """The data set of a manifest, built in or registered.
+    """Open the data set of a manifest, built in or registered.
 
     Registered files whose size and time are as they were are taken as checked; others are read again.
     (And whatever a run loads is hashed once more as it is read.)
@@ -195,13 +205,13 @@ def open_set(card: SetManifest) -> DataSet:
 
 
 def add_command(card: SetManifest) -> str:
-    """The command that registers a set, with DIR for the folders."""
+    """Return the command that registers a set, with DIR for the folders."""
     hr = " --hr DIR" if card.kind == "paired" else ""
     return f"srbench datasets add {card.name} --lr DIR{hr}"
 
 
 def how_to_get(card: SetManifest) -> str:
-    """The commands that make a set available: fetch it, if srbench can, or register a copy."""
+    """Return the commands that make a set available: fetch it, if srbench can, or register a copy."""
     install = f"`srbench datasets install {card.name}`, or " if card.installable else ""
     return f"{install}`{add_command(card)}`"
 

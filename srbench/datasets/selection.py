@@ -1,4 +1,4 @@
-"""From what a user writes after ``--datasets`` to data sets, and what has to be said about it."""
+"""Turn what a user writes after ``--datasets`` into data sets, with what has to be said about them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from srbench.datasets.manifests import SetManifest, manifest, names
 from srbench.datasets.mini import CROP
 from srbench.datasets.registry import add_command, how_to_get, open_set, status
 from srbench.errors import BadInput
-from srbench.support.home import given_path
+from srbench.support.home import user_path
 
 Track = Literal["auto", "full", "mini"]
 
@@ -32,9 +32,17 @@ def resolve(specs: Sequence[str], *, track: Track = "auto") -> tuple[list[DataSe
         asked for to the letter (a mini in the place of a full set, an unusual number of images).
 
     Raises:
-        BadInput: unknown name, a set that is not here, or anything wrong with its files.
+        BadInput: unknown name, a set that is not on this machine, or anything wrong with its files.
+
+    >>> from srbench import datasets
+    >>> (clean,), notices = datasets.resolve(["clean-mini"])
+    >>> clean
+    <MiniSet clean-mini: 12 images, paired>
+    >>> image = clean.load("chelsea-20-95")
+    >>> image.lr.shape, image.hr.shape
+    ((64, 64, 3), (256, 256, 3))
     """
-    found: dict[str, DataSet] = {}
+    opened: dict[str, DataSet] = {}
     notices: list[str] = []
     for spec in specs:
         if spec == "all" and track == "auto" and not _registered():
@@ -42,18 +50,18 @@ def resolve(specs: Sequence[str], *, track: Track = "auto") -> tuple[list[DataSe
                 "no data set is registered: using the mini sets; `srbench datasets` lists the full ones"
             )
         for data_set, lines in _open_spec(spec, track):
-            found.setdefault(data_set.name, data_set)
+            opened.setdefault(data_set.name, data_set)
             notices += [line for line in lines if line not in notices]
-    if not found:
+    if not opened:
         raise BadInput("no data set was named: `srbench datasets` lists them all")
-    return list(found.values()), notices
+    return list(opened.values()), notices
 
 
 def _open_spec(spec: str, track: Track) -> list[tuple[DataSet, list[str]]]:
     if spec.startswith("pairs:"):
         return [(user_pairs(*_two_folders(spec)), [])]
     if spec.startswith("folder:"):
-        return [(user_folder(given_path(spec.removeprefix("folder:"))), [])]
+        return [(user_folder(user_path(spec.removeprefix("folder:"))), [])]
     if spec == "all" or any(c in spec for c in "*?["):
         return [_open_named(name, track) for name in _expand(spec, track)]
     return [_open_named(spec, track)]
@@ -89,7 +97,7 @@ def _in_place(card: SetManifest, reason: str) -> str:
 
 
 def _expand(pattern: str, track: Track) -> list[str]:
-    """The names a pattern stands for; ``all`` stands for ``*``."""
+    """Return the names a pattern stands for; ``all`` stands for ``*``."""
     cards = [manifest(n) for n in fnmatch.filter(names(), "*" if pattern == "all" else pattern.lower())]
     if not cards:
         raise BadInput(f"no data set matches '{pattern}': `srbench datasets` lists them all")
@@ -113,17 +121,17 @@ def _expand(pattern: str, track: Track) -> list[str]:
 
 
 def _registered() -> list[str]:
-    """The full sets that are registered; one whose folder is gone counts, so that opening it says so."""
+    """List the full sets that are registered; one whose folder is gone counts, so that opening it says so."""
     return [n for n in names() if not manifest(n).is_mini and status(n).images is not None]
 
 
 def _two_folders(spec: str) -> tuple[Path, Path]:
-    """The folders of ``pairs:LR_DIR:HR_DIR``, whose paths may hold colons themselves."""
+    """Return the folders of ``pairs:LR_DIR:HR_DIR``, whose paths may hold colons themselves."""
     text = spec.removeprefix("pairs:")
     splits = [
         (text[:i], text[i + 1 :]) for i, c in enumerate(text) if c == ":" and text[:i] and text[i + 1 :]
     ]
     if not splits:
         raise BadInput(f"'{spec}' does not name two folders: write pairs:LR_DIR:HR_DIR")
-    pairs = [(given_path(lr), given_path(hr)) for lr, hr in splits]
+    pairs = [(user_path(lr), user_path(hr)) for lr, hr in splits]
     return next((pair for pair in pairs if pair[0].is_dir() and pair[1].is_dir()), pairs[0])

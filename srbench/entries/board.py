@@ -1,4 +1,4 @@
-"""leaderboards/entries/README.md, the table of the entries: ``python -m srbench.entries.board``.
+"""Write leaderboards/entries/README.md, the table of the entries: ``srbench maintain entries``.
 
 Entries are one table where data sets and attacks are the same to the hash; an entry of another track, or
 attacked with an objective whose weights were missing elsewhere, is in another.
@@ -6,8 +6,6 @@ attacked with an objective whose weights were missing elsewhere, is in another.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from srbench.boards.compute import tables
@@ -15,28 +13,27 @@ from srbench.boards.files import markdown
 from srbench.boards.markdown import escaped, markdown_table
 from srbench.boards.table import column_of
 from srbench.entries import standard
-from srbench.entries.schema import Entry, ModelFacts, unpack_all
+from srbench.entries.schema import Entry, ModelFacts, unpack_records
 from srbench.errors import BadInput
 from srbench.store.record import Record
 from srbench.support.home import write_atomic
 
-FOLDER = Path("leaderboards/entries")
 _HEAD = """# Entries
 
 One file a model, each made by `srbench submit` and checked by `srbench validate`; how to add yours stands in
 [CONTRIBUTING.md](../../CONTRIBUTING.md#add-your-model-to-the-leaderboard). This page is made of the files by
-`python -m srbench.entries.board`."""
+`srbench maintain entries`."""
 
 
 def board(entries: dict[str, Entry]) -> str:
-    """The page, as Markdown.
+    """Return the page, as Markdown.
 
     Args:
         entries: by file name.
     """
     groups: dict[tuple[str, ...], list[Record]] = {}
     for _, entry in sorted(entries.items()):
-        records = unpack_all(entry)
+        records = unpack_records(entry)
         columns = sorted({column_of(record) for record in records})
         hashes = tuple(part for c in columns for part in (c.dataset_hash, c.attack_hash))
         groups.setdefault((records[0].protocol_hash, *hashes), []).extend(records)
@@ -73,34 +70,32 @@ def _parameters(model: ModelFacts) -> str:
 
 
 def read_folder(folder: Path) -> dict[str, Entry]:
-    """The entries of a folder by file name.
+    """Read the entries of a folder by file name.
 
     Raises:
         BadInput: a file that is not a complete, well-formed entry, or none at all.
     """
-    from srbench.entries.read import read
+    from srbench.entries.read import read_entry
 
-    found = {}
+    entries = {}
     for file in sorted(folder.glob("*.json")):
-        entry, _, problems = read(file)
+        entry, _, problems = read_entry(file)
         if entry is None or problems:
             raise BadInput(f"{file}: {problems[0]}; `srbench validate {file}` says more")
         if entry.partial:
             raise BadInput(f"{file} is a partial entry ({entry.partial[0]}): take it out of {folder}")
-        found[file.name] = entry
-    if not found:
+        entries[file.name] = entry
+    if not entries:
         raise BadInput(f"{folder} holds no entries: name the folder of the files srbench submit wrote")
-    return found
+    return entries
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the page of a folder of entries."""
-    parser = argparse.ArgumentParser(prog="python -m srbench.entries.board", description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
-    folder = parser.parse_args(arguments).folder
-    write_atomic(folder / "README.md", board(read_folder(folder)))
-    print(folder / "README.md")
+def write_board(folder: Path) -> Path:
+    """Write the page of a folder of entries, and return its path.
 
-
-if __name__ == "__main__":
-    main()
+    Raises:
+        BadInput: as :func:`read_folder`.
+    """
+    page = folder / "README.md"
+    write_atomic(page, board(read_folder(folder)))
+    return page

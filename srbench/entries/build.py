@@ -1,4 +1,4 @@
-"""From records to an entry."""
+"""Make an entry from records."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 from srbench.boards.frame import frame
 from srbench.boards.table import row_key
 from srbench.entries import standard
-from srbench.entries.schema import Entry, Means, ModelFacts, digest, pack
-from srbench.errors import BadInput, RunFailed
+from srbench.entries.schema import Entry, Means, ModelFacts, digest, pack_cells
+from srbench.errors import BadInput
 from srbench.metrics import registry
 from srbench.store.record import Record
-from srbench.support.home import write_atomic
+from srbench.support.home import cannot_write, write_atomic
 
 if TYPE_CHECKING:
     from srbench.zoo import Card
 
 
 def facts(card: Card, weights_sha256: str, *, parameters: int | None = None, source: str = "") -> ModelFacts:
-    """What an entry says of a model.
+    """Return what an entry says of a model.
 
     Args:
         parameters: their number, where the card does not say.
@@ -47,21 +47,21 @@ def facts(card: Card, weights_sha256: str, *, parameters: int | None = None, sou
 
 
 def means(records: Sequence[Record]) -> Means:
-    """The mean of every metric over the images of each data set under each attack."""
+    """Return the mean of every metric over the images of each data set under each attack."""
     table = frame(records)
     names = [name for name in registry() if name in table.columns]
-    found: Means = {}
+    by_dataset: Means = {}
     for (dataset, attack), group in table.groupby(["dataset", "attack"]):
         values = group[names].astype(float).mean()
         present = {name for record in records for name in record.metrics if record.dataset == dataset}
-        found.setdefault(str(dataset), {})[str(attack)] = {
+        by_dataset.setdefault(str(dataset), {})[str(attack)] = {
             name: None if values.isna()[name] else float(values[name]) for name in names if name in present
         }
-    return found
+    return by_dataset
 
 
-def build(model: ModelFacts, records: Sequence[Record], command: str) -> Entry:
-    """The entry of a model.
+def make_entry(model: ModelFacts, records: Sequence[Record], command: str) -> Entry:
+    """Make the entry of a model.
 
     Args:
         model: its facts; records take title and training domain from it, as tables show them.
@@ -71,45 +71,41 @@ def build(model: ModelFacts, records: Sequence[Record], command: str) -> Entry:
     Raises:
         BadInput: no records of the fixed protocol, or records of several weights.
     """
-    mine = [record for record in records if record.model == model.name and standard.belongs(record)]
-    if not mine:
+    own = [record for record in records if record.model == model.name and standard.belongs(record)]
+    if not own:
         names = ", ".join(sorted({record.model for record in records})) or "none"
         raise BadInput(
             f"no records of {model.name} under protocol {standard.PROTOCOL} on "
             f"{' or '.join(standard.DATASETS)} (full or mini); the models with records here are: {names}"
         )
-    if len({row_key(record) for record in mine}) > 1 or mine[0].weights_sha256 != model.weights_sha256:
+    if len({row_key(record) for record in own}) > 1 or own[0].weights_sha256 != model.weights_sha256:
         raise BadInput(
             f"the records of {model.name} are of other weights than the model: measure it again with "
             f"srbench submit {model.name}"
         )
     titled = {"model_title": model.title, "training_domain": model.domain}
-    mine = [record.model_copy(update=titled) for record in mine]
+    own = [record.model_copy(update=titled) for record in own]
     content: dict[str, Any] = {
         "model": model,
         "command": command,
-        "partial": standard.lacking(mine),
-        "means": means(mine),
-        "cells": pack(mine),
+        "partial": standard.lacking(own),
+        "means": means(own),
+        "cells": pack_cells(own),
     }
     draft = Entry(**content, digest="0" * 64)
     return draft.model_copy(update={"digest": digest(draft.model_dump(mode="json"))})
 
 
 def as_text(entry: Entry) -> str:
-    """The entry as its file holds it."""
+    """Return the entry as its file holds it."""
     return json.dumps(entry.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def write(entry: Entry, file: Path) -> None:
-    """Write the file, whole or not at all.
+def write_entry(entry: Entry, file: Path) -> None:
+    """Write an entry's file, whole or not at all.
 
     Raises:
         RunFailed: it cannot be written.
     """
-    try:
+    with cannot_write(file, "name another --out"):
         write_atomic(file, as_text(entry))
-    except OSError as error:
-        raise RunFailed(
-            f"{file} cannot be written ({error.strerror or error}): name another --out"
-        ) from error

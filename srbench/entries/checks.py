@@ -1,4 +1,4 @@
-"""Does an entry agree with itself? Each check gives one line per violation; none looks beyond the entry."""
+"""Check whether an entry agrees with itself: one line per violation; nothing beyond the entry is read."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from srbench.store.record import Record
 _SUMMED = 1e-9
 
 
-def check(entry: Entry, records: Sequence[Record]) -> list[str]:
-    """Every violation."""
+def check_entry(entry: Entry, records: Sequence[Record]) -> list[str]:
+    """Return every violation, a line each."""
     lines = chain(
         _identity(entry, records),
         _sets(records),
-        chain.from_iterable(numbers.check(record) for record in records),
-        pairs.check(records),
+        chain.from_iterable(numbers.check_record(record) for record in records),
+        pairs.check_across_attacks(records),
         _means(entry, records),
         _partial(entry, records),
     )
@@ -30,19 +30,19 @@ def check(entry: Entry, records: Sequence[Record]) -> list[str]:
 
 
 def _identity(entry: Entry, records: Sequence[Record]) -> Iterator[str]:
-    """All records are of the model on the card, under the fixed protocol."""
+    """Yield records that are not of the model on the card, or not under the fixed protocol."""
     model = entry.model
     for record in records:
         where = numbers.place(record)
-        said = {
+        recorded = {
             "model": (record.model, model.name),
             "model_title": (record.model_title, model.title),
             "training_domain": (record.training_domain, model.domain),
             "weights_sha256": (record.weights_sha256, model.weights_sha256),
         }
-        for name, (here, card) in said.items():
-            if here != card:
-                yield f"{where}: {name} is {_brief(here)}, on the card {_brief(card)}"
+        for name, (value, card) in recorded.items():
+            if value != card:
+                yield f"{where}: {name} is {_brief(value)}, on the card {_brief(card)}"
         if record.protocol != standard.PROTOCOL:
             yield f"{where}: protocol {_brief(record.protocol)}, an entry has {standard.PROTOCOL}"
         if record.attack not in standard.ATTACKS:
@@ -54,7 +54,7 @@ def _identity(entry: Entry, records: Sequence[Record]) -> Iterator[str]:
 
 
 def _sets(records: Sequence[Record]) -> Iterator[str]:
-    """One content, one set of images and one attack behind each name; every image once."""
+    """Yield names with more than one content, set of images or attack behind them, and images met twice."""
     images: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     contents: dict[str, set[tuple[str, int, str, str]]] = defaultdict(set)
     attacks: dict[str, set[str]] = defaultdict(set)
@@ -75,8 +75,8 @@ def _sets(records: Sequence[Record]) -> Iterator[str]:
             yield f"{attack}: its records have {len(hashes)} different attack hashes"
     for dataset, by_attack in images.items():
         union = set().union(*by_attack.values())
-        for attack, found in by_attack.items():
-            if missing := sorted(union - found):
+        for attack, ids in by_attack.items():
+            if missing := sorted(union - ids):
                 yield f"{dataset}/{attack}: lacks image {_brief(missing[0])}, which another attack has"
         most = max(record.dataset_images for record in records if record.dataset == dataset)
         if len(union) > most:
@@ -84,13 +84,13 @@ def _sets(records: Sequence[Record]) -> Iterator[str]:
 
 
 def _means(entry: Entry, records: Sequence[Record]) -> Iterator[str]:
-    """The entry's aggregates are those of its records."""
-    due = _flat(means(records))
-    said = _flat(entry.means)
-    for key in sorted(due.keys() | said.keys()):
-        a, b = said.get(key), due.get(key)
-        if key not in due or key not in said:
-            yield f"means.{key}: {'the records give none' if key not in due else 'it is missing'}"
+    """Yield aggregates that are not those of the entry's records."""
+    recomputed = _flat(means(records))
+    stated = _flat(entry.means)
+    for key in sorted(recomputed.keys() | stated.keys()):
+        a, b = stated.get(key), recomputed.get(key)
+        if key not in recomputed or key not in stated:
+            yield f"means.{key}: {'the records give none' if key not in recomputed else 'it is missing'}"
         elif a != b and (a is None or b is None or not math.isclose(a, b, rel_tol=_SUMMED, abs_tol=_SUMMED)):
             yield f"means.{key}: {a} is not the mean of the records, {b}"
 
@@ -105,13 +105,13 @@ def _flat(nested: dict[str, dict[str, dict[str, float | None]]]) -> dict[str, fl
 
 
 def _partial(entry: Entry, records: Sequence[Record]) -> Iterator[str]:
-    """What is lacking is said, and nothing else."""
-    due, said = set(standard.lacking(records)), set(entry.partial)
-    yield from (f"partial: it does not say: {line}" for line in sorted(due - said))
-    yield from (f"partial: it says what is not so: {_brief(line)}" for line in sorted(said - due))
+    """Yield what is lacking and not said, and what is said and not so."""
+    lacking, stated = set(standard.lacking(records)), set(entry.partial)
+    yield from (f"partial: it does not say: {line}" for line in sorted(lacking - stated))
+    yield from (f"partial: it says what is not so: {_brief(line)}" for line in sorted(stated - lacking))
 
 
 def _brief(text: str) -> str:
-    """One line of a value from outside, for a message."""
-    shown = text if len(text) <= 40 else f"{text[:12]}…"
-    return repr(shown)
+    """Shorten a value from outside to one line, for a message."""
+    brief = text if len(text) <= 40 else f"{text[:12]}…"
+    return repr(brief)

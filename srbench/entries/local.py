@@ -1,4 +1,4 @@
-"""Does an entry agree with what is on this machine: protocol, attacks, data sets, weights?"""
+"""Compare an entry with this machine: protocol, attacks, data sets, weights."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from srbench.errors import BadInput, SrbenchError
 from srbench.store.record import Record
 
 if TYPE_CHECKING:
-    from srbench.attacks.presets import Recipe
+    from srbench.attacks.recipe import AttackRecipe
     from srbench.datasets.base import DataSet
     from srbench.zoo import ModelRef
 
 
 @dataclass
 class LocalFindings:
-    """What of an entry is on this machine.
+    """Hold what of an entry is on this machine.
 
     Attributes:
-        sets: its data sets that are here with the same content.
+        sets: its data sets that are on this machine with the same content.
         recipes: its attacks by name, exactly as they were run.
-        model: the model with the same weights; None where it is not here.
+        model: the model with the same weights; None where it is not on this machine.
         problems: violations, a line each.
         notes: what could not be checked, a line each.
     """
 
     sets: dict[str, DataSet] = field(default_factory=dict)
-    recipes: dict[str, Recipe] = field(default_factory=dict)
+    recipes: dict[str, AttackRecipe] = field(default_factory=dict)
     model: ModelRef | None = None
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def compare(entry: Entry, records: Sequence[Record], model: str | None) -> LocalFindings:
+def compare_with_machine(entry: Entry, records: Sequence[Record], model: str | None) -> LocalFindings:
     """Compare an entry with this machine.
 
     Args:
@@ -62,24 +62,24 @@ def compare(entry: Entry, records: Sequence[Record], model: str | None) -> Local
 
 
 def _attacks(local: LocalFindings, records: Sequence[Record]) -> Iterator[str]:
-    """Each attack is one that its preset can stand for."""
+    """Yield attacks that their preset cannot stand for."""
     from srbench.attacks.variants import variants
 
     for attack in standard.ATTACKS[1:]:
         hashes = {record.attack_hash for record in records if record.attack == attack}
         known = {recipe.hash: recipe for recipe in (variants(attack) if hashes else [])}
-        for found in sorted(hashes):
-            if found in known:
-                local.recipes[attack] = known[found]
+        for digest in sorted(hashes):
+            if digest in known:
+                local.recipes[attack] = known[digest]
             else:
-                settings = next(r.attack_settings for r in records if r.attack_hash == found) or {}
-                eps, due = settings.get("eps"), next(iter(known.values())).eps
-                other = f": eps is {eps}, of the preset {due}" if eps != due else ""
+                settings = next(r.attack_settings for r in records if r.attack_hash == digest) or {}
+                eps, preset_eps = settings.get("eps"), next(iter(known.values())).eps
+                other = f": eps is {eps}, of the preset {preset_eps}" if eps != preset_eps else ""
                 yield f"{attack}: this is not the preset {attack}, its settings are others{other}"
 
 
 def _data(local: LocalFindings, name: str, records: Sequence[Record]) -> Iterator[str]:
-    """Content, ids, sizes and domain are those of the set that is here."""
+    """Yield what content, ids, sizes and domain have that the local set has not."""
     from srbench import datasets
 
     try:
@@ -95,10 +95,10 @@ def _data(local: LocalFindings, name: str, records: Sequence[Record]) -> Iterato
         )
         return
     local.sets[name] = data
-    said = first.dataset_images, first.dataset_domain, first.dataset_kind
-    if said != (len(data), data.domain, data.kind):
-        here_is = f"{data.kind}, {len(data)} images, domain {data.domain}"
-        yield f"{name}: number of images, domain or kind are not those of the set here ({here_is})"
+    recorded = first.dataset_images, first.dataset_domain, first.dataset_kind
+    if recorded != (len(data), data.domain, data.kind):
+        local_set = f"{data.kind}, {len(data)} images, domain {data.domain}"
+        yield f"{name}: number of images, domain or kind are not those of the set here ({local_set})"
     for image in sorted({record.image for record in records}):
         if image not in data.ids:
             yield f"{name}: there is no image {image[:60]!r} in this set"
@@ -108,7 +108,7 @@ def _data(local: LocalFindings, name: str, records: Sequence[Record]) -> Iterato
 
 
 def _weights(local: LocalFindings, entry: Entry, model: str | None) -> Iterator[str]:
-    """The weights are those of the model that is here, and the card is the zoo's where it has one."""
+    """Yield how weights differ from the local model's, and the card from the zoo's where it has one."""
     from srbench import zoo
     from srbench.zoo import catalog
 
@@ -116,9 +116,11 @@ def _weights(local: LocalFindings, entry: Entry, model: str | None) -> Iterator[
     sha256 = entry.model.weights_sha256
     if card is not None:
         # A number counted where the card has none cannot be looked up there.
-        due = facts(card, sha256, parameters=entry.model.parameters)
-        if changed := [k for k in type(due).model_fields if getattr(due, k) != getattr(entry.model, k)]:
-            yield f"model: {', '.join(changed)} differ from the card of {card.name} in the zoo"
+        expected = facts(card, sha256, parameters=entry.model.parameters)
+        if differing := [
+            k for k in type(expected).model_fields if getattr(expected, k) != getattr(entry.model, k)
+        ]:
+            yield f"model: {', '.join(differing)} differ from the card of {card.name} in the zoo"
         published = [digest for digest in (card.packaged, *(s.sha256 for s in card.sources)) if digest]
         known = all(source.sha256 for source in card.sources)
         if known and not any(sha256.startswith(digest) for digest in published or [""]):
@@ -140,7 +142,7 @@ def _weights(local: LocalFindings, entry: Entry, model: str | None) -> Iterator[
     if len(refs) != 1:
         raise BadInput(f"--model {model} names {len(refs)} models: name one")
     if refs[0].weights_sha256 != sha256:
-        found, of = refs[0].weights_sha256[:12] or "empty", model or entry.model.name
-        yield f"weights_sha256: {sha256[:12] or 'empty'} in the entry, {found} of {of} here"
+        there, of = refs[0].weights_sha256[:12] or "empty", model or entry.model.name
+        yield f"weights_sha256: {sha256[:12] or 'empty'} in the entry, {there} of {of} here"
         return
     local.model = refs[0]

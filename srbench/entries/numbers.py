@@ -1,4 +1,4 @@
-"""What the numbers of a record have to satisfy, whoever measured them."""
+"""Check what the numbers of a record have to satisfy, whoever measured them."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _RANGES = {
     "piqe": (0.0, 100.0),
 }
 SLACK = 1e-6
-"""What recorded numbers are rounded by, with room."""
+"""Recorded numbers are rounded by less than this."""
 PSNR_OFFSET = 1e-8
-"""What pyiqa adds to the MSE of images in [0, 1]."""
+"""pyiqa adds this to the MSE of images in [0, 1]."""
 # Not part of what an attack's hash is taken over: where it ran, and a remark.
 _NOT_HASHED = ("note", "tile", "halo")
 
 
 def place(record: Record) -> str:
-    """Where a record is, for a message."""
+    """Say where a record is, for a message."""
     return f"{record.dataset[:40]}/{record.attack[:40]}/{record.image[:60]}"
 
 
-def check(record: Record) -> Iterator[str]:
-    """What is wrong with one record, a line each."""
+def check_record(record: Record) -> Iterator[str]:
+    """Yield what is wrong with one record, a line each."""
     where = place(record)
     if min(record.lr_size) < 1:
         yield f"{where}: LR of {record.lr_size} is no image"
@@ -58,25 +58,25 @@ def check(record: Record) -> Iterator[str]:
 
 def _metrics(record: Record) -> Iterator[str]:
     known = registry()
-    named = [*record.metrics.items(), *((f"saved {name}", value) for name, value in record.saved.items())]
-    for shown, value in named:
-        name = shown.removeprefix("saved ")
+    numbers = [*record.metrics.items(), *((f"saved {name}", value) for name, value in record.saved.items())]
+    for label, value in numbers:
+        name = label.removeprefix("saved ")
         if name not in known:
-            yield f"{shown} is no metric of srbench"
+            yield f"{label} is no metric of srbench"
         elif value is None:
             # The engine keeps no notes of the saved file.
-            if shown == name and name not in record.notes:
-                yield f"{shown} is null and no note says why"
+            if label == name and name not in record.notes:
+                yield f"{label} is null and no note says why"
         else:
             low, high = _RANGES.get(name, (-math.inf, math.inf))
             if not (math.isfinite(value) and low - SLACK <= value <= high + SLACK):
-                yield f"{shown} is {value:g}, outside {low:g} to {high:g}"
+                yield f"{label} is {value:g}, outside {low:g} to {high:g}"
     if record.saved and record.saved.keys() != record.metrics.keys():
         yield "the metrics of the saved 8-bit file are not those of the float image"
 
 
 def _attack(record: Record) -> Iterator[str]:
-    """The clean input has no attack; an attack is what its hash says and stays inside its ball."""
+    """Yield an attack on the clean input, and attacks that belie their hash or leave their ball."""
     settings, effect = record.attack_settings, record.effect
     if record.attack == "none":
         if settings is not None or effect or record.saved or record.flags or record.attack_hash:
@@ -101,7 +101,7 @@ def _attack(record: Record) -> Iterator[str]:
 
 
 def _ball(settings: dict[str, Any], effect: dict[str, float], size: tuple[int, int]) -> Iterator[str]:
-    """The noise is inside the ball, and its mean square fits its largest value."""
+    """Yield noise that leaves the ball, and a mean square that does not fit the largest value."""
     largest, lr_psnr = effect["lr_max"], effect["lr_psnr"]
     if not (0 <= largest <= 255 + SLACK and 0 <= lr_psnr <= 100 and 0 <= effect["sr_psnr"] <= 100):
         yield f"lr_max {largest:g} of 255, LR PSNR {lr_psnr:g} or SR PSNR {effect['sr_psnr']:g} cannot be"
@@ -124,5 +124,5 @@ def _ball(settings: dict[str, Any], effect: dict[str, float], size: tuple[int, i
 
 
 def mse(psnr: float) -> float:
-    """The mean squared error, of images in [0, 1], that a PSNR in dB stands for."""
+    """Return the mean squared error, of images in [0, 1], that a PSNR in dB stands for."""
     return float(10 ** (-max(psnr, 0.0) / 10))

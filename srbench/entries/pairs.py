@@ -1,4 +1,4 @@
-"""What records of one image under several attacks say of each other."""
+"""Check what records of one image under several attacks say of each other."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from srbench.errors import BadInput
 from srbench.store.record import Record
 
 
-def check(records: Sequence[Record]) -> Iterator[str]:
-    """What records of one image, clean and attacked, say of each other."""
+def check_across_attacks(records: Sequence[Record]) -> Iterator[str]:
+    """Yield how records of one image, clean and attacked, contradict each other."""
     yield from _ensembles(records)
     clean = {(r.dataset, r.image): r for r in records if r.attack == "none"}
     for record in records:
@@ -31,7 +31,7 @@ def check(records: Sequence[Record]) -> Iterator[str]:
 
 
 def _ensembles(records: Sequence[Record]) -> Iterator[str]:
-    """An ensemble does no less LPIPS damage than its first attack, whose own records may be here."""
+    """Yield ensembles that do less LPIPS damage than their first attack, where it has records of its own."""
     alone = {(r.dataset, r.image, r.attack_hash): r.metrics.get("lpips") for r in records}
     for record in records:
         settings = record.attack_settings or {}
@@ -39,19 +39,19 @@ def _ensembles(records: Sequence[Record]) -> Iterator[str]:
         if not (isinstance(parts, list) and parts and isinstance(parts[0], dict)):
             continue
         first = alone.get((record.dataset, record.image, settings_hash(parts[0])))
-        mine = record.metrics.get("lpips")
+        own = record.metrics.get("lpips")
         # Only where it chose by the very LPIPS that is recorded.
-        if first is None or mine is None or not isinstance(measures, list) or "lpips-alex" not in measures:
+        if first is None or own is None or not isinstance(measures, list) or "lpips-alex" not in measures:
             continue
-        if mine < first - ROUNDING["lpips"]:
+        if own < first - ROUNDING["lpips"]:
             yield (
-                f"{place(record)}: LPIPS {mine:g} is less than the {first:g} of its own first attack, "
+                f"{place(record)}: LPIPS {own:g} is less than the {first:g} of its own first attack, "
                 f"which {record.attack} never falls behind"
             )
 
 
 def _triangle(record: Record, clean: Record) -> str:
-    """PSNR against HR cannot move further than SR moved: the triangle inequality of the root mean squares.
+    """Return how PSNR against HR moved further than SR did, which the triangle inequality rules out, or "".
 
     PSNR is of 8-bit images without their border (see the protocol), the SR PSNR of whole float ones:
     rounding moves a value by half a level, and the border may be the part that did not move.
@@ -84,5 +84,5 @@ def _triangle(record: Record, clean: Record) -> str:
 
 
 def _error(psnr: float) -> float:
-    """The mean squared error behind a recorded PSNR."""
+    """Return the mean squared error behind a recorded PSNR."""
     return max(mse(psnr) - PSNR_OFFSET, 0.0)

@@ -1,4 +1,4 @@
-"""A file of unknown origin as an entry, or everything that is wrong with its form."""
+"""Read a file of unknown origin as an entry, or say everything that is wrong with its form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from srbench.entries.schema import FORMAT, SCHEMA_VERSION, Entry, digest, unpack
+from srbench.entries.schema import FORMAT, SCHEMA_VERSION, Entry, digest, unpack_record
 from srbench.errors import BadInput
 from srbench.store.record import Record
 
@@ -16,8 +16,8 @@ from srbench.store.record import Record
 _MOST_BYTES = 100 << 20
 
 
-def read(file: Path) -> tuple[Entry | None, list[Record], list[str]]:
-    """The entry, its records, and what is wrong with its form; complete only where nothing is.
+def read_entry(file: Path) -> tuple[Entry | None, list[Record], list[str]]:
+    """Return the entry, its records, and what is wrong with its form; complete only where nothing is.
 
     Raises:
         BadInput: no such file, or it is no entry at all.
@@ -42,7 +42,7 @@ def read(file: Path) -> tuple[Entry | None, list[Record], list[str]]:
         for place in range(len(cell.images)):
             where = f"cells.{number}.images.{place}"
             try:
-                records.append(unpack(cell, place))
+                records.append(unpack_record(cell, place))
             except ValidationError as error:
                 problems += [f"{where}.{line}" for line in _lines(error)]
             except ValueError as error:
@@ -65,10 +65,10 @@ def _json(file: Path) -> Any:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    content = dict(pairs)
+    if len(content) < len(pairs):
         raise ValueError("a key stands twice in one object")
-    return found
+    return content
 
 
 def _lines(error: ValidationError) -> list[str]:

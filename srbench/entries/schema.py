@@ -1,4 +1,4 @@
-"""The schema of an entry, and its digest."""
+"""Declare the schema of an entry, and its digest."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _OF_AN_IMAGE = (
     "created",
 )
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:-]*")
-"""What an entry may call its model: it stands in tables and file names."""
+ENTRY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:-]*")
+"""An entry may call its model so: the name stands in tables and file names."""
 
 Means = dict[str, dict[str, dict[str, float | None]]]
-"""By data set, attack and metric the mean over the images; null where the metric is undefined for all."""
+"""Means over the images stand by data set, attack and metric; null where the metric is undefined for all."""
 
 
 class _Frozen(BaseModel):
@@ -42,7 +42,7 @@ class _Frozen(BaseModel):
 
 
 class ModelFacts(_Frozen):
-    """The model an entry is about.
+    """Describe the model an entry is about.
 
     Attributes:
         name, title: in records and tables, and in prose.
@@ -55,7 +55,7 @@ class ModelFacts(_Frozen):
         citation, homepage, notes: as on a card of the zoo.
     """
 
-    name: str = Field(pattern=rf"^{NAME.pattern}$")
+    name: str = Field(pattern=rf"^{ENTRY_NAME.pattern}$")
     title: str = Field(min_length=1)
     domain: Domain
     licence: str
@@ -68,7 +68,7 @@ class ModelFacts(_Frozen):
 
 
 class CellRecords(_Frozen):
-    """The records of one data set under one attack.
+    """Hold the records of one data set under one attack.
 
     Attributes:
         shared: fields of :class:`srbench.store.record.Record` that are the same for every image.
@@ -80,7 +80,7 @@ class CellRecords(_Frozen):
 
 
 class Entry(_Frozen):
-    """One model's results under the fixed protocol.
+    """Hold one model's results under the fixed protocol.
 
     Attributes:
         format, schema_version: what this file is.
@@ -104,7 +104,7 @@ class Entry(_Frozen):
 
 
 def digest(entry: Mapping[str, Any]) -> str:
-    """The digest an entry has to have.
+    """Return the digest an entry has to have.
 
     Args:
         entry: as JSON types, with or without ``digest``.
@@ -117,8 +117,8 @@ def digest(entry: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def pack(records: Iterable[Record]) -> list[CellRecords]:
-    """Records as cells, in the order in which each cell's first record comes.
+def pack_cells(records: Iterable[Record]) -> list[CellRecords]:
+    """Pack records into cells, in the order in which each cell's first record comes.
 
     Fields at their defaults are left out, so that a field a later version adds changes no entry.
     """
@@ -140,8 +140,8 @@ def _cell(rows: Sequence[dict[str, Any]]) -> CellRecords:
     )
 
 
-def unpack(cell: CellRecords, place: int) -> Record:
-    """One record of a cell.
+def unpack_record(cell: CellRecords, place: int) -> Record:
+    """Return one record of a cell.
 
     Raises:
         ValueError: a field given for the image and for the cell, or a value that is not of its type.
@@ -152,10 +152,10 @@ def unpack(cell: CellRecords, place: int) -> Record:
     return Record.model_validate_json(json.dumps(cell.shared | row, allow_nan=False), strict=True)
 
 
-def unpack_all(entry: Entry) -> list[Record]:
-    """Every record of an entry whose form is right.
+def unpack_records(entry: Entry) -> list[Record]:
+    """Return every record of an entry whose form is right.
 
     Raises:
         ValueError: one of them is not a record.
     """
-    return [unpack(cell, place) for cell in entry.cells for place in range(len(cell.images))]
+    return [unpack_record(cell, place) for cell in entry.cells for place in range(len(cell.images))]

@@ -1,4 +1,4 @@
-"""What every entry measures, and what one that measures less has to say."""
+"""Define what every entry measures, and what one that measures less has to say."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PRECISION = "fp32"
 
 
 def stands_for(dataset: str) -> str | None:
-    """Which of :data:`DATASETS` a set is, itself or as its mini; None for any other."""
+    """Return which of :data:`DATASETS` a set is, itself or as its mini; None for any other."""
     return next((name for name in DATASETS if dataset in (name, manifest(name).mini)), None)
 
 
 def belongs(record: Record) -> bool:
-    """Whether a record is part of what an entry measures."""
+    """Return whether a record is part of what an entry measures."""
     return (
         record.protocol == PROTOCOL
         and record.attack in ATTACKS
@@ -32,25 +32,25 @@ def belongs(record: Record) -> bool:
 
 
 def lacking(records: Sequence[Record]) -> list[str]:
-    """What keeps records from being a complete entry, a line each; none for a complete one."""
+    """Return what keeps records from being a complete entry, a line each; none for a complete one."""
     images: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    due: dict[str, int] = {}
+    expected: dict[str, int] = {}
     for record in records:
         images[record.dataset][record.attack].add(record.image)
-        due[record.dataset] = record.dataset_images
-    here = {stands_for(dataset) for dataset in due}
-    lines = [f"{name} was not measured" for name in DATASETS if name not in here]
-    for dataset in sorted(due):
+        expected[record.dataset] = record.dataset_images
+    measured = {stands_for(dataset) for dataset in expected}
+    lines = [f"{name} was not measured" for name in DATASETS if name not in measured]
+    for dataset in sorted(expected):
         by_count: dict[int, list[str]] = defaultdict(list)
         for attack in ATTACKS:
             by_count[len(images[dataset][attack])].append(attack)
         for count, attacks in by_count.items():
-            if count < due[dataset]:
-                lines.append(f"{dataset}: {count} of {due[dataset]} images under {', '.join(attacks)}")
-    wanted = protocols.protocol(PROTOCOL).default
+            if count < expected[dataset]:
+                lines.append(f"{dataset}: {count} of {expected[dataset]} images under {', '.join(attacks)}")
+    metrics = protocols.protocol(PROTOCOL).default
     lines += [
         f"{metric(name).title} was not measured everywhere"
-        for name in wanted
+        for name in metrics
         if any(name not in record.metrics for record in records)
     ]
     return lines

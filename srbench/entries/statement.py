@@ -1,4 +1,4 @@
-"""What a submitter says: about the model, and how much of the protocol is to be run."""
+"""Take what a submitter says: about the model, and how much of the protocol is to be run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Statement:
-    """What the submitter says of a model of their own; empty where nothing was said.
+    """Hold what the submitter says of a model of their own; empty where nothing was said.
 
     Attributes:
         name, title, domain, licence, citation: as on a card of the zoo.
@@ -35,7 +35,7 @@ class Statement:
     source: str = ""
 
     def card(self, card: Card) -> Card:
-        """The card with what was told.
+        """Return the card with what the submitter said.
 
         Raises:
             BadInput: the card is the zoo's, the name is taken or none, or the domain is unknown.
@@ -46,9 +46,9 @@ class Statement:
         from srbench.zoo.catalog import shipped
         from srbench.zoo.schema import DOMAINS, NAME
 
-        statement = {key: value for key, value in vars(self).items() if value and key != "source"}
+        changes = {key: value for key, value in vars(self).items() if value and key != "source"}
         if card.name in shipped():
-            if statement or self.source:
+            if changes or self.source:
                 raise BadInput(f"{card.name} has a card in the zoo: leave out what it says already")
             return card
         if self.name and (not NAME.fullmatch(self.name) or self.name in shipped()):
@@ -56,9 +56,9 @@ class Statement:
         if self.domain and self.domain not in DOMAINS:
             raise BadInput(f"--domain {self.domain}: choose one of {', '.join(DOMAINS)}")
         if self.name and not self.title:
-            statement["title"] = self.name
+            changes["title"] = self.name
         try:
-            return Card.model_validate(card.model_dump() | statement)
+            return Card.model_validate(card.model_dump() | changes)
         except ValidationError as error:
             first = error.errors()[0]
             raise BadInput(f"--{first['loc'][0]}: {first['msg']}") from error
@@ -66,7 +66,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Trial:
-    """Less than the whole protocol, to try it; what is left out makes the entry a partial one."""
+    """Take less than the whole protocol, to try it; what is left out makes the entry a partial one."""
 
     limit: int | None = None
     attacks: tuple[str, ...] = standard.ATTACKS
@@ -81,16 +81,16 @@ class Trial:
             raise BadInput("--attacks without none: an entry starts from the clean input")
 
     def of(self, records: Sequence[Record]) -> list[Record]:
-        """Those of the records that the trial would have measured."""
+        """Return those of the records that the trial would have measured."""
         images: dict[tuple[str, str], set[str]] = defaultdict(set)
         for record in records:
             images[record.model, record.dataset].add(record.image)
-        kept = {key: set(sorted(ids)[: self.limit]) for key, ids in images.items()}
-        return [r for r in records if r.attack in self.attacks and r.image in kept[r.model, r.dataset]]
+        first_ids = {key: set(sorted(ids)[: self.limit]) for key, ids in images.items()}
+        return [r for r in records if r.attack in self.attacks and r.image in first_ids[r.model, r.dataset]]
 
 
-def command(model: str, options: dict[str, str]) -> str:
-    """The command line of a submission, without the folders of the submitter's machine."""
+def submit_command(model: str, options: dict[str, str]) -> str:
+    """Return the command line of a submission, without the folders of the submitter's machine."""
     words = ["srbench", "submit", public(model)]
     for name, value in options.items():
         words += [f"--{name}", value]
@@ -98,11 +98,11 @@ def command(model: str, options: dict[str, str]) -> str:
 
 
 def public(text: str) -> str:
-    """A path's file name where it is absolute or leads out of the current folder; other text as it is."""
+    """Return a path's file name where it is absolute or leads out of the current folder, else the text."""
     path = Path(text)
     return path.name if path.is_absolute() or text.startswith(("~", "..")) else text
 
 
 def default_file(name: str) -> Path:
-    """Where an entry goes unless ``--out`` says otherwise."""
+    """Return the file an entry goes to unless ``--out`` says otherwise."""
     return Path(re.sub(r"[^A-Za-z0-9._+-]+", "-", name).strip("-.") + ".json")

@@ -9,28 +9,29 @@ from typing import TYPE_CHECKING
 
 from srbench.entries import standard
 from srbench.entries.build import facts
-from srbench.entries.schema import NAME as ENTRY_NAME
+from srbench.entries.schema import ENTRY_NAME
 from srbench.entries.statement import Statement, Trial
 from srbench.errors import BadInput
 
 if TYPE_CHECKING:
-    from srbench.attacks.presets import Recipe
+    from srbench.attacks.recipe import AttackRecipe
     from srbench.entries.schema import ModelFacts
-    from srbench.evaluation import Prepared, Track
+    from srbench.evaluation import Track
+    from srbench.run.prepared import PreparedRun
     from srbench.store.record import Record
     from srbench.zoo import ModelRef
 
 
 @dataclass
 class Submission:
-    """A checked submission; nothing has run yet."""
+    """Hold a checked submission; nothing has run yet."""
 
     model: ModelFacts
-    prepared: Prepared
+    prepared: PreparedRun
     notices: list[str] = field(default_factory=list)
 
 
-def prepare(
+def prepare_submission(
     model: str,
     statement: Statement,
     trial: Trial,
@@ -38,10 +39,10 @@ def prepare(
     track: Track = "auto",
     device: str = "auto",
     workers: int = 0,
-    store: Path | None = None,
+    store: Path | str | None = None,
     like: Path | None = None,
 ) -> Submission:
-    """Check model, data and metrics.
+    """Check model, data and metrics of a submission.
 
     Args:
         like: an entry whose attacks are taken exactly as they were run, so that both stand in one table.
@@ -53,7 +54,7 @@ def prepare(
     from srbench import evaluation
     from srbench.metrics import metric
 
-    request = evaluation.Request(
+    request = evaluation.EvaluationRequest(
         models=(model,),
         datasets=standard.DATASETS,
         attacks=trial.attacks,
@@ -93,20 +94,20 @@ def _titled(ref: ModelRef, statement: Statement) -> ModelRef:
     return replace(ref, name=card.name, card=card)
 
 
-def attacks_of(file: Path) -> dict[str, Recipe]:
-    """The attacks of an entry, by name, with everything they need in place.
+def attacks_of(file: Path) -> dict[str, AttackRecipe]:
+    """Return the attacks of an entry, by name, with everything they need in place.
 
     Raises:
         BadInput: no well-formed entry, or attacks of its own.
         Unavailable: weights that they need.
     """
     from srbench.attacks.variants import variants
-    from srbench.entries.read import read
+    from srbench.entries.read import read_entry
 
-    _, records, problems = read(file)
+    _, records, problems = read_entry(file)
     if problems:
         raise BadInput(f"{file}: {problems[0]}; `srbench validate {file}` says more")
-    found = {}
+    recipes = {}
     for name, hashed in sorted({(r.attack, r.attack_hash) for r in records if r.attack_hash}):
         recipe = next((each for each in variants(name) if each.hash == hashed), None)
         if recipe is None:
@@ -114,12 +115,12 @@ def attacks_of(file: Path) -> dict[str, Recipe]:
                 f"{file}: its {name} is not the preset {name}; `srbench validate {file}` says more"
             )
         recipe.build(lambda lr: lr)
-        found[name] = recipe
-    return found
+        recipes[name] = recipe
+    return recipes
 
 
 def from_records(model: str, statement: Statement, records: Sequence[Record]) -> ModelFacts:
-    """The model of records that are there already: nothing is opened.
+    """Return the model of records that are there already: nothing is opened.
 
     Raises:
         BadInput: there are none of that model.
@@ -127,19 +128,19 @@ def from_records(model: str, statement: Statement, records: Sequence[Record]) ->
     from srbench.zoo import Card
     from srbench.zoo.catalog import shipped
 
-    mine = [record for record in records if record.model == model]
-    if not mine:
+    own = [record for record in records if record.model == model]
+    if not own:
         names = ", ".join(sorted({record.model for record in records})) or "none"
         raise BadInput(f"no records of {model}: the models with records here are {names}")
     if statement.name:
         raise BadInput("--name with --records: records keep the name they were measured under")
     card = shipped().get(model) or Card(
         name=model,
-        title=mine[0].model_title,
-        domain=mine[0].training_domain,
+        title=own[0].model_title,
+        domain=own[0].training_domain,
         architecture={},
         licence="",
         citation="",
         redistributable=False,
     )
-    return facts(statement.card(card), mine[0].weights_sha256, source=statement.source)
+    return facts(statement.card(card), own[0].weights_sha256, source=statement.source)

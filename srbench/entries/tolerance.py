@@ -1,9 +1,9 @@
-"""How far a number may move when the same image is measured again."""
+"""Say how far a number may move when the same image is measured again."""
 
 from __future__ import annotations
 
 ROUNDING = {"psnr": 1e-3, "ssim": 1e-5, "lpips": 1e-5, "niqe": 1e-2, "brisque": 5e-2, "piqe": 5e-2}
-"""What batch size and thread count do, by metric in its own unit."""
+"""Batch size and thread count move a metric by less than this, in its own unit."""
 
 # The others are for another machine, whose convolutions add in another order: measured with oneDNN and
 # without it, fp32, on RRDBNets of three blocks; beside each the largest difference seen. On one machine,
@@ -38,7 +38,7 @@ _OTHERWISE = 1e-3
 
 
 def tolerance(name: str, attack: str) -> float:
-    """The largest difference that is put down to the machine.
+    """Return the largest difference that is put down to the machine.
 
     Args:
         name: a metric, or what an attack did (``lr_psnr``, ``sr_psnr``, ``lr_max``).

@@ -1,4 +1,4 @@
-"""Everything there is to check about an entry's file."""
+"""Check everything there is to check about an entry's file."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from srbench.entries import checks
-from srbench.entries import local as local_check
-from srbench.entries.read import read
+from srbench.entries.checks import check_entry
+from srbench.entries.local import compare_with_machine
+from srbench.entries.read import read_entry
 from srbench.entries.rerun import rerun
 from srbench.entries.schema import Entry
 
 
 @dataclass
-class Report:
-    """What a validation found.
+class Validation:
+    """Hold what a validation says of an entry.
 
     Attributes:
         entry: as read; None where its form is wrong.
@@ -29,11 +29,12 @@ class Report:
 
     @property
     def valid(self) -> bool:
+        """Return whether nothing is wrong."""
         return not self.problems
 
     @property
     def verdict(self) -> str:
-        """In a few words."""
+        """Return the outcome in a few words."""
         if self.problems:
             return f"not valid, violations: {len(self.problems)}"
         return "valid, but partial" if self.entry and self.entry.partial else "valid"
@@ -46,7 +47,7 @@ def validate(
     model: str | None = None,
     device: str = "auto",
     started: Callable[[str], None] = lambda text: None,
-) -> Report:
+) -> Validation:
     """Check an entry: its form, what its numbers say of each other, this machine, and a few images anew.
 
     Args:
@@ -58,25 +59,25 @@ def validate(
     Raises:
         BadInput: no such file, no entry at all, or a ``model`` that cannot be used.
     """
-    entry, records, problems = read(file)
-    report = Report(entry, problems)
+    entry, records, problems = read_entry(file)
+    report = Validation(entry, problems)
     if entry is None or len(records) < sum(len(cell.images) for cell in entry.cells):
         return _printable(report)
-    report.problems += checks.check(entry, records)
-    local = local_check.compare(entry, records, model)
+    report.problems += check_entry(entry, records)
+    local = compare_with_machine(entry, records, model)
     report.problems += local.problems
     report.notes += [f"partial: {line}" for line in entry.partial] + local.notes
     if again and not report.problems:
-        found = rerun(entry, records, local, again, device, started)
-        report.problems += found.problems
-        report.notes += found.notes
-        if found.records:
-            report.notes.append(str(found))
+        findings = rerun(entry, records, local, again, device, started)
+        report.problems += findings.problems
+        report.notes += findings.notes
+        if findings.records:
+            report.notes.append(str(findings))
     return _printable(report)
 
 
-def _printable(report: Report) -> Report:
-    """Lines quote what a stranger wrote: nothing in them may move the cursor of a terminal."""
+def _printable(report: Validation) -> Validation:
+    """Replace what may move the cursor of a terminal in the lines, which quote what a stranger wrote."""
 
     def clean(line: str) -> str:
         return "".join(letter if letter.isprintable() else "�" for letter in line)

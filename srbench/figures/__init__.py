@@ -1,1 +1,1 @@
-"""Figures for papers: crops side by side, robustness curves, the generalization matrix, the ablation."""
+"""Draw figures for papers: crops side by side, robustness curves, generalization matrix, ablation."""

@@ -1,4 +1,4 @@
-"""What each setting of the attack does to a robust training: the paper's Table 1 as a figure."""
+"""Draw what each setting of the attack does to a robust training: the paper's Table 1 as a figure."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FACTORS = {"eps": "eps, of 255", "steps": "steps", "structure": "structure", "loss": "loss"}
-"""The settings of an attack that are varied, and how their axes are called."""
+"""These settings of an attack are varied, and their axes are called so."""
 AVERAGE = "average"
 
 
 @dataclass(frozen=True)
 class Factor:
-    """Runs that differ in one setting alone.
+    """Hold runs that differ in one setting alone.
 
     Attributes:
         name: one of :data:`FACTORS`.
@@ -43,7 +43,7 @@ class Factor:
 
 
 def suite_settings(suite: str) -> dict[str, Mapping[str, Any]]:
-    """By model, the settings of the attack a shipped suite of trainings gives it.
+    """Return by model the settings of the attack a shipped suite of trainings gives it.
 
     Raises:
         BadInput: no such suite.
@@ -56,7 +56,7 @@ def suite_settings(suite: str) -> dict[str, Mapping[str, Any]]:
 def factors(
     records: Sequence[Record], name: str, settings: Mapping[str, Mapping[str, Any]], attack: str = "none"
 ) -> list[Factor]:
-    """Every setting that some runs differ in alone, from the run that has most such neighbours.
+    """Find every setting that some runs differ in alone, from the run that has most such neighbours.
 
     Args:
         records: of one board; other models than those of ``settings`` are left out.
@@ -66,29 +66,29 @@ def factors(
     Raises:
         BadInput: no two of the models differ in one setting alone.
     """
-    mine = [r for r in records if r.model in settings and r.attack == attack]
-    if not mine:
+    ours = [r for r in records if r.model in settings and r.attack == attack]
+    if not ours:
         raise BadInput(
             "no record is of a model of the ablation: `make ablation` trains and measures them, or name "
             "leaderboards/ablation-mini/records.csv with --records"
         )
-    table = table_of(mine, name)
+    table = table_of(ours, name)
     keys = {row.model: _key(settings[row.model]) for row in table.rows if (name, attack) in row.average}
     base = max(keys, key=lambda model: (sum(_apart(keys[model], k) == 1 for k in keys.values()), model))
-    found = []
+    varied = []
     for place, factor in enumerate(FACTORS):
         runs = {key[place]: m for m, key in keys.items() if not _apart(key, keys[base], but=place)}
         if len(runs) > 1:
-            found.append(_factor(table, name, attack, factor, runs, keys[base][place]))
-    if not found:
+            varied.append(_factor(table, name, attack, factor, runs, keys[base][place]))
+    if not varied:
         raise BadInput("no two models of the ablation differ in one setting alone: measure more of them")
-    return found
+    return varied
 
 
-Key = tuple[float | str, ...]
+SettingsKey = tuple[float | str, ...]
 
 
-def _key(settings: Mapping[str, Any]) -> Key:
+def _key(settings: Mapping[str, Any]) -> SettingsKey:
     eps = float(255 * Fraction(str(settings["eps"])))
     # What the authors' code writes as 0.01*l1 is the paper's l1.
     return (
@@ -99,8 +99,8 @@ def _key(settings: Mapping[str, Any]) -> Key:
     )
 
 
-def _apart(one: Key, other: Key, but: int = -1) -> int:
-    """In how many settings two runs differ."""
+def _apart(one: SettingsKey, other: SettingsKey, but: int = -1) -> int:
+    """Return in how many settings two runs differ."""
     return sum(a != b for place, (a, b) in enumerate(zip(one, other, strict=True)) if place != but)
 
 
@@ -125,7 +125,7 @@ def draw(
     metric: str | None = None,
     attack: str = "none",
 ) -> Figure:
-    """One panel a setting: the metric of every data set and their average, with 95 % intervals.
+    """Draw one panel a setting: the metric of every data set and their average, with 95 % intervals.
 
     Args:
         settings: see :func:`suite_settings`.
@@ -134,13 +134,13 @@ def draw(
     Raises:
         BadInput: records that are not of an ablation, or of several protocols.
     """
-    mine, name = one_board(records, metric)
-    found = factors(mine, name, settings, attack)
+    board, name = one_board(records, metric)
+    varied = factors(board, name, settings, attack)
     with style.style():
         figure = style.figure(style.PAGE, 1.85, layout="constrained")
-        wide = [1.25 if isinstance(factor.values[0], str) else 1.0 for factor in found]
-        grid = figure.subplots(1, len(found), sharey=True, width_ratios=wide, squeeze=False)[0]
-        for axis, factor in zip(grid, found, strict=True):
+        wide = [1.25 if isinstance(factor.values[0], str) else 1.0 for factor in varied]
+        grid = figure.subplots(1, len(varied), sharey=True, width_ratios=wide, squeeze=False)[0]
+        for axis, factor in zip(grid, varied, strict=True):
             _panel(axis, factor)
         grid[0].set_ylabel(heading(name) + ("" if attack == "none" else f" under {attack}"))
         style.inner(grid[None, :])
@@ -168,6 +168,6 @@ def _panel(axis: Axes, factor: Factor) -> None:
     shade: dict[str, Any] = {"color": style.GREY, "alpha": 0.15, "linewidth": 0}
     axis.axvspan(at - 0.2 * step, at + 0.2 * step, label="the run all panels share", **shade)
     axis.set_xlabel(FACTORS[factor.name])
-    shown = [str(value) for value in factor.values] if words else [f"{value:g}" for value in xs]
-    axis.set_xticks(xs, shown)
+    ticks = [str(value) for value in factor.values] if words else [f"{value:g}" for value in xs]
+    axis.set_xticks(xs, ticks)
     axis.margins(x=0.12)

@@ -1,8 +1,8 @@
-"""What an attack looks like: adversarial LR files, noise, SR outputs, comparison pictures and curves."""
+"""Write what an attack looks like: adversarial LR files, noise, SR outputs, comparisons and curves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,16 +10,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from srbench.datasets.base import Pixels
 from srbench.metrics import metric
 from srbench.support.home import output_path
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from srbench.robustness.curves import Curve
-    from srbench.run.engine import Measured
+    from srbench.run.image import Measured
 
-Pixels = npt.NDArray[np.uint8]
 # The colours of the paper's frames serve the curves too: clean, noise, attack.
 CLEAN, NOISE, ATTACK = "#1a7f37", "#0969da", "#cf222e"
 LINES = ((NOISE, "s"), (ATTACK, "o"), ("#8250df", "^"), ("#bf8700", "D"), ("#57606a", "v"))
@@ -47,11 +48,11 @@ def save_image(folder: Path, measured: Measured, clean_metrics: dict[str, float 
     with output_path(folder / f"{name}_noise.npy") as temporary, temporary.open("wb") as file:
         np.save(file, noise)
     largest = max(float(np.abs(noise).max()), 1e-9)
-    shown = _pixels(0.5 + 0.5 * noise.transpose(1, 2, 0) / largest)
+    visible = _pixels(0.5 + 0.5 * noise.transpose(1, 2, 0) / largest)
     panels = [
         ("LR", clean, ""),
         ("LR attacked", lr, f"LR PSNR {measured.record.effect['lr_psnr']:.1f} dB"),
-        (f"noise × {0.5 / largest:.0f}", shown, f"up to {largest * 255:.0f} of 255"),
+        (f"noise × {0.5 / largest:.0f}", visible, f"up to {largest * 255:.0f} of 255"),
         ("SR of clean", clean_sr, _caption(clean_metrics)),
         ("SR of attacked", sr, _caption(measured.record.metrics)),
     ]
@@ -82,21 +83,13 @@ def _comparison(title: str, panels: Sequence[tuple[str, Pixels, str]]) -> Figure
 
 def save_curves(file: Path, title: str, curve: Curve) -> None:
     """Write the robustness curves: each metric over the radius, with the noise and clean lines."""
-    from matplotlib.figure import Figure
-
-    names = [name for name in CURVES if name in curve.clean]
-    figure = Figure(figsize=(4.2 * len(names), 3.4), layout="constrained")
+    figure, axes = _panel_a_metric(curve.clean, "eps, of 255")
     xs = [0.0, *(point.eps for point in curve.points)]
-    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        clean = curve.clean[name]
-        axis.axhline(clean, color=CLEAN, linewidth=1, linestyle=":", label="clean")
+    for name, axis in axes.items():
         for index, attack in enumerate(curve.attacks):
-            ys = [clean, *(point.effects[attack].metrics[name] for point in curve.points)]
+            ys = [curve.clean[name], *(point.effects[attack].metrics[name] for point in curve.points)]
             colour, mark = LINES[index % len(LINES)]
             axis.plot(xs, ys, color=colour, marker=mark, markersize=4, label=attack)
-        axis.set_xlabel("eps, of 255")
-        axis.set_title(f"{metric(name).title} {metric(name).arrow}", fontsize=10)
-        axis.grid(alpha=0.25)
     figure.axes[0].legend(fontsize=8)
     figure.suptitle(title, fontsize=11)
     _write(figure, file, dpi=90)
@@ -106,23 +99,31 @@ def save_corruptions(
     file: Path, title: str, clean: dict[str, float], natural: dict[str, dict[int, dict[str, float]]]
 ) -> None:
     """Write the natural corruptions: each metric over the severity, severity 0 being the clean input."""
-    from matplotlib.figure import Figure
-
-    names = [name for name in CURVES if name in clean]
-    figure = Figure(figsize=(4.2 * len(names), 3.4), layout="constrained")
-    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        axis.axhline(clean[name], color=CLEAN, linewidth=1, linestyle=":", label="clean")
+    figure, axes = _panel_a_metric(clean, "severity")
+    for name, axis in axes.items():
         for index, (corruption, row) in enumerate(natural.items()):
             xs = sorted(row)
             mark = "os^vDxP*"[index % 8]
             ys = [clean[name], *(row[severity][name] for severity in xs)]
             axis.plot([0, *xs], ys, marker=mark, markersize=4, linewidth=1, label=corruption)
-        axis.set_xlabel("severity")
-        axis.set_title(f"{metric(name).title} {metric(name).arrow}", fontsize=10)
-        axis.grid(alpha=0.25)
     figure.axes[-1].legend(fontsize=7)
     figure.suptitle(f"{title}: natural corruptions", fontsize=11)
     _write(figure, file, dpi=90)
+
+
+def _panel_a_metric(clean: Mapping[str, float], across: str) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure with one panel for each of :data:`CURVES`, its clean line drawn, and the panels."""
+    from matplotlib.figure import Figure
+
+    names = [name for name in CURVES if name in clean]
+    figure = Figure(figsize=(4.2 * len(names), 3.4), layout="constrained")
+    axes = dict(zip(names, figure.subplots(1, len(names), squeeze=False)[0], strict=True))
+    for name, axis in axes.items():
+        axis.axhline(clean[name], color=CLEAN, linewidth=1, linestyle=":", label="clean")
+        axis.set_xlabel(across)
+        axis.set_title(f"{metric(name).title} {metric(name).arrow}", fontsize=10)
+        axis.grid(alpha=0.25)
+    return figure, axes
 
 
 def _write(figure: Figure, file: Path, dpi: int) -> None:
@@ -136,10 +137,10 @@ def _save(file: Path, pixels: Pixels) -> None:
 
 
 def _pixels(image: npt.NDArray[np.floating]) -> Pixels:
-    found: Pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    return found
+    pixels: Pixels = np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return pixels
 
 
 def _caption(metrics: dict[str, float | None]) -> str:
-    shown = [name for name in ("psnr", "lpips", "fsim", "niqe") if metrics.get(name) is not None][:2]
-    return ", ".join(f"{metric(n).title} {metrics[n]:.{metric(n).decimals}f}" for n in shown)
+    names = [name for name in ("psnr", "lpips", "fsim", "niqe") if metrics.get(name) is not None][:2]
+    return ", ".join(f"{metric(n).title} {metrics[n]:.{metric(n).decimals}f}" for n in names)

@@ -1,4 +1,4 @@
-"""The one leaderboard a figure is drawn from."""
+"""Choose the one leaderboard a figure is drawn from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from srbench.zoo.schema import DOMAINS
 
 
 def one_board(records: Sequence[Record], name: str | None) -> tuple[list[Record], str]:
-    """The records that make one leaderboard with the metric: of paired sets, where there are any.
+    """Return the records that make one leaderboard with the metric: of paired sets, where there are any.
 
     Args:
         name: of the metric; None for what the table is ranked by.
@@ -37,14 +37,14 @@ def one_board(records: Sequence[Record], name: str | None) -> tuple[list[Record]
         raise unknown("recorded metric", str(name), sorted(known), "srbench leaderboard")
     paired = {key: group for key, group in having.items() if key[2] == "paired"} or having
     if len(paired) > 1:
-        found = ", ".join(f"{protocol} ({digest[:8]})" for protocol, digest, _ in paired)
-        raise BadInput(f"the records are of several protocols, {found}: choose one with --protocol")
+        several = ", ".join(f"{protocol} ({digest[:8]})" for protocol, digest, _ in paired)
+        raise BadInput(f"the records are of several protocols, {several}: choose one with --protocol")
     (group,) = paired.values()
     return group, name or tables(group)[0].rank_by
 
 
 def table_of(records: Sequence[Record], name: str) -> Table:
-    """The leaderboard of the records of one board, with one metric; no order of records shows.
+    """Return the leaderboard of the records of one board, with one metric; no order of records shows.
 
     The data sets come in the order of the degradations they show, and by name.
     """
@@ -54,5 +54,5 @@ def table_of(records: Sequence[Record], name: str) -> Table:
 
 
 def domain_place(domain: str) -> int:
-    """Where a degradation stands among all: nothing, clean, the data sets', then the generalists'."""
+    """Return a degradation's place among all: nothing, clean, the data sets', then the generalists'."""
     return DOMAINS.index(domain) if domain in DOMAINS else len(DOMAINS)

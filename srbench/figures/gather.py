@@ -1,4 +1,4 @@
-"""What a qualitative figure needs: kept SR images where a store has them, the models where not."""
+"""Gather what a qualitative figure needs: kept SR images where a store has them, the models where not."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench import evaluation
-from srbench.boards.site.explorer import SCALE, Box
+from srbench.boards.site.explorer import Box
+from srbench.datasets.base import SCALE
 from srbench.errors import BadInput
-from srbench.store import pictures as kept
+from srbench.run.options import default_store
+from srbench.store import pictures
 from srbench.store.folder import Store
 from srbench.support.home import home
 
 if TYPE_CHECKING:
     from srbench.datasets.base import DataSet
-    from srbench.run.engine import Runner
+    from srbench.run.outcome import Runner
     from srbench.run.plan import Cell
+    from srbench.run.prepared import PreparedRun
     from srbench.store.record import Record
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is to be shown.
+class FigureRequest:
+    """Say what a qualitative figure is to show.
 
     Attributes:
-        models, datasets, attacks: as for :class:`srbench.evaluation.Request`.
+        models, datasets, attacks: as for :class:`srbench.evaluation.EvaluationRequest`.
         images: ids; empty for the first image of each set.
         crops: x, y, width, height in HR pixels; empty for the place where the models differ the most.
         store: where kept images are looked for first.
@@ -43,8 +46,8 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A checked request.
+class FigureRun:
+    """Hold a checked request.
 
     Attributes:
         plan: every cell of the figure with the images it shows.
@@ -56,14 +59,14 @@ class Prepared:
 
     plan: list[Cell]
     todo: list[Cell]
-    engine: Runner
+    runner: Runner
     notices: list[str]
     stores: tuple[Path, ...]
     metrics: dict[str, tuple[str, ...]]
     crops: tuple[Box, ...]
 
 
-def prepare(wanted: Wanted) -> Prepared:
+def prepare_figure(request: FigureRequest) -> FigureRun:
     """Check every input and find out what has to be run.
 
     Raises:
@@ -71,38 +74,38 @@ def prepare(wanted: Wanted) -> Prepared:
     """
     from srbench import datasets
 
-    sets, notices = datasets.resolve(wanted.datasets)
-    shown = _images(sets, wanted.images)
+    sets, notices = datasets.resolve(request.datasets)
+    images = _images(sets, request.images)
     for data in sets:
-        for image in shown[data.name]:
-            _check_crops(wanted.crops, data, image)
+        for image in images[data.name]:
+            _check_crops(request.crops, data, image)
     kinds = {data.kind for data in sets}
     own = home() / "figures"
-    prepared, metrics = _evaluation(wanted, kinds, own)
-    plan = [replace(cell, images=shown[cell.dataset.name]) for cell in prepared.plan]
+    prepared, metrics = _evaluation(request, kinds, own)
+    plan = [replace(cell, images=images[cell.dataset.name]) for cell in prepared.plan]
     plan = [cell for cell in plan if cell.images]
-    stores = (wanted.store or evaluation.default_store(), own)
+    stores = (request.store or default_store(), own)
     todo = []
     for cell in plan:
         lacking = [i for i in cell.images if not find(stores, cell, i, metrics[cell.dataset.kind])]
         if lacking:
             todo.append(replace(cell, images=tuple(lacking)))
     notices += [line for line in prepared.notices if line not in notices]
-    return Prepared(plan, todo, prepared.engine, notices, stores, metrics, wanted.crops)
+    return FigureRun(plan, todo, prepared.runner, notices, stores, metrics, request.crops)
 
 
 def _evaluation(
-    wanted: Wanted, kinds: Collection[str], store: Path
-) -> tuple[evaluation.Prepared, dict[str, tuple[str, ...]]]:
-    """The evaluation that would measure it all, with what a table is ranked by where it can be had."""
+    figure: FigureRequest, kinds: Collection[str], store: Path
+) -> tuple[PreparedRun, dict[str, tuple[str, ...]]]:
+    """Prepare the evaluation that would measure it all, with what ranks a table where it can be had."""
     from srbench import protocols
 
-    request = evaluation.Request(
-        models=wanted.models,
-        datasets=wanted.datasets,
-        attacks=wanted.attacks,
-        device=wanted.device,
-        tile=wanted.tile,
+    request = evaluation.EvaluationRequest(
+        models=figure.models,
+        datasets=figure.datasets,
+        attacks=figure.attacks,
+        device=figure.device,
+        tile=figure.tile,
         keep_images=True,
         store=store,
     )
@@ -122,7 +125,7 @@ def _evaluation(
 
 
 def _images(sets: Sequence[DataSet], images: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """By data set, the images shown: those named that it has, or its first."""
+    """Return the images shown, by data set: those named that it has, or its first."""
     if not images:
         return {data.name: data.ids[:1] for data in sets}
     for image in images:
@@ -145,9 +148,9 @@ def _check_crops(crops: Sequence[Box], data: DataSet, image: str) -> None:
 def find(
     stores: Sequence[Path], cell: Cell, image: str, metrics: Sequence[str]
 ) -> tuple[Path, Record] | None:
-    """The first store that has an image's pictures and its metrics, and the record."""
+    """Return the first store that has an image's pictures and its metrics, and the record."""
     for root in stores:
-        if kept.complete(root, cell.path, image, attacked=bool(cell.attack.hash)):
+        if pictures.complete(root, cell.path, image, attacked=bool(cell.attack.hash)):
             for record in Store(root).read(cell.path):
                 if record.image == image and all(name in record.metrics for name in metrics):
                     return root, record

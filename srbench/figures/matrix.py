@@ -1,4 +1,4 @@
-"""The generalization matrix: what a model was trained for against what it is tested on, as a heat map."""
+"""Draw the generalization matrix: what a model was trained for against what it is tested on."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-By = Literal["domain", "model"]
+MatrixBy = Literal["domain", "model"]
 _NOTHING = {"none": "nothing learned"}
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Means by row and column.
+    """Hold means by row and column.
 
     Attributes:
         rows, columns: their titles.
@@ -42,8 +42,8 @@ class Matrix:
     marks: list[list[str]]
 
 
-def matrix(records: Sequence[Record], name: str, attack: str = "none", by: By = "domain") -> Matrix:
-    """The matrix of records of one board under one attack.
+def matrix(records: Sequence[Record], name: str, attack: str = "none", by: MatrixBy = "domain") -> Matrix:
+    """Compute the matrix of records of one board under one attack.
 
     Args:
         name: the metric.
@@ -56,7 +56,7 @@ def matrix(records: Sequence[Record], name: str, attack: str = "none", by: By = 
     if attack not in table.attacks:
         raise unknown("recorded attack", attack, table.attacks, "srbench leaderboard")
     domains = {r.dataset_hash: r.dataset_domain for r in records}
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
+    means: dict[tuple[str, str], list[float]] = defaultdict(list)
     marks: dict[tuple[str, str], str] = {}
     models: dict[str, set[str]] = defaultdict(set)
     sets: dict[str, set[str]] = defaultdict(set)
@@ -66,7 +66,7 @@ def matrix(records: Sequence[Record], name: str, attack: str = "none", by: By = 
                 continue
             side = row.training_domain if by == "domain" else row.label
             top = domains[column.dataset_hash] if by == "domain" else table.column_title(column)
-            found[side, top].append(mean.value)
+            means[side, top].append(mean.value)
             marks[side, top] = row.marks[column]
             models[side].add(row.label)
             sets[top].add(table.column_title(column))
@@ -74,7 +74,7 @@ def matrix(records: Sequence[Record], name: str, attack: str = "none", by: By = 
     if by == "domain":
         rows.sort(key=domain_place)
         columns.sort(key=domain_place)
-    values = [[fmean(found[r, c]) if (r, c) in found else np.nan for c in columns] for r in rows]
+    values = [[fmean(means[r, c]) if (r, c) in means else np.nan for c in columns] for r in rows]
     return Matrix(
         [_NOTHING.get(r, r) + _several(len(models[r]), "models") for r in rows],
         [c + _several(len(sets[c]), "sets") for c in columns],
@@ -88,9 +88,9 @@ def _several(count: int, what: str) -> str:
 
 
 def draw(
-    records: Sequence[Record], metric: str | None = None, attack: str = "none", by: By = "domain"
+    records: Sequence[Record], metric: str | None = None, attack: str = "none", by: MatrixBy = "domain"
 ) -> Figure:
-    """The heat map, as wide as a column; light is good, and the training domain itself is outlined.
+    """Draw the heat map, as wide as a column; light is good, and the training domain itself is outlined.
 
     Args:
         metric: its name; None for what the leaderboard is ranked by.
@@ -98,39 +98,39 @@ def draw(
     Raises:
         BadInput: no record of that attack, an unknown metric, or records of several protocols.
     """
-    mine, name = one_board(records, metric)
-    found = matrix(mine, name, attack, by)
-    if not np.isfinite(found.values).any():
+    board, name = one_board(records, metric)
+    means = matrix(board, name, attack, by)
+    if not np.isfinite(means.values).any():
         raise BadInput(f"no record under {attack} has {known(name).title}: choose another --metric")
-    with style.style():
-        return _draw(found, name, attack, by)
+    return _draw(means, name, attack, by)
 
 
-def _draw(found: Matrix, name: str, attack: str, by: By) -> Figure:
-    down, across = found.values.shape
+@style.style()
+def _draw(means: Matrix, name: str, attack: str, by: MatrixBy) -> Figure:
+    down, across = means.values.shape
     side = 0.3 if down < 12 else 0.22
     width = style.COLUMN if across <= 4 else style.PAGE
     figure = style.figure(width, 0.75 + side * down, layout="constrained")
     axis = figure.subplots()
     # Cividis was made to look alike with and without colour deficiency (Nuñez et al. 2018).
     colours = "cividis" if known(name).higher_is_better else "cividis_r"
-    shown = axis.imshow(found.values, cmap=colours, aspect="auto", interpolation="none")
-    for (y, x), value in np.ndenumerate(found.values):
-        _cell(axis, x, y, float(value), name, found.marks[y][x], shown)
+    heat = axis.imshow(means.values, cmap=colours, aspect="auto", interpolation="none")
+    for (y, x), value in np.ndenumerate(means.values):
+        _cell(axis, x, y, float(value), name, means.marks[y][x], heat)
     axis.grid(visible=False)
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
-    axis.set_xticks(range(across), found.columns)
-    axis.set_yticks(range(down), found.rows)
+    axis.set_xticks(range(across), means.columns)
+    axis.set_yticks(range(down), means.rows)
     axis.xaxis.set_ticks_position("top")
     axis.xaxis.set_label_position("top")
     axis.set_xlabel("tested on" if by == "domain" else "data set")
     axis.set_ylabel("trained for" if by == "domain" else "")
-    bar = figure.colorbar(shown, ax=axis, fraction=0.05, pad=0.02, aspect=18)
+    bar = figure.colorbar(heat, ax=axis, fraction=0.05, pad=0.02, aspect=18)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=5.5, width=0.4, length=2)
     bar.set_label(heading(name) + ("" if attack == "none" else f" under {attack}"))
-    marks = {mark for row in found.marks for mark in row}
+    marks = {mark for row in means.marks for mark in row}
     figure.legend(
         handles=style.domain_key(marks, coloured=False),
         loc="outside lower center",
@@ -142,13 +142,13 @@ def _draw(found: Matrix, name: str, attack: str, by: By) -> Figure:
     return figure
 
 
-def _cell(axis: Axes, x: int, y: int, value: float, name: str, mark: str, shown: object) -> None:
+def _cell(axis: Axes, x: int, y: int, value: float, name: str, mark: str, heat: object) -> None:
     from matplotlib.patches import Rectangle
 
     if not np.isfinite(value):
         axis.text(x, y, DASH, ha="center", va="center")
         return
-    red, green, blue, _ = shown.to_rgba(value)  # type: ignore[attr-defined]
+    red, green, blue, _ = heat.to_rgba(value)  # type: ignore[attr-defined]
     # Where white and black have the same contrast, by WCAG 2, for a colour that is nearly grey.
     dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.46
     words = f"{value:.{known(name).decimals}f} {MARKS[mark]}".strip()

@@ -1,4 +1,4 @@
-"""LR, every model's SR and HR side by side, framed by training domain: the paper's Figs. 1, 4 and 5."""
+"""Draw LR, every model's SR and HR side by side, framed by training domain: the paper's Figs. 1, 4, 5."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from srbench.boards.site.explorer import Box
 from srbench.boards.text import MARKS, heading
+from srbench.datasets.base import Pixels
 from srbench.figures import style
-from srbench.figures.strips import Panel, Pixels, Strip
+from srbench.figures.strips import Panel, Strip
 from srbench.metrics import metric
 
 if TYPE_CHECKING:
@@ -19,27 +20,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ACROSS = 6
-"""Panels in a line, at most."""
+"""A line has at most so many panels."""
 # In inches.
 GAP, MARGIN = 0.06, 0.03
 TITLE, NAME, VALUES, BETWEEN, KEY = 0.2, 0.14, 0.14, 0.08, 0.36
 OVERVIEW = 480
-"""Pixels of the longer side of the whole image."""
+"""The longer side of the whole image is shrunk to so many pixels."""
 NAME_SIZES = (4.5, 7.0)
-"""Smallest and largest font size of the models' names, in points."""
+"""The models' names are set in a font between these sizes, in points."""
 
 
+@style.style()
 def draw(strips: Sequence[Strip]) -> Figure:
-    """The figure, as wide as a page of two columns.
+    """Draw the figure, as wide as a page of two columns.
 
     Args:
         strips: the rows, top to bottom; at least one.
     """
-    with style.style():
-        return _draw(strips)
-
-
-def _draw(strips: Sequence[Strip]) -> Figure:
     most = max(_count(strip) for strip in strips)
     lines = math.ceil(most / ACROSS)
     across = math.ceil(most / lines)
@@ -56,7 +53,7 @@ def _draw(strips: Sequence[Strip]) -> Figure:
 
 
 def _count(strip: Strip) -> int:
-    """Panels of a row: the whole image, LR, the models, HR."""
+    """Count the panels of a row: the whole image, LR, the models, HR."""
     return 2 + len(strip.panels) + (strip.hr is not None)
 
 
@@ -66,13 +63,13 @@ def _height(strip: Strip, across: int, side: float) -> float:
 
 
 class _Page:
-    """Places panels by their position in inches, so that all of a figure's crops have one size."""
+    """Place panels by their position in inches, so that all of a figure's crops have one size."""
 
     def __init__(self, figure: Figure, across: int, side: float, name_size: float) -> None:
         self._figure, self._across, self._side, self._name_size = figure, across, side, name_size
 
     def strip(self, strip: Strip, top: float) -> None:
-        """One row of the figure, whose upper edge is so many inches above the figure's lower one."""
+        """Draw one row of the figure, whose upper edge is so many inches above the figure's lower one."""
         x, y, width, height = strip.box
         words = [strip.image, f"{width} × {height} pixels at ({x}, {y})"]
         if strip.attack != "none":
@@ -97,7 +94,9 @@ class _Page:
         best = _best(strip.panels)
         for axis, panel in zip(axes[2:], strip.panels, strict=False):
             mark = f"{MARKS[panel.mark]} " if panel.mark else ""
-            self._crop(axis, mark + panel.name, panel.pixels, style.DOMAINS[panel.mark], bool(panel.mark))
+            self._crop(
+                axis, mark + panel.name, panel.pixels, style.MARK_COLOURS[panel.mark], bool(panel.mark)
+            )
             _values(axis, panel, best)
         if strip.hr is not None:
             self._crop(axes[-1], "HR", strip.hr)
@@ -138,24 +137,24 @@ def _frame(axis: Axes, colour: str, width: float) -> None:
 
 
 def _best(panels: Sequence[Panel]) -> dict[str, float]:
-    """The best value of each metric as it is printed, where there are several to compare."""
+    """Return the best value of each metric as it is printed, where there are several to compare."""
     best = {}
     for name in panels[0].values if len(panels) > 1 else ():
-        found = [round(v, metric(name).decimals) for p in panels if (v := p.values[name]) is not None]
-        if found:
-            best[name] = max(found) if metric(name).higher_is_better else min(found)
+        printed = [round(v, metric(name).decimals) for p in panels if (v := p.values[name]) is not None]
+        if printed:
+            best[name] = max(printed) if metric(name).higher_is_better else min(printed)
     return best
 
 
 def _values(axis: Axes, panel: Panel, best: dict[str, float]) -> None:
-    """The metrics below a panel, from its left edge to its right one."""
+    """Write the metrics below a panel, from its left edge to its right one."""
     places = {1: [(0.5, "center")], 2: [(0.0, "left"), (1.0, "right")]}.get(len(panel.values), [])
     for (name, value), (x, side) in zip(panel.values.items(), places, strict=False):
         digits = metric(name).decimals
-        shown = "–" if value is None else f"{value:.{digits}f}"
+        words = "–" if value is None else f"{value:.{digits}f}"
         bold = value is not None and round(value, digits) == best.get(name)
         axis.annotate(
-            shown,
+            words,
             (x, 0),
             xycoords="axes fraction",
             xytext=(0, -2.5),
@@ -168,7 +167,7 @@ def _values(axis: Axes, panel: Panel, best: dict[str, float]) -> None:
 
 
 def _name_size(figure: Figure, strips: Sequence[Strip], side: float) -> float:
-    """The largest font size with which every name is no wider than its panel."""
+    """Return the largest font size with which every name is no wider than its panel."""
     small, large = NAME_SIZES
     names = {f"{MARKS[panel.mark]} {panel.name}" for strip in strips for panel in strip.panels}
     widest = 0.0
@@ -180,7 +179,7 @@ def _name_size(figure: Figure, strips: Sequence[Strip], side: float) -> float:
 
 
 def _key(figure: Figure, strips: Sequence[Strip]) -> None:
-    """What frames, marks and numbers mean."""
+    """Draw what frames, marks and numbers mean."""
     marks = {panel.mark for strip in strips for panel in strip.panels}
     kinds = sorted({tuple(panel.values) for strip in strips for panel in strip.panels}, key=len, reverse=True)
     up = figure.get_figheight()
@@ -193,6 +192,6 @@ def _key(figure: Figure, strips: Sequence[Strip]) -> None:
         handlelength=1.6,
         columnspacing=1.6,
     )
-    shown = ", or ".join(" and ".join(heading(name) for name in kind) for kind in kinds if kind)
-    said = f"Below each: {shown}, of the whole image; best in bold" if shown else ""
-    figure.text(0.5, 0.07 / up, said, ha="center", va="center", fontsize=6.5)
+    metrics = ", or ".join(" and ".join(heading(name) for name in kind) for kind in kinds if kind)
+    words = f"Below each: {metrics}, of the whole image; best in bold" if metrics else ""
+    figure.text(0.5, 0.07 / up, words, ha="center", va="center", fontsize=6.5)

@@ -1,4 +1,4 @@
-"""The rows of a qualitative figure: one crop of one image as LR, as every model made it, and as HR."""
+"""Cut the rows of a qualitative figure: one crop as LR, as every model made it, and as HR."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from srbench.boards.compute import mark
-from srbench.boards.site.explorer import SCALE, Box, hardest
-from srbench.figures.gather import Prepared, find
-from srbench.store import pictures as kept
+from srbench.boards.site.explorer import Box, hardest
+from srbench.datasets.base import SCALE, Pixels
+from srbench.figures.gather import FigureRun, find
+from srbench.store import pictures
 
 if TYPE_CHECKING:
     from srbench.datasets.base import LoadedImage
     from srbench.run.plan import Cell
 
-Pixels = npt.NDArray[np.uint8]
 SHARE, LARGEST = 3 / 8, 128
-"""Side of a crop that nobody named: this share of the image's shorter side, at most so many HR pixels."""
+"""A crop that nobody named has this share of the image's shorter side, at most so many HR pixels."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One model's crop.
+    """Hold one model's crop.
 
     Attributes:
         pixels: (height, width, 3), 8 bit.
@@ -42,7 +41,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Strip:
-    """One crop of one image, as every model made it.
+    """Hold one crop of one image, as every model made it.
 
     Attributes:
         whole: the HR image, or the LR image enlarged where there is no HR, (H,W,3).
@@ -66,34 +65,34 @@ class Strip:
     hr: Pixels | None
 
 
-def strips(prepared: Prepared) -> list[Strip]:
-    """Every row of the figure, after what was lacking has been run: sets, then attacks, images, crops."""
+def strips(figure_run: FigureRun) -> list[Strip]:
+    """Cut every row of the figure once what was lacking has been run: sets, then attacks, images, crops."""
     groups: dict[tuple[str, str], list[Cell]] = {}
-    for cell in prepared.plan:
+    for cell in figure_run.plan:
         groups.setdefault((cell.dataset.name, cell.attack.name), []).append(cell)
-    places = list(dict.fromkeys(cell.dataset.name for cell in prepared.plan))
+    places = list(dict.fromkeys(cell.dataset.name for cell in figure_run.plan))
     ordered = sorted(groups.items(), key=lambda item: places.index(item[0][0]))
     return [
         strip
         for _, cells in ordered
         for image in cells[0].images
-        for strip in _strips(prepared, cells, image)
+        for strip in _strips(figure_run, cells, image)
     ]
 
 
-def _strips(prepared: Prepared, cells: Sequence[Cell], image: str) -> list[Strip]:
+def _strips(figure_run: FigureRun, cells: Sequence[Cell], image: str) -> list[Strip]:
     first = cells[0]
-    metrics = prepared.metrics[first.dataset.kind]
+    metrics = figure_run.metrics[first.dataset.kind]
     loaded = first.dataset.load(image)
     outputs, inputs, records = [], [], []
     for cell in cells:
-        found = find(prepared.stores, cell, image, metrics)
-        assert found is not None
-        root, record = found
+        stored = find(figure_run.stores, cell, image, metrics)
+        assert stored is not None
+        root, record = stored
         records.append(record)
-        outputs.append(_read(kept.sr_file(root, cell.path, image)))
+        outputs.append(_read(pictures.sr_file(root, cell.path, image)))
         if cell.attack.hash:
-            inputs.append(_read(kept.lr_file(root, cell.path, image)))
+            inputs.append(_read(pictures.lr_file(root, cell.path, image)))
     lr, lr_name = _input(loaded, inputs, first.attack.name)
     height, width = outputs[0].shape[:2]
     side = int(min(LARGEST, SHARE * min(height, width))) // SCALE * SCALE
@@ -120,12 +119,12 @@ def _strips(prepared: Prepared, cells: Sequence[Cell], image: str) -> list[Strip
             ],
             None if loaded.hr is None else _cut(loaded.hr, box),
         )
-        for box in prepared.crops or (hardest(outputs, None, max(side, 2 * SCALE)),)
+        for box in figure_run.crops or (hardest(outputs, None, max(side, 2 * SCALE)),)
     ]
 
 
 def _input(loaded: LoadedImage, attacked: Sequence[Pixels], attack: str) -> tuple[Pixels, str]:
-    """The LR image shown: the attacked one where all models saw the same, else the clean one."""
+    """Return the LR image shown: the attacked one where all models saw the same, else the clean one."""
     if not attacked:
         return loaded.lr, "LR"
     if all(np.array_equal(attacked[0], other) for other in attacked):

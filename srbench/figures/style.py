@@ -1,4 +1,4 @@
-"""How every figure looks, and how it is written: PNG and PDF, the same bytes from the same records."""
+"""Style every figure and write it: PNG and PDF, the same bytes from the same records."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.boards.text import MARKS
-from srbench.errors import BadInput, RunFailed
-from srbench.support.home import atomic_path
+from srbench.errors import BadInput
+from srbench.support.home import atomic_path, cannot_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 COLUMN, PAGE = 3.25, 6.875
-"""Widths of a column and of the page in the two-column style of CVPR and ICCV, in inches."""
+"""A column and the page are this wide in the two-column style of CVPR and ICCV, in inches."""
 DPI = 300
 
 # Okabe and Ito's palette, whose colours stay apart for every kind of colour vision
 # (https://jfly.uni-koeln.de/color/); its blue, vermilion and green are the paper's blue, red and green.
 BLUE, RED, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 BLACK, GREY = "#000000", "#808080"
-DOMAINS = {"in-domain": BLUE, "out-of-domain": RED, "generalist": GREEN, "": GREY}
-DOMAIN_WORDS = {
+MARK_COLOURS = {"in-domain": BLUE, "out-of-domain": RED, "generalist": GREEN, "": GREY}
+MARK_WORDS = {
     "in-domain": "trained for this degradation",
     "out-of-domain": "trained for another",
     "generalist": "trained for none in particular",
@@ -63,7 +63,7 @@ _OTHERS = (".svg", ".eps", ".ps", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".we
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Everything is drawn and written inside of this; the caller's own settings of matplotlib stay."""
+    """Apply the style while a figure is drawn and written; the caller's own settings of matplotlib stay."""
     import matplotlib
 
     defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
@@ -72,17 +72,17 @@ def style() -> Iterator[None]:
 
 
 def figure(width: float, height: float, **options: Any) -> Figure:
-    """An empty figure, in inches, that no pyplot knows of."""
+    """Make an empty figure, in inches, that no pyplot knows of."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=(width, height), **options)
-    FigureCanvasAgg(made)
-    return made
+    blank = Figure(figsize=(width, height), **options)
+    FigureCanvasAgg(blank)
+    return blank
 
 
 def line(number: int) -> dict[str, Any]:
-    """Colour, marker and dashes of the line of that number; no two of the first seventy look alike."""
+    """Return colour, marker and dashes of the line of a number; no two of the first seventy look alike."""
     return {
         "color": COLOURS[number % len(COLOURS)],
         "marker": POINTS[number % len(POINTS)],
@@ -91,7 +91,7 @@ def line(number: int) -> dict[str, Any]:
 
 
 def domain_key(marks: Container[str], *, coloured: bool = True) -> list[Line2D]:
-    """The entries of a legend that says what those of the marks that are shown mean.
+    """Return the entries of a legend that says what those of the marks that are shown mean.
 
     Args:
         coloured: with the colours of the frames; without, the marks alone.
@@ -100,9 +100,9 @@ def domain_key(marks: Container[str], *, coloured: bool = True) -> list[Line2D]:
 
     marker = {"●": "o", "○": "o", "◆": "D"}
     entries = []
-    for domain, words in DOMAIN_WORDS.items():
+    for domain, words in MARK_WORDS.items():
         if domain in marks:
-            colour = DOMAINS[domain] if coloured else BLACK
+            colour = MARK_COLOURS[domain] if coloured else BLACK
             look: dict[str, Any] = {"color": colour, "marker": marker[MARKS[domain]], "markeredgewidth": 1.0}
             look |= {"linestyle": "-" if coloured else "", "label": words}
             entries.append(
@@ -112,7 +112,7 @@ def domain_key(marks: Container[str], *, coloured: bool = True) -> list[Line2D]:
 
 
 def inner(grid: Any) -> None:
-    """Panels that share their axes: ticks and numbers at the left and at the lowest panel of a column.
+    """Keep ticks and numbers of panels that share axes at the left and at the lowest one of a column only.
 
     Args:
         grid: what ``subplots(..., squeeze=False)`` gives.
@@ -126,7 +126,7 @@ def inner(grid: Any) -> None:
 
 
 def stem(out: Path) -> Path:
-    """The path without .png or .pdf.
+    """Return the path without .png or .pdf.
 
     Raises:
         BadInput: it ends like another format.
@@ -136,7 +136,7 @@ def stem(out: Path) -> Path:
     return out.with_suffix("") if out.suffix.lower() in _PICTURES else out
 
 
-def write(made: Figure, out: Path, dpi: int = DPI) -> list[Path]:
+def write(drawn: Figure, out: Path, dpi: int = DPI) -> list[Path]:
     """Write a figure as PNG and as PDF, each whole or not at all, without a date in either.
 
     Args:
@@ -158,11 +158,6 @@ def write(made: Figure, out: Path, dpi: int = DPI) -> list[Path]:
     base = stem(out)
     files = [base.with_name(base.name + suffix) for suffix in _PICTURES]
     for file in files:
-        try:
-            with style(), atomic_path(file) as temporary:
-                made.savefig(temporary, format=file.suffix[1:], dpi=dpi, metadata=metadata[file.suffix])
-        except OSError as error:
-            raise RunFailed(
-                f"{file} cannot be written ({error.strerror or error}): name another --out"
-            ) from error
+        with cannot_write(file, "name another --out"), style(), atomic_path(file) as temporary:
+            drawn.savefig(temporary, format=file.suffix[1:], dpi=dpi, metadata=metadata[file.suffix])
     return files

@@ -22,7 +22,7 @@ from srbench.install.places import need_space
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may hold; the defaults have room for every published set (DIV2K: 3.5 GB, 800 files).
+    """Bound what an archive may hold; by default any published set fits (DIV2K: 3.5 GB, 800 files).
 
     Attributes:
         files: how many files and folders.
@@ -77,7 +77,7 @@ def unpack(archive: Path, folder: Path, *, limits: Limits | None = None) -> int:
 
 
 def _judge(archive: Path, entries: list[zipfile.ZipInfo], limits: Limits) -> list[PurePosixPath]:
-    """Where each entry goes; BadInput if any of them is not to be unpacked."""
+    """Return where each entry goes; BadInput if any of them is not to be unpacked."""
     packed = archive.stat().st_size
     most = min(limits.bytes, max(limits.small, limits.ratio * packed))
     if len(entries) > limits.files:
@@ -107,7 +107,7 @@ def _judge(archive: Path, entries: list[zipfile.ZipInfo], limits: Limits) -> lis
 
 
 def _inside(name: str) -> PurePosixPath | None:
-    """The relative path a name stands for; None where it leads out of the folder, or would on some system."""
+    """Return the relative path a name stands for; None where it leads out of the folder on some system."""
     path = PurePosixPath(name)
     if not path.parts or path.is_absolute() or ".." in path.parts or len(name) > 1000:
         return None
@@ -118,7 +118,7 @@ def _inside(name: str) -> PurePosixPath | None:
 
 
 def _key(path: PurePosixPath) -> str:
-    """Equal for names that some file system takes for one."""
+    """Return a key that is equal for names some file system takes for one."""
     return unicodedata.normalize("NFC", str(path)).casefold()
 
 

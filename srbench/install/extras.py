@@ -1,4 +1,4 @@
-"""The two places that need a library of their own: Google Drive (gdown) and Hugging Face (huggingface_hub).
+"""Download from the two places that need a library: Google Drive (gdown), Hugging Face (huggingface_hub).
 
 Both libraries know how to go on after a broken transfer; each works in a folder of its own beside the file.
 """
@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from srbench.errors import RunFailed
-from srbench.install.fetch import Unavailable
+from srbench.errors import RunFailed, Unavailable
 from srbench.install.hosts import CONNECT_TIMEOUT_S, url_reachable
 from srbench.install.http import ATTEMPTS, READ_TIMEOUT_S
 from srbench.install.places import remove
@@ -72,10 +71,10 @@ def hub(address: str, part: Path, *, progress: bool) -> None:
     endpoint = os.environ.get("HF_ENDPOINT", HUB)
     _reach(endpoint)
     folder = part.with_name(part.name + ".hub")
-    found: list[str] = []
+    downloaded: list[str] = []
 
     def get() -> None:
-        found.append(
+        downloaded.append(
             huggingface_hub.hf_hub_download(
                 repository, file, revision=revision, local_dir=str(folder), endpoint=endpoint
             )
@@ -86,7 +85,7 @@ def hub(address: str, part: Path, *, progress: bool) -> None:
     if not (progress and sys.stderr.isatty()):
         utils.disable_progress_bars()
     _fetch(get, f"{address} was not given by Hugging Face", f"look at {endpoint}/{repository}")
-    Path(found[0]).replace(part)
+    Path(downloaded[0]).replace(part)
     remove(folder)
 
 

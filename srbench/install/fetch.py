@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from srbench.errors import RunFailed
-
-
-class Unavailable(RunFailed):
-    """A file is not here and cannot be fetched now (offline, no network, wrong content)."""
-
 
 def fetch(url: str, target: Path, *, sha256: str, progress: bool = True) -> Path:
     """Download ``url`` to ``target`` unless it is there already, checking its content.

@@ -1,4 +1,4 @@
-"""The sha256 of files that publish none, as they were when they were first used.
+"""Remember the sha256 that files which publish none had when they were first used.
 
 One file a source, ``HOME/first-use/NAME-DIGEST.json``. It is written after the file has proved to be what it
 should be (a readable archive, the right network), and a file that differs later is refused.
@@ -13,13 +13,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from srbench.errors import BadInput
-from srbench.install.places import cannot_write, locked
+from srbench.install.places import locked
 from srbench.install.source import Source
-from srbench.support.home import home, write_atomic
+from srbench.support.home import cannot_write, home, write_atomic
 
 
 class FirstUse(BaseModel):
-    """What was recorded: where the file is published, its sha256 and size, and when, in UTC."""
+    """Record where a file is published, its sha256 and size in bytes, and when it was first used, in UTC."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,7 +30,7 @@ class FirstUse(BaseModel):
 
 
 def recorded(source: Source) -> FirstUse | None:
-    """What was recorded of a source; None where it was never used.
+    """Return what was recorded of a source; None where it was never used.
 
     Raises:
         BadInput: the record is damaged.
@@ -45,7 +45,7 @@ def recorded(source: Source) -> FirstUse | None:
 
 
 def expected(source: Source) -> str | None:
-    """The sha256 a file of this source must have (or begin with): published, or recorded, or None."""
+    """Return the sha256 a file of this source must have (or begin with): published, or recorded, or None."""
     if source.sha256:
         return source.sha256
     known = recorded(source)
@@ -63,7 +63,7 @@ def refuse_change(source: Source, sha256: str, file: str) -> None:
 
 
 def record(source: Source, sha256: str, size: int) -> bool:
-    """Write down what a source without a published sha256 gave; whether this was its first use.
+    """Write down what a source without a published sha256 gave; return whether this was its first use.
 
     Raises:
         BadInput: another process recorded something else in the meantime.

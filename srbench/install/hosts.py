@@ -1,4 +1,4 @@
-"""Whether a host is there at all, found out within seconds."""
+"""Find out within seconds whether a host is there at all."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ CONNECT_TIMEOUT_S = 3.0
 
 
 def url_reachable(url: str) -> bool:
-    """Whether the host of an http(s) address answers; see :func:`reachable`."""
+    """Return whether the host of an http(s) address answers; see :func:`reachable`."""
     parts = urlsplit(url)
     return reachable(parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443))
 
 
 @functools.cache
 def reachable(host: str, port: int) -> bool:
-    """Whether a host answers within three seconds, name look-up included; asked once per run.
+    """Return whether a host answers within three seconds, name look-up included; it is asked once per run.
 
     requests applies its timeout to each address in turn and not to the look-up, which together can
     take half a minute. Behind a proxy only the proxy knows, so it is not asked.

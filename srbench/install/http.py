@@ -1,8 +1,8 @@
-"""One file over HTTP, however often the connection breaks: pooch transfers, this resumes and refuses.
+"""Get one file over HTTP, however often the connection breaks: pooch transfers, this resumes and refuses.
 
-What is there of a file lies in ``PART``; ``PART.json`` says of which address and which version (its ETag or
+What came of a file lies in ``PART``; ``PART.json`` says of which address and which version (its ETag or
 Last-Modified), and only the rest of that very version is asked for (``Range`` with ``If-Range``, RFC 9110).
-Where the server names no version, what is there is used again only if the whole sha256 is published, which
+Where the server names no version, what came is used again only if the whole sha256 is published, which
 would give a mixture away.
 """
 
@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from srbench.install.fetch import Unavailable
+from srbench.errors import Unavailable
 from srbench.install.hosts import CONNECT_TIMEOUT_S, url_reachable
 from srbench.install.places import need_space
 from srbench.install.progress import download_bar
 
 READ_TIMEOUT_S = 30.0
 ATTEMPTS = 5
-"""How often one call goes on after a broken connection, as long as each attempt brought something."""
+"""One call tries this often, as long as each attempt brought something before the connection broke."""
 PAUSE_S = 1.0
 MAX_BYTES = 64 << 30
-"""Where the size is not known beforehand, more than this is taken for an endless answer."""
+"""More than this is taken for an endless answer where the size is not known beforehand."""
 
 
 class _BrokenError(Exception):
@@ -32,7 +32,7 @@ class _BrokenError(Exception):
 
 
 class _StaleError(_BrokenError):
-    """What is here belongs to another version of the file, and was removed."""
+    """What came earlier belongs to another version of the file, and was removed."""
 
 
 def transfer(url: str, part: Path, *, size: int | None = None, exact: bool = False, progress: bool) -> None:
@@ -74,8 +74,12 @@ def _persist(attempt: _Attempt, url: str, progress: bool) -> None:
             if left and (have > before or isinstance(broken, _StaleError)):
                 time.sleep(PAUSE_S)
                 continue
-            kept = f"{have:,} bytes are kept, and the same command goes on from there"
-            raise Unavailable(f"{url} {broken}: {kept if have else 'try again'}") from broken
+            cure = (
+                "try again"
+                if not have
+                else f"{have:,} bytes are kept, and the same command goes on from there"
+            )
+            raise Unavailable(f"{url} {broken}: {cure}") from broken
 
 
 class _Attempt:
@@ -89,7 +93,7 @@ class _Attempt:
         self._began = False
 
     def have(self) -> int:
-        """How many bytes there are that may be gone on from."""
+        """Return how many bytes there are that may be gone on from."""
         if not self._part.exists() or not (self._exact or self._version()):
             return 0
         return self._part.stat().st_size
@@ -121,8 +125,8 @@ class _Attempt:
             if answer is not None and answer.status_code == 416:
                 self._after_the_end(answer.headers.get("Content-Range", ""))
                 return
-            said = f"{answer.status_code} {answer.reason}" if answer is not None else str(error)
-            raise Unavailable(f"{self._url} could not be fetched: the server answered {said}") from error
+            status = f"{answer.status_code} {answer.reason}" if answer is not None else str(error)
+            raise Unavailable(f"{self._url} could not be fetched: the server answered {status}") from error
         except requests.RequestException as error:
             raise self._broken(error) from error
         except ValueError as error:

@@ -1,24 +1,23 @@
-"""A published file, here and checked."""
+"""Obtain a published file: download it unless it is there, and check it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from srbench.errors import BadInput
+from srbench.errors import BadInput, Unavailable
 from srbench.install import extras, http
-from srbench.install.fetch import Unavailable
 from srbench.install.first_use import expected, recorded, refuse_change
-from srbench.install.places import cannot_write, locked, remove
+from srbench.install.places import locked, remove
 from srbench.install.source import Source
-from srbench.support.home import forget_weight_files, offline, sha256_file
+from srbench.support.home import cannot_write, forget_weight_files, offline, sha256_file
 
 _WEB_PAGE = (b"<!doctype html", b"<html")
 
 
 @dataclass(frozen=True)
 class Obtained:
-    """A file that is here and is what it should be.
+    """Hold a file that is on this machine and is what it should be.
 
     Attributes:
         source: where it is published.
@@ -32,7 +31,7 @@ class Obtained:
 
     @property
     def bytes(self) -> int:
-        """Its size."""
+        """Return the file's size."""
         return self.path.stat().st_size
 
 
@@ -53,12 +52,12 @@ def obtain(source: Source, target: Path, *, progress: bool = True) -> Obtained:
         BadInput: it is not the file it was when it was first used.
         RunFailed: it cannot be written. In every case the target is as it was.
     """
-    wanted = expected(source)
-    if not (wanted and target.is_file()) and offline():
+    due = expected(source)
+    if not (due and target.is_file()) and offline():
         raise Unavailable("SRBENCH_OFFLINE=1 forbids fetching it")
     with locked(target):
-        if wanted and target.is_file() and (found := sha256_file(target)).startswith(wanted):
-            return Obtained(source, target, found)
+        if due and target.is_file() and (sha256_there := sha256_file(target)).startswith(due):
+            return Obtained(source, target, sha256_there)
         if offline():
             raise Unavailable("SRBENCH_OFFLINE=1 forbids fetching it")
         part = target.with_name(f".{target.name}.part")
@@ -78,21 +77,21 @@ def obtain(source: Source, target: Path, *, progress: bool = True) -> Obtained:
     raise Unavailable("; ".join(failures) or f"{source.address} can only be fetched by hand")
 
 
-def taken(source: Source, file: Path) -> Obtained:
-    """A file that the user fetched, checked as a downloaded one is.
+def user_file(source: Source, file: Path) -> Obtained:
+    """Take a file that the user fetched, checked as a downloaded one is.
 
     Raises:
         BadInput: no such file, or not the published one.
     """
     if not file.is_file():
         raise BadInput(f"{file}: no such file")
-    found = sha256_file(file)
-    if source.sha256 and not found.startswith(source.sha256):
+    sha256 = sha256_file(file)
+    if source.sha256 and not sha256.startswith(source.sha256):
         raise BadInput(
-            f"{file} is not {source.filename}: its sha256 is {found}, published is {source.sha256}"
+            f"{file} is not {source.filename}: its sha256 is {sha256}, published is {source.sha256}"
         )
-    refuse_change(source, found, str(file))
-    return Obtained(source, file, found)
+    refuse_change(source, sha256, str(file))
+    return Obtained(source, file, sha256)
 
 
 def _transfer(address: str, part: Path, source: Source, progress: bool) -> None:
@@ -107,24 +106,24 @@ def _transfer(address: str, part: Path, source: Source, progress: bool) -> None:
 
 
 def _checked(part: Path, source: Source, address: str) -> str:
-    """The sha256 of what came; if it is not the file it is removed, so that the next try begins anew."""
+    """Return the sha256 of what came; what is not the file is removed, so that the next try begins anew."""
     with part.open("rb") as file:
         web_page = file.read(512).lstrip().lower().startswith(_WEB_PAGE)
     if web_page:
         _clear(part)
         raise Unavailable(f"{address} gave a web page, not {source.filename}: open it in a browser")
-    found = sha256_file(part)
-    if source.sha256 and not found.startswith(source.sha256):
+    sha256 = sha256_file(part)
+    if source.sha256 and not sha256.startswith(source.sha256):
         _clear(part)
         raise Unavailable(
-            f"{address} gave a file whose sha256 is {found}, expected {source.sha256}…: it was not kept"
+            f"{address} gave a file whose sha256 is {sha256}, expected {source.sha256}…: it was not kept"
         )
     try:
-        refuse_change(source, found, address)
+        refuse_change(source, sha256, address)
     except BadInput:
         _clear(part)
         raise
-    return found
+    return sha256
 
 
 def _clear(part: Path) -> None:

@@ -1,9 +1,8 @@
-"""Locks and folders: two processes take turns, and a folder is there whole or not at all."""
+"""Lock and make folders: two processes take turns, and a folder is there whole or not at all."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from srbench.errors import RunFailed
+from srbench.support.home import cannot_write
 
 
 @contextmanager
@@ -35,35 +35,14 @@ def locked(target: Path) -> Iterator[None]:
             print(f"waiting for another srbench process to finish {target.name}", file=sys.stderr, flush=True)
             lock.acquire()
     try:
-        sweep(target)
         yield
     finally:
         lock.release()
 
 
-def sweep(target: Path) -> None:
-    """Remove what :func:`srbench.support.home.atomic_path` left of ``target`` in a process that was killed.
-
-    Only for who holds the lock under which ``target`` is written.
-    """
-    temporary = re.compile(rf"\.{re.escape(target.name)}\.[a-z0-9_]{{8}}")
-    for path in target.parent.iterdir():
-        if temporary.fullmatch(path.name):
-            path.unlink(missing_ok=True)
-
-
-@contextmanager
-def cannot_write(folder: Path) -> Iterator[None]:
-    """Turn an OSError into the one line that says which folder cannot be written, and why."""
-    try:
-        yield
-    except OSError as error:
-        raise RunFailed(f"{folder} cannot be written ({error.strerror or error})") from error
-
-
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of ``target`` on success and vanishes on failure.
+    """Yield an empty folder that takes the place of ``target`` on success and vanishes on failure.
 
     Hold the lock of ``target``: what a killed process left of an earlier try is removed.
     """
@@ -87,7 +66,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def need_space(folder: Path, size: int) -> None:
-    """RunFailed, before anything is written, if ``size`` bytes do not fit where ``folder`` is."""
+    """Raise RunFailed, before anything is written, if ``size`` bytes do not fit where ``folder`` is."""
     free = shutil.disk_usage(folder).free
     if size > free:
         raise RunFailed(

@@ -1,4 +1,4 @@
-"""The bar of a download."""
+"""Show the progress of a download."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def download_bar() -> Any:
-    """A progress bar with the few methods pooch asks for, drawn by Rich; None where stderr is no terminal."""
+    """Return a bar with the few methods pooch asks for, drawn by Rich; None where stderr is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 

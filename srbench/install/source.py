@@ -1,4 +1,4 @@
-"""Where a file is published, and what is known of it before anybody has it."""
+"""Say where a file is published, and what is known of it before anybody has it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ADDRESS = re.compile(r"https?://[^\s/]+\S*|hf://[\w.-]+/[\w.-]+/[^\s@]+(@[\w./-
 
 
 def http_url(url: str | None) -> str | None:
-    """The address itself; ValueError where it is none."""
+    """Return the address itself; ValueError where it is none."""
     if url is not None and not re.fullmatch(r"https?://[^\s/]+\S*", url):
         raise ValueError(f"'{url}' is not an http(s) address")
     return url
@@ -36,7 +36,7 @@ def _plain(name: str) -> str:
 
 
 class Source(BaseModel):
-    """One published file.
+    """Describe one published file.
 
     Attributes:
         url: http(s) or ``hf://OWNER/REPOSITORY/FILE[@REVISION]`` address of the file.
@@ -66,16 +66,16 @@ class Source(BaseModel):
 
     @property
     def address(self) -> str:
-        """Where a user finds the file, as a browser takes it (but for ``hf://``)."""
+        """Return where a user finds the file, as a browser takes it (but for ``hf://``)."""
         return self.url or f"https://drive.google.com/uc?id={self.drive}"
 
     @property
     def downloads(self) -> tuple[str, ...]:
-        """The addresses srbench can fetch it from, in the order to try: http(s), ``hf://``, ``gdrive:ID``."""
+        """Return the addresses srbench can fetch it from, in order: http(s), ``hf://``, ``gdrive:ID``."""
         urls = [self.url] if self.url and not self.page else []
         return (*urls, *([f"gdrive:{self.drive}"] if self.drive else []))
 
     @property
     def exact(self) -> bool:
-        """Whether the whole sha256 is published, so that the file is known whatever its name."""
+        """Return whether the whole sha256 is published, so that the file is known whatever its name."""
         return self.sha256 is not None and len(self.sha256) == 64

@@ -1,7 +1,7 @@
-"""Image quality metrics: one small file each, found by themselves.
+"""Know the image quality metrics: one small file each, found by themselves.
 
-Adding a metric is adding a module here with a module-level ``METRIC`` (see :mod:`srbench.metrics.base`)
-and naming it in a protocol. lpips, pyiqa and scikit-image do the computing.
+A metric is added as a module of this package with a module-level ``METRIC`` (see :mod:`srbench.metrics.base`)
+and a place in a protocol. lpips, pyiqa and scikit-image do the computing.
 """
 
 from __future__ import annotations
@@ -19,19 +19,29 @@ if TYPE_CHECKING:
 
 @functools.cache
 def registry() -> dict[str, Metric]:
-    """Every metric by name, in table order (full-reference before no-reference)."""
+    """Return every metric by name, in table order (full-reference before no-reference).
+
+    >>> from srbench import metrics
+    >>> list(metrics.registry())[:3]
+    ['psnr', 'ssim', 'lpips']
+    """
     from srbench.metrics.base import Metric
 
     modules = (importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
-    found = [m.METRIC for m in modules if isinstance(getattr(m, "METRIC", None), Metric)]
-    return {metric.name: metric for metric in sorted(found, key=lambda m: (m.kind, m.order, m.name))}
+    declared = [m.METRIC for m in modules if isinstance(getattr(m, "METRIC", None), Metric)]
+    return {metric.name: metric for metric in sorted(declared, key=lambda m: (m.kind, m.order, m.name))}
 
 
 def metric(name: str) -> Metric:
-    """The metric called ``name``.
+    """Return the metric called ``name``.
 
     Raises:
         BadInput: no such metric; the nearest names are listed.
+
+    >>> from srbench import metrics
+    >>> psnr = metrics.metric("psnr")
+    >>> f"{psnr.title} {psnr.arrow}"
+    'PSNR ↑'
     """
     known = registry()
     if name not in known:

@@ -1,10 +1,11 @@
-"""What a metric is, and the views of an image pair that metrics are computed on."""
+"""Define what a metric is, and the views of an image pair that metrics are computed on."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +18,7 @@ Scorer = Callable[["Tensor", "Tensor | None"], float]
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric, as its module declares it.
+    """Declare one metric.
 
     Attributes:
         name: key in records, tables and protocols.
@@ -26,9 +27,10 @@ class Metric:
         higher_is_better: direction, for ranks and arrows.
         decimals: digits worth printing.
         order: place among the metrics of its kind in tables.
-        build: (params, device) -> scorer; ``params`` come from the protocol. May raise
-            :class:`srbench.install.fetch.Unavailable` where weights are neither here nor fetchable.
+        make_scorer: (params, device) -> scorer; ``params`` come from the protocol. May raise
+            :class:`srbench.errors.Unavailable` where weights can neither be found nor fetched.
         source: paper or repository of the definition.
+        definition: what is computed, its range and its best value, in a sentence for the documentation.
         weights: files it needs; empty where it computes from the pixels alone.
         min_side: smallest height and width (pixels, after cropping) it is defined for.
         fits: a further condition on height and width, where the smallest side does not say it all.
@@ -40,26 +42,28 @@ class Metric:
     higher_is_better: bool
     decimals: int
     order: int
-    build: Callable[[Mapping[str, str], str], Scorer]
+    make_scorer: Callable[[Mapping[str, str], str], Scorer]
     source: str
+    definition: str = ""
     weights: tuple[Weight, ...] = ()
     min_side: int = 0
     fits: Callable[[int, int], bool] = lambda height, width: True
 
     def defined_for(self, height: int, width: int) -> bool:
-        """Whether the metric is defined for an image of this size, in pixels."""
+        """Return whether the metric is defined for an image of this size, in pixels."""
         return min(height, width) >= self.min_side and self.fits(height, width)
 
     @property
     def arrow(self) -> str:
+        """Return the arrow that tables show: up where higher is better."""
         return "↑" if self.higher_is_better else "↓"
 
 
 class Views:
-    """An SR image and its HR, cut and converted as each metric's protocol settings ask; each view made once.
+    """Cut and convert an SR image and its HR as each metric's protocol settings ask; each view is made once.
 
     Args:
-        sr: float (1,3,H,W), RGB, any range: clipped to [0,1] here.
+        sr: float (1,3,H,W), RGB, any range: it is clipped to [0,1].
         hr: float (1,3,H,W) in [0,1], or None where there is no ground truth.
     """
 
@@ -69,7 +73,7 @@ class Views:
         self._made: dict[tuple[bool, int, str], tuple[Tensor, Tensor | None]] = {}
 
     def get(self, *, rounded: bool, crop: int, space: str) -> tuple[Tensor, Tensor | None]:
-        """The pair as float32 (1,C,H,W) in [0,1]; C is 3 for ``rgb`` and 1 for ``y`` and ``gray``.
+        """Return the pair as float32 (1,C,H,W) in [0,1]; C is 3 for ``rgb`` and 1 for ``y`` and ``gray``.
 
         Args:
             rounded: round to the 256 levels of an 8-bit file first.
@@ -97,6 +101,14 @@ class Views:
         else:
             luma = 0.2989 * red + 0.5870 * green + 0.1140 * blue
         return luma.unsqueeze(1)
+
+
+def pyiqa_arch(arch: str) -> Any:
+    """Import a module of ``pyiqa.archs``, beside whatever torchvision there is."""
+    from srbench.support.torchvision import prepare_torchvision
+
+    prepare_torchvision()
+    return importlib.import_module(f"pyiqa.archs.{arch}")
 
 
 def require(params: Mapping[str, str], metric: str, **allowed: tuple[str, ...]) -> None:

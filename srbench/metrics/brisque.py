@@ -1,4 +1,4 @@
-"""BRISQUE with the OpenCV project's parameters, from pyiqa's building blocks.
+"""Compute BRISQUE with the OpenCV project's parameters, from pyiqa's building blocks.
 
 A BRISQUE score is a support vector regression on 36 features, and it is only right with the very features
 its vectors were trained on. Three sets of vectors are about: the MATLAB release's (pyiqa's ``brisque``,
@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.metrics.base import Metric, Scorer, require
-from srbench.metrics.weights import Source, Weight
+from srbench.metrics.base import Metric, Scorer, pyiqa_arch, require
+from srbench.metrics.weights import Weight, WeightFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ _URL = "https://raw.githubusercontent.com/opencv/opencv_contrib/4.x/modules/qual
 MODEL = Weight(
     "BRISQUE support vectors (OpenCV, trained on LIVE)",
     (
-        Source(
+        WeightFile(
             "brisque_model_live.yml",
             "4c44c7eec9e5139830c0bb0e4a044c9cd351ba5bbc9e3798beca3243e2782ff4",
             _URL + "brisque_model_live.yml",
@@ -35,7 +35,7 @@ MODEL = Weight(
 RANGES = Weight(
     "BRISQUE feature ranges (OpenCV, trained on LIVE)",
     (
-        Source(
+        WeightFile(
             "brisque_range_live.yml",
             "a18427f4f7ad087524bd0d63389649a3899b51ca6d44a4d5f8d8171f1f914a9c",
             _URL + "brisque_range_live.yml",
@@ -46,7 +46,7 @@ GAMMA = 0.05
 
 
 def load_vectors(file: Path) -> tuple[np.ndarray, np.ndarray, float]:
-    """Support vectors (n,36), their coefficients (n,) and the bias, from OpenCV's YAML."""
+    """Return support vectors (n,36), their coefficients (n,) and the bias, from OpenCV's YAML."""
     text = file.read_text(encoding="ascii")
     before, after = text.split("decision_functions:")
     vectors = _numbers(before.split("support_vectors:")[1]).reshape(-1, 36)
@@ -57,10 +57,10 @@ def load_vectors(file: Path) -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def load_ranges(file: Path) -> np.ndarray:
-    """Smallest and largest value of each feature in training, (2,36), from OpenCV's YAML."""
-    found = re.search(r"data: \[(.*?)\]", file.read_text(encoding="ascii"), re.DOTALL)
-    assert found
-    return _numbers(found.group(1)).reshape(2, 36)
+    """Return each feature's smallest and largest value in training, (2,36), from OpenCV's YAML."""
+    data = re.search(r"data: \[(.*?)\]", file.read_text(encoding="ascii"), re.DOTALL)
+    assert data
+    return _numbers(data.group(1)).reshape(2, 36)
 
 
 def _numbers(text: str) -> np.ndarray:
@@ -70,35 +70,32 @@ def _numbers(text: str) -> np.ndarray:
 
 
 def features(gray: Tensor) -> Tensor:
-    """OpenCV's 36 BRISQUE features of a gray image (1,1,H,W) in [0,1], as (36,)."""
+    """Return OpenCV's 36 BRISQUE features of a gray image (1,1,H,W) in [0,1], as (36,)."""
     import torch
-    from pyiqa.archs.func_util import estimate_aggd_param, normalize_img_with_gauss
     from torch.nn.functional import interpolate
 
-    found = []
+    functions = pyiqa_arch("func_util")
+    values = []
     for scale in range(2):
         if scale:
             gray = interpolate(gray, scale_factor=0.5, mode="bicubic", align_corners=False)
-        normal = normalize_img_with_gauss(gray * 255, padding="same")
-        shape, left, right = estimate_aggd_param(normal, return_sigma=True)
-        found += [shape, (left**2 + right**2) / 2]
+        normal = functions.normalize_img_with_gauss(gray * 255, padding="same")
+        shape, left, right = functions.estimate_aggd_param(normal, return_sigma=True)
+        values += [shape, (left**2 + right**2) / 2]
         for shift in ((0, 1), (1, 0), (1, 1), (-1, 1)):
             product = normal * torch.roll(normal, shift, dims=(-2, -1))
-            shape, left, right = estimate_aggd_param(product, return_sigma=True)
+            shape, left, right = functions.estimate_aggd_param(product, return_sigma=True)
             log_gamma = [torch.lgamma(k / shape) for k in (1.0, 2.0, 3.0)]
             mean = (right - left) * torch.exp(log_gamma[1] - (log_gamma[0] + log_gamma[2]) / 2)
-            found += [shape, mean, left**2, right**2]
-    return torch.stack([f.reshape(()) for f in found])
+            values += [shape, mean, left**2, right**2]
+    return torch.stack([value.reshape(()) for value in values])
 
 
-def build(params: Mapping[str, str], device: str) -> Scorer:
-    """Blind/referenceless image spatial quality evaluator; about 0 (best) to 100."""
+def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
+    """Make the scorer of BRISQUE, as ``METRIC`` defines it."""
     require(params, "brisque", parameters=("opencv",))
     import torch
 
-    from srbench.support.torchvision import prepare_torchvision
-
-    prepare_torchvision()
     vectors, alpha, rho = load_vectors(MODEL.locate())
     low, high = torch.from_numpy(load_ranges(RANGES.locate())).to(device)
     support, coefficients = (torch.from_numpy(a).to(device) for a in (vectors, alpha))
@@ -122,7 +119,8 @@ METRIC = Metric(
     higher_is_better=False,
     decimals=2,
     order=2,
-    build=build,
+    make_scorer=make_scorer,
+    definition="Blind/referenceless image spatial quality evaluator; about 0 (best) to 100.",
     source="Mittal et al. 2012, as in OpenCV's quality module",
     weights=(MODEL, RANGES),
     min_side=16,

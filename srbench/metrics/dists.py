@@ -1,4 +1,4 @@
-"""DISTS, by pyiqa."""
+"""Compute DISTS, by pyiqa."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.metrics.base import Metric, Scorer, require
-from srbench.metrics.weights import Source, Weight
+from srbench.metrics.base import Metric, Scorer, pyiqa_arch, require
+from srbench.metrics.weights import Weight, WeightFile
 from srbench.support.home import atomic_path
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 VGG16 = Weight(
     "VGG16 (ImageNet, torchvision)",
-    (Source("vgg16-397923af.pth", "397923af", "https://download.pytorch.org/models/vgg16-397923af.pth"),),
+    (WeightFile("vgg16-397923af.pth", "397923af", "https://download.pytorch.org/models/vgg16-397923af.pth"),),
 )
 DISTS = Weight(
     "DISTS alpha and beta",
     (
-        Source(
+        WeightFile(
             "DISTS_weights-f5e65c96.pth",
             "f5e65c96",
             "https://huggingface.co/chaofengc/IQA-PyTorch-Weights/resolve/main/DISTS_weights-f5e65c96.pth",
@@ -30,21 +30,17 @@ DISTS = Weight(
 )
 
 
-def build(params: Mapping[str, str], device: str) -> Scorer:
-    """Deep image structure and texture similarity; 0 for equal images."""
+def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
+    """Make the scorer of DISTS, as ``METRIC`` defines it."""
     require(params, "dists")
     import torch
 
-    from srbench.support.torchvision import prepare_torchvision
-
-    prepare_torchvision()
-    from pyiqa.archs.dists_arch import DISTS as Network  # noqa: N811
-
+    dists = pyiqa_arch("dists_arch")
     _offer_to_torchvision(VGG16.locate())
     numbers = torch.load(DISTS.locate(), map_location="cpu", weights_only=True)
     # pyiqa would read the file with weights_only=False; its two tensors are put in by hand instead.
     with torch.random.fork_rng(devices=[]):
-        network = Network(pretrained=False)
+        network = dists.DISTS(pretrained=False)
     network.alpha.data.copy_(numbers["alpha"])
     network.beta.data.copy_(numbers["beta"])
     network = network.eval().requires_grad_(False).to(device)
@@ -59,9 +55,9 @@ def _offer_to_torchvision(file: Path) -> None:
     """Put a file found elsewhere where torchvision looks, so that it does not fetch it again."""
     import torch
 
-    wanted = Path(torch.hub.get_dir()) / "checkpoints" / file.name
-    if not wanted.exists():
-        with atomic_path(wanted) as temporary:
+    target = Path(torch.hub.get_dir()) / "checkpoints" / file.name
+    if not target.exists():
+        with atomic_path(target) as temporary:
             shutil.copyfile(file, temporary)
 
 
@@ -72,7 +68,8 @@ METRIC = Metric(
     higher_is_better=False,
     decimals=4,
     order=7,
-    build=build,
+    make_scorer=make_scorer,
+    definition="Deep image structure and texture similarity; 0 for equal images.",
     source="Ding et al. 2020",
     weights=(VGG16, DISTS),
     min_side=32,

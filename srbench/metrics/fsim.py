@@ -1,23 +1,20 @@
-"""FSIM (chromatic), by pyiqa."""
+"""Compute FSIM (chromatic), by pyiqa."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from srbench.metrics.base import Metric, Scorer, require
+from srbench.metrics.base import Metric, Scorer, pyiqa_arch, require
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def build(params: Mapping[str, str], device: str) -> Scorer:
-    """Feature similarity with its chromatic part (FSIMc); 1 for equal images."""
+def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
+    """Make the scorer of FSIM, as ``METRIC`` defines it."""
     require(params, "fsim")
-    from srbench.support.torchvision import prepare_torchvision
-
-    prepare_torchvision()
-    from pyiqa.archs.fsim_arch import fsim
+    fsim = pyiqa_arch("fsim_arch").fsim
 
     def score(sr: Tensor, hr: Tensor | None) -> float:
         return float(fsim(sr, hr, chromatic=True))
@@ -32,7 +29,8 @@ METRIC = Metric(
     higher_is_better=True,
     decimals=4,
     order=4,
-    build=build,
+    make_scorer=make_scorer,
+    definition="Feature similarity with its chromatic part (FSIMc); 1 for equal images.",
     source="Zhang et al. 2011, FeatureSIM.m, FSIMc",
     min_side=16,
 )

@@ -1,25 +1,20 @@
-"""GMSD, by pyiqa."""
+"""Compute GMSD, by pyiqa."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from srbench.metrics.base import Metric, Scorer, require
+from srbench.metrics.base import Metric, Scorer, pyiqa_arch, require
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def build(params: Mapping[str, str], device: str) -> Scorer:
-    """Gradient magnitude similarity deviation of the gray images; 0 for equal images."""
+def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
+    """Make the scorer of GMSD, as ``METRIC`` defines it."""
     require(params, "gmsd")
-    from srbench.support.torchvision import prepare_torchvision
-
-    prepare_torchvision()
-    from pyiqa.archs.gmsd_arch import GMSD
-
-    network = GMSD(test_y_channel=True).to(device)
+    network = pyiqa_arch("gmsd_arch").GMSD(test_y_channel=True).to(device)
 
     def score(sr: Tensor, hr: Tensor | None) -> float:
         return float(network(sr, hr))
@@ -34,7 +29,8 @@ METRIC = Metric(
     higher_is_better=False,
     decimals=4,
     order=6,
-    build=build,
+    make_scorer=make_scorer,
+    definition="Gradient magnitude similarity deviation of the gray images; 0 for equal images.",
     source="Xue et al. 2014",
     min_side=8,
 )

@@ -1,4 +1,4 @@
-"""LPIPS, by the lpips package."""
+"""Compute LPIPS, by the lpips package."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def build(params: Mapping[str, str], device: str) -> Scorer:
-    """Learned perceptual distance, AlexNet backbone, v0.1 heads; 0 for equal images."""
+def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
+    """Make the scorer of LPIPS, as ``METRIC`` defines it."""
     require(params, "lpips", net=("alex",), version=("0.1",))
     network = load_lpips("alex", BACKBONES["alex"].locate()).to(device)
 
@@ -30,7 +30,8 @@ METRIC = Metric(
     higher_is_better=False,
     decimals=4,
     order=3,
-    build=build,
+    make_scorer=make_scorer,
+    definition="Learned perceptual distance, AlexNet backbone, v0.1 heads; 0 for equal images.",
     source="Zhang et al. 2018, https://github.com/richzhang/PerceptualSimilarity",
     weights=(BACKBONES["alex"],),
     min_side=32,

@@ -1,4 +1,4 @@
-"""lpips-lite, the distance that comes with srbench: see :mod:`srbench.metrics.lpips_lite_net`."""
+"""Compute lpips-lite, the distance that comes with srbench: see :mod:`srbench.metrics.lpips_lite_net`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def build(params: Mapping[str, str], device: str) -> Scorer:
-    """A small network's estimate of LPIPS (AlexNet, v0.1), needing no download; 0 for equal images."""
+def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
+    """Make the scorer of LPIPS-lite, as ``METRIC`` defines it."""
     require(params, "lpips-lite", version=("1",))
     import torch
 
@@ -34,7 +34,9 @@ METRIC = Metric(
     higher_is_better=False,
     decimals=4,
     order=3,
-    build=build,
+    make_scorer=make_scorer,
+    definition="A small network's estimate of LPIPS (AlexNet, v0.1), needing no download; 0 for equal "
+    "images.",
     source="distilled from LPIPS by srbench, leaderboards/lpips-lite.md",
     min_side=31,
 )

@@ -1,4 +1,4 @@
-"""The network of lpips-lite: five convolutions with AlexNet's strides, and an embedding of each."""
+"""Build the network of lpips-lite: five convolutions with AlexNet's strides, and an embedding of each."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from srbench.support.home import atomic_path
 WEIGHTS = Path(__file__).with_name("lpips-lite.safetensors")
 VERSION = "1"
 LEAST_SIDE = 31
-"""Smallest height and width in pixels."""
+"""No image may have fewer pixels in height or width."""
 
 _WIDTHS = (64, 128, 192, 144, 128)
 DIMENSIONS = (48, 80, 96, 96, 96)
-"""Of the five embeddings."""
+"""Each of the five embeddings has this many channels."""
 
 _SOFTENING = 1.0
 _SCALE = ".scale"
-Kind = TypeVar("Kind", bound=nn.Module)
+Part = TypeVar("Part", bound=nn.Module)
 
 
-class LPIPSLite(nn.Module):
-    """A distance of images, (N,3,H,W) twice in [0,1] to (N,); 0 for equal images.
+class LPIPSLiteNet(nn.Module):
+    """Compute a distance of images, (N,3,H,W) twice in [0,1] to (N,); 0 for equal images.
 
     Built as LPIPS is (Zhang et al. 2018, eq. 1): features of five layers, each made nearly a unit vector at
     every place and then embedded linearly; squared differences of the embeddings, averaged over places and
@@ -60,27 +60,29 @@ class LPIPSLite(nn.Module):
         self.heads = nn.ModuleList([nn.Conv2d(w, k, 1) for w, k in zip(_WIDTHS, DIMENSIONS, strict=True)])
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """The five embeddings (N,C,h,w) of images (N,3,H,W) in [0,1]."""
+        """Return the five embeddings (N,C,h,w) of images (N,3,H,W) in [0,1]."""
         x = (images - 0.45) / 0.25
-        found = []
+        embeddings = []
         for layer, head in zip(self.layers, self.heads, strict=True):
             x = layer(x)
             # Differences of embeddings need more digits than autocast's convolutions give; not quite a unit
             # vector, since where features vanish its gradient would have no bound.
             with torch.autocast(x.device.type, enabled=False):
                 wide = x.to(images.dtype)
-                found.append(head(wide * torch.rsqrt(wide.square().sum(1, keepdim=True) + _SOFTENING)))
-        return found
+                unit = wide * torch.rsqrt(wide.square().sum(1, keepdim=True) + _SOFTENING)
+                embeddings.append(head(unit))
+        return embeddings
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        """Return the distances (N,) of two batches."""
         return total(maps(self.features(sr), self.features(hr)))
 
-    def folded(self) -> LPIPSLite:
-        """The same function in eval mode, its BatchNorm folded into the convolutions."""
-        plain = LPIPSLite().eval().requires_grad_(False)
+    def folded(self) -> LPIPSLiteNet:
+        """Return the same function in eval mode, its BatchNorm folded into the convolutions."""
+        plain = LPIPSLiteNet().eval().requires_grad_(False)
         with torch.no_grad():
-            for mine, theirs in zip(self.layers, plain.layers, strict=True):
-                _fold(mine, theirs)
+            for learnt, folded in zip(self.layers, plain.layers, strict=True):
+                _fold(learnt, folded)
         plain.heads.load_state_dict(self.heads.state_dict())
         return plain
 
@@ -93,37 +95,37 @@ def _fold(learnt: nn.Module, plain: nn.Module) -> None:
     target.bias.copy_(norm.bias - norm.running_mean * gain)
 
 
-def _only(module: nn.Module, kind: type[Kind]) -> Kind:
-    (found,) = (part for part in module.children() if isinstance(part, kind))
-    return found
+def _only(module: nn.Module, kind: type[Part]) -> Part:
+    (only,) = (part for part in module.children() if isinstance(part, kind))
+    return only
 
 
 def maps(first: Sequence[Tensor], second: Sequence[Tensor]) -> list[Tensor]:
-    """Distances at every place, (N,h,w) for each layer, from two images' embeddings."""
+    """Return distances at every place, (N,h,w) for each layer, from two images' embeddings."""
     return [(a - b).square().sum(1) for a, b in zip(first, second, strict=True)]
 
 
 def total(layers: Sequence[Tensor]) -> Tensor:
-    """The distance of images (N,) from its maps (N,h,w), one for each layer."""
+    """Return the distance of images (N,) from its maps (N,h,w), one for each layer."""
     return torch.stack([layer.flatten(1).mean(1) for layer in layers]).sum(0)
 
 
-def pack(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights for a small file: convolutions as int8 with a scale per output channel, biases fp16."""
-    found = {}
+def to_int8(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights for a small file: convolutions as int8 with a scale per output channel, biases fp16."""
+    packed = {}
     for name, value in weights.items():
         if value.ndim < 2:
-            found[name] = value.half().contiguous()
+            packed[name] = value.half().contiguous()
             continue
         largest = value.abs().amax(tuple(range(1, value.ndim)), keepdim=True).clamp_min(1e-6)
         scale = largest / 127  # fp32: small weights' scales are too small for fp16
-        found[name] = (value / scale).round().clamp(-127, 127).to(torch.int8).contiguous()
-        found[name + _SCALE] = scale.contiguous()
-    return found
+        packed[name] = (value / scale).round().clamp(-127, 127).to(torch.int8).contiguous()
+        packed[name + _SCALE] = scale.contiguous()
+    return packed
 
 
-def unpack(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights in fp32 from :func:`pack`."""
+def from_int8(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights in fp32 from :func:`to_int8`."""
     return {
         name: value.float() * packed[name + _SCALE].float() if name + _SCALE in packed else value.float()
         for name, value in packed.items()
@@ -131,16 +133,16 @@ def unpack(packed: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def save(network: LPIPSLite, file: Path) -> None:
+def save(network: LPIPSLiteNet, file: Path) -> None:
     """Write a folded network's weights, about 0.9 MB, whole or not at all."""
     from safetensors.torch import save_file
 
     with atomic_path(file) as temporary:
-        save_file(pack(network.state_dict()), temporary, metadata={"format": "pt", "version": VERSION})
+        save_file(to_int8(network.state_dict()), temporary, metadata={"format": "pt", "version": VERSION})
 
 
-def load(file: Path = WEIGHTS) -> LPIPSLite:
-    """The distilled network, on the CPU in fp32, frozen and in eval mode.
+def load(file: Path = WEIGHTS) -> LPIPSLiteNet:
+    """Return the distilled network, on the CPU in fp32, frozen and in eval mode.
 
     Raises:
         BadInput: the file is missing or is of another network.
@@ -148,9 +150,9 @@ def load(file: Path = WEIGHTS) -> LPIPSLite:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    network = LPIPSLite()
+    network = LPIPSLiteNet()
     try:
-        network.load_state_dict(unpack(load_file(file)))
+        network.load_state_dict(from_int8(load_file(file)))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise BadInput(f"{file} holds no lpips-lite ({error}): install srbench again") from error
     return network.eval().requires_grad_(False)

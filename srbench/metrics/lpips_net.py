@@ -1,7 +1,7 @@
-"""LPIPS networks: heads from the lpips package, backbones from torchvision's files, every number checked.
+"""Load LPIPS networks: the lpips package's heads, torchvision's backbones, every number checked.
 
 The lpips package loads its heads with ``strict=False`` and lets torchvision fetch the backbone; a missing
-key would pass in silence. Here the backbone is loaded from a file, whole or features only, and its numbers
+key would pass in silence. So the backbone is loaded from a file, whole or features only, and its numbers
 are compared with the digest of the published ones.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput
-from srbench.metrics.weights import Source, Weight
+from srbench.metrics.weights import Weight, WeightFile
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,12 +22,12 @@ BACKBONES = {
     "alex": Weight(
         "AlexNet (ImageNet, torchvision)",
         (
-            Source(
+            WeightFile(
                 "alexnet-owt-7be5be79.pth",
                 "7be5be79",
                 "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
             ),
-            Source(
+            WeightFile(
                 "alexnet_features.pth",
                 "e7811f103c38dc40d3c27045f43ff813616076608a4dfa7af0b169dcdb13fa52",
             ),
@@ -36,12 +36,12 @@ BACKBONES = {
     "squeeze": Weight(
         "SqueezeNet 1.1 (ImageNet, torchvision)",
         (
-            Source(
+            WeightFile(
                 "squeezenet1_1-b8a52dc0.pth",
                 "b8a52dc0",
                 "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
             ),
-            Source(
+            WeightFile(
                 "squeezenet1_1_features.pth",
                 "76122fbf1628b08b627e9f44a595fdaeff548de027ecaccc2a37a4b32e47b0ca",
             ),
@@ -57,7 +57,7 @@ FEATURES_SHA256 = {
 
 
 def load_lpips(net: str, file: Path) -> nn.Module:
-    """LPIPS v0.1 with the given backbone, in eval mode, frozen, on the CPU.
+    """Return LPIPS v0.1 with one of two backbones, in eval mode, frozen, on the CPU.
 
     Args:
         net: "alex" or "squeeze".

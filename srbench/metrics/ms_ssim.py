@@ -1,25 +1,20 @@
-"""MS-SSIM, by pyiqa."""
+"""Compute MS-SSIM, by pyiqa."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from srbench.metrics.base import Metric, Scorer, require
+from srbench.metrics.base import Metric, Scorer, pyiqa_arch, require
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def build(params: Mapping[str, str], device: str) -> Scorer:
-    """Multi-scale structural similarity of the gray images, five scales; 1 for equal images."""
+def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
+    """Make the scorer of MS-SSIM, as ``METRIC`` defines it."""
     require(params, "ms_ssim")
-    from srbench.support.torchvision import prepare_torchvision
-
-    prepare_torchvision()
-    from pyiqa.archs.ssim_arch import MS_SSIM
-
-    network = MS_SSIM().to(device)
+    network = pyiqa_arch("ssim_arch").MS_SSIM().to(device)
 
     def score(sr: Tensor, hr: Tensor | None) -> float:
         return float(network(sr, hr))
@@ -34,7 +29,8 @@ METRIC = Metric(
     higher_is_better=True,
     decimals=4,
     order=5,
-    build=build,
+    make_scorer=make_scorer,
+    definition="Multi-scale structural similarity of the gray images, five scales; 1 for equal images.",
     source="Wang, Simoncelli and Bovik 2003",
     # Four halvings must leave the 11 pixel window room.
     min_side=161,

@@ -1,4 +1,4 @@
-"""NIQE, by pyiqa, with the parameters of the original release."""
+"""Compute NIQE, by pyiqa, with the parameters of the original release."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput
-from srbench.metrics.base import Metric, Scorer, require
-from srbench.metrics.weights import Source, Weight
+from srbench.metrics.base import Metric, Scorer, pyiqa_arch, require
+from srbench.metrics.weights import Weight, WeightFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,12 +21,12 @@ BLOCK = 96
 PRISTINE = Weight(
     "NIQE pristine model (original release)",
     (
-        Source(
+        WeightFile(
             "niqe_pris_params.npz",
             "2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296",
             "https://raw.githubusercontent.com/XPixelGroup/BasicSR/master/basicsr/metrics/niqe_pris_params.npz",
         ),
-        Source(
+        WeightFile(
             "niqe_modelparameters.mat",
             "fa2aa4d12dd9595c3fb6bf8b4e1a15c79d5d1469238d0901c88dead195be578d",
         ),
@@ -37,7 +37,7 @@ PRISTINE_SHA256 = "f6284a2b53fd40bbc960472b76ec55b67a299a0270294b804c847e99b8cc1
 
 
 def load_pristine(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (1,36) and covariance (36,36) of the pristine model, from a .npz or a .mat file.
+    """Return mean (1,36) and covariance (36,36) of the pristine model, from a .npz or a .mat file.
 
     Raises:
         BadInput: the file holds other numbers than the original release.
@@ -58,15 +58,12 @@ def load_pristine(file: Path) -> tuple[np.ndarray, np.ndarray]:
     return mean, covariance
 
 
-def build(params: Mapping[str, str], device: str) -> Scorer:
-    """Natural image quality evaluator on 96 x 96 blocks of the gray image; lower is more natural."""
+def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
+    """Make the scorer of NIQE, as ``METRIC`` defines it."""
     require(params, "niqe", parameters=("original",))
     import torch
 
-    from srbench.support.torchvision import prepare_torchvision
-
-    prepare_torchvision()
-    from pyiqa.archs.niqe_arch import calculate_niqe
+    calculate_niqe = pyiqa_arch("niqe_arch").calculate_niqe
 
     mean, covariance = (torch.from_numpy(a).to(device) for a in load_pristine(PRISTINE.locate()))
 
@@ -83,7 +80,8 @@ METRIC = Metric(
     higher_is_better=False,
     decimals=2,
     order=1,
-    build=build,
+    make_scorer=make_scorer,
+    definition="Natural image quality evaluator on 96 x 96 blocks of the gray image; lower is more natural.",
     source="Mittal et al. 2012, niqe_release",
     weights=(PRISTINE,),
     # A single block has no covariance.

@@ -1,23 +1,20 @@
-"""PIQE, by pyiqa."""
+"""Compute PIQE, by pyiqa."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from srbench.metrics.base import Metric, Scorer, require
+from srbench.metrics.base import Metric, Scorer, pyiqa_arch, require
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def build(params: Mapping[str, str], device: str) -> Scorer:
-    """Perception based image quality evaluator, 0 (best) to 100; MATLAB's piqe."""
+def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
+    """Make the scorer of PIQE, as ``METRIC`` defines it."""
     require(params, "piqe")
-    from srbench.support.torchvision import prepare_torchvision
-
-    prepare_torchvision()
-    from pyiqa.archs.piqe_arch import piqe
+    piqe = pyiqa_arch("piqe_arch").piqe
 
     def score(sr: Tensor, hr: Tensor | None) -> float:
         return float(piqe(sr)[0])
@@ -32,7 +29,8 @@ METRIC = Metric(
     higher_is_better=False,
     decimals=2,
     order=3,
-    build=build,
+    make_scorer=make_scorer,
+    definition="Perception based image quality evaluator, 0 (best) to 100; MATLAB's piqe.",
     source="Venkatanath et al. 2015, MATLAB's piqe",
     min_side=16,
 )

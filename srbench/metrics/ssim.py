@@ -1,4 +1,4 @@
-"""SSIM, by scikit-image.
+"""Compute SSIM, by scikit-image.
 
 pyiqa's SSIM is not used: it replaces negative structure terms by zero, which raises the score of noisy
 images (0.180 instead of 0.167 on a BSD100 image with noise of standard deviation 30) away from the
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def build(params: Mapping[str, str], device: str) -> Scorer:
-    """Structural similarity: 11 x 11 Gaussian window of sigma 1.5, valid positions only, mean of channels."""
+def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
+    """Make the scorer of SSIM, as ``METRIC`` defines it."""
     require(params, "ssim")
     import numpy as np
     from skimage.metrics import structural_similarity
@@ -41,7 +41,9 @@ METRIC = Metric(
     higher_is_better=True,
     decimals=4,
     order=2,
-    build=build,
+    make_scorer=make_scorer,
+    definition="Structural similarity: 11 x 11 Gaussian window of sigma 1.5, valid positions only, mean of "
+    "channels.",
     source="Wang et al. 2004, as computed by BasicSR's calculate_ssim",
     min_side=11,
 )

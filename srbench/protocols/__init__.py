@@ -1,4 +1,4 @@
-"""Protocols: how each metric is computed. Named, frozen and hashed; one TOML file each.
+"""Define how each metric is computed: protocols, named, frozen and hashed, one TOML file each.
 
 Two records belong into one table only if their protocol hashes agree.
 """
@@ -16,17 +16,22 @@ if TYPE_CHECKING:
 
 
 def names() -> list[str]:
-    """The names of all protocols."""
+    """Return the names of all protocols."""
     files = resources.files(__name__).iterdir()
     return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
 
 
 @functools.cache
 def protocol(name: str) -> Protocol:
-    """The protocol called ``name``.
+    """Return the protocol called ``name``.
 
     Raises:
         BadInput: no such protocol; the nearest names are listed.
+
+    >>> from srbench import protocols
+    >>> rsr = protocols.protocol("rsr")
+    >>> rsr.rank[0], rsr.known["psnr"].crop
+    ('lpips', 4)
     """
     from srbench.protocols.schema import Protocol
     from srbench.support.toml import read_toml

@@ -1,4 +1,4 @@
-"""The schema of a protocol, and its hash."""
+"""Declare the schema of a protocol, and its hash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class MetricSettings(BaseModel):
-    """How one metric sees an image; see :meth:`srbench.metrics.base.Views.get`."""
+    """Say how one metric sees an image; see :meth:`srbench.metrics.base.Views.get`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,7 +22,7 @@ class MetricSettings(BaseModel):
 
 
 class Protocol(BaseModel):
-    """A named way to measure.
+    """Define a named way to measure.
 
     Attributes:
         name, title, source: what it is called and where it comes from.
@@ -49,7 +49,7 @@ class Protocol(BaseModel):
 
     @property
     def known(self) -> dict[str, MetricSettings]:
-        """Settings of every metric that may be computed under it now."""
+        """Return the settings of every metric that may be computed under it now."""
         return self.metrics | self.later
 
     @model_validator(mode="after")
@@ -61,6 +61,6 @@ class Protocol(BaseModel):
 
     @cached_property
     def hash(self) -> str:
-        """sha256 over everything that can move a number: name, scale and published metric settings."""
+        """Return the sha256 over all that can move a number: name, scale and published metric settings."""
         content = self.model_dump(mode="json", include={"name", "scale", "metrics"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

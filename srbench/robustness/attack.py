@@ -1,37 +1,37 @@
-"""``srbench attack``: one model, a few attacks, several radii: what is run, and where its records are."""
+"""``srbench attack``: one model, several attacks and radii, as a plan of cells that runs like any other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput
-from srbench.evaluation import default_store, pick_device
-from srbench.run.engine import Engine, Settings
-from srbench.run.memory_fit import HALO, Tile, fit
-from srbench.run.memory_fit import run as run_fitting
+from srbench.run.options import RunOptions
 
 if TYPE_CHECKING:
     from srbench.attacks import AttackSpec
     from srbench.attacks.natural import Corruption
-    from srbench.attacks.presets import Recipe
+    from srbench.attacks.recipe import AttackRecipe
     from srbench.attacks.transfer import Transfer
-    from srbench.run.engine import Measured, Outcome
-    from srbench.run.instruments import Missing
+    from srbench.datasets.base import DataSet
+    from srbench.evaluation import Track
+    from srbench.run.image import Measured
+    from srbench.run.outcome import Outcome
     from srbench.run.plan import Cell
+    from srbench.run.prepared import PreparedRun
     from srbench.store.record import Record
     from srbench.zoo import ModelRef
 
 RANDOM = "random"
+"""The preset that stands beside every attack: damage that noise of the same radius does too is no attack."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to attack and how; see ``srbench attack --help``."""
+class AttackRequest(RunOptions):
+    """What to attack and how, and how to run it; see ``srbench attack --help``."""
 
-    model: str
+    model: str = ""
     dataset: str = "ntire"
     presets: tuple[str, ...] = ("rsr",)
     eps: tuple[str, ...] = ("14",)
@@ -39,114 +39,115 @@ class Request:
     norm: str = "linf"
     transfer_to: tuple[str, ...] = ()
     corruptions: bool = False
-    tile: Tile = "auto"
-    halo: int = HALO
-    memory: float | None = None
+    protocol: str = "rsr"
+    metrics: tuple[str, ...] | None = None
+    track: Track = "auto"
     limit: int | None = None
-    device: str = "auto"
-    workers: int = 0
-    store: Path | None = None
 
 
 @dataclass
-class Prepared:
+class AttackRun:
     """A checked request; nothing was attacked yet.
 
     Attributes:
+        run: the plan, ready to run.
         model: the model under attack.
         recipes: by radius in units of the range, the attacks by name, random noise first.
         transfers: attacks made on one model and measured on another, at the largest radius.
         targets: the models transferred noise is measured on.
         corruptions: natural corruptions of the clean image.
-        retry: halo of the smaller tiles that are tried, changing the plan, where memory runs out; or None.
     """
 
-    plan: list[Cell]
-    engine: Engine
+    run: PreparedRun
     model: ModelRef
-    recipes: dict[float, dict[str, Recipe]]
-    notices: list[str]
-    missing_metrics: list[Missing]
-    store: Path
+    recipes: dict[float, dict[str, AttackRecipe]]
     transfers: list[Transfer] = field(default_factory=list)
     targets: list[ModelRef] = field(default_factory=list)
     corruptions: list[Corruption] = field(default_factory=list)
-    retry: int | None = None
 
     @property
     def names(self) -> list[str]:
         """The attacks, random noise left out."""
-        return [name for name in next(iter(self.recipes.values())) if name != RANDOM]
+        return [name for name in self.strongest if name != RANDOM]
 
     @property
-    def strongest(self) -> dict[str, Recipe]:
+    def strongest(self) -> dict[str, AttackRecipe]:
         """The attacks at the largest radius."""
         return self.recipes[max(self.recipes)]
 
+    @property
+    def dataset(self) -> DataSet:
+        """The data set."""
+        return self.run.plan[0].dataset
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images that are attacked."""
+        return self.run.plan[0].images
+
 
 def prepare(
-    request: Request,
+    request: AttackRequest,
     on_measured: Callable[[Measured], None] | None = None,
     again: Callable[[Cell, str], bool] = lambda cell, image: False,
-) -> Prepared:
+) -> AttackRun:
     """Check every input; the plan holds the clean input, and noise and attacks at every radius.
+
+    Args:
+        on_measured, again: as for :class:`srbench.run.engine.Engine`.
 
     Raises:
         BadInput: an unknown name, a bad radius, a broken file, …
     """
     from srbench import attacks, datasets, protocols, zoo
     from srbench.attacks import natural
-    from srbench.run.instruments import Instruments
     from srbench.run.plan import make_plan
-    from srbench.store.folder import Store
+    from srbench.run.prepared import prepare_run
 
-    protocol = protocols.protocol("rsr")
+    protocol = protocols.protocol(request.protocol)
     recipes = _recipes(request)
     models = zoo.resolve([request.model])
-    sets, notices = datasets.resolve([request.dataset])
+    sets, notices = datasets.resolve([request.dataset], track=request.track)
     if len(models) != 1 or len(sets) != 1:
         raise BadInput("srbench attack takes one model and one data set; srbench evaluate takes many")
-    model = models[0]
     corruptions = natural.parse(natural.ALL) if request.corruptions else []
-    specs: list[AttackSpec] = [attacks.NONE]
-    for group in (*(tuple(named.values()) for named in recipes.values()), corruptions):
-        specs += [spec for spec in group if spec not in specs]
-    tile = None if request.tile == "auto" else request.tile
-    plan = make_plan(models, sets, specs, protocol, limit=request.limit, tile=tile, halo=request.halo)
-    sources, targets = _transfer(request.transfer_to, model)
     strongest = recipes[max(recipes)]
-    transfers = []
+    sources, targets = _transfer(request.transfer_to, models[0])
+
+    def cells(model: ModelRef, specs: Iterable[AttackSpec]) -> list[Cell]:
+        return make_plan(
+            [model],
+            sets,
+            [attacks.NONE, *specs],
+            protocol,
+            precision=request.precision,
+            tile=request.fixed_tile,
+            halo=request.halo,
+            limit=request.limit,
+        )
+
+    own = [recipe for named in recipes.values() for recipe in named.values()]
+    plan, transfers = cells(models[0], [*own, *corruptions]), []
     for target in targets:
-        made_elsewhere = _foreign(strongest, [source for source in sources if source.name != target.name])
-        transfers += [spec for spec in made_elsewhere if spec not in transfers]
-        specs = [attacks.NONE, *strongest.values(), *made_elsewhere]
-        cells = make_plan([target], sets, specs, protocol, limit=request.limit, tile=tile, halo=request.halo)
-        plan += [cell for cell in cells if cell not in plan]
-    device = pick_device(request.device)
-    if request.tile == "auto":
-        plan, tiled = fit(plan, device, request.memory, request.halo)
-        notices += tiled
-    instruments = Instruments(protocol, None, device)
-    store = Store(request.store or default_store())
-    settings = Settings(device=device, workers=request.workers, memory=request.memory)
-    engine = Engine(store, instruments, settings, on_measured=on_measured, again=again)
-    notices += list(dict.fromkeys(recipe.note for recipe in strongest.values() if recipe.note))
-    return Prepared(
-        plan,
-        engine,
-        model,
-        recipes,
-        notices,
-        instruments.missing,
-        store.root,
-        transfers,
-        targets,
-        corruptions,
-        request.halo if request.tile == "auto" else None,
+        foreign = _foreign(strongest, [source for source in sources if source.name != target.name])
+        transfers += foreign
+        plan += cells(target, [*strongest.values(), *foreign])
+    run = prepare_run(
+        list({cell.path: cell for cell in plan}.values()),
+        protocol,
+        request,
+        metrics=request.metrics,
+        on_measured=on_measured,
+        again=again,
+    )
+    notes = [recipe.note for recipe in strongest.values() if recipe.note]
+    run.notices[:] = [*notices, *run.notices, *dict.fromkeys(notes)]
+    return AttackRun(
+        run, models[0], recipes, list({spec.hash: spec for spec in transfers}.values()), targets, corruptions
     )
 
 
-def _recipes(request: Request) -> dict[float, dict[str, Recipe]]:
+def _recipes(request: AttackRequest) -> dict[float, dict[str, AttackRecipe]]:
     """By radius, the attacks by name. What the user changed holds for all but random noise."""
     from srbench.attacks.presets import preset
     from srbench.attacks.threat import parse_eps
@@ -180,7 +181,7 @@ def _transfer(names: tuple[str, ...], model: ModelRef) -> tuple[list[ModelRef], 
     return ([model, *others], [model, *others]) if "all" in names else ([model], others)
 
 
-def _foreign(recipes: dict[str, Recipe], sources: list[ModelRef]) -> list[Transfer]:
+def _foreign(recipes: dict[str, AttackRecipe], sources: list[ModelRef]) -> list[Transfer]:
     from srbench.attacks.transfer import Transfer
 
     # Random noise is the same whatever model it was drawn for.
@@ -188,25 +189,32 @@ def _foreign(recipes: dict[str, Recipe], sources: list[ModelRef]) -> list[Transf
     return [Transfer(recipe=recipe, source=source) for recipe in chosen for source in sources]
 
 
-def run(prepared: Prepared) -> Outcome:
-    """Attack and measure what the store lacks."""
-    return run_fitting(prepared.engine, prepared.plan, prepared.retry)
+def run(attack: AttackRun) -> Outcome:
+    """Attack and measure what the store lacks.
 
-
-def records(prepared: Prepared, model: str | None = None) -> dict[str, list[Record]]:
-    """Stored records of a model (the attacked one by default) by hash of the attack, in image order.
-
-    Only attacks all of whose images are there.
+    Raises:
+        RunFailed: the store cannot be written.
     """
-    from srbench.store.folder import Store
+    return attack.run.run()
 
-    store = Store(prepared.store)
-    found = {}
-    for cell in prepared.plan:
-        if cell.model.name != (model or prepared.model.name):
+
+def records(attack: AttackRun, model: str | None = None) -> dict[str, list[Record]]:
+    """Return a model's stored records by hash of the attack, in image order.
+
+    Args:
+        model: the attacked one if None.
+
+    Returns:
+        Only attacks all of whose images are there.
+    """
+    from srbench.store.address import open_store
+
+    store, complete = open_store(attack.run.store), {}
+    for cell in attack.run.plan:
+        if cell.model.name != (model or attack.model.name):
             continue
         by_image = {record.image: record for record in store.read(cell.path)}
         rows = [by_image[image] for image in cell.images if image in by_image]
         if len(rows) == len(cell.images):
-            found[cell.attack.hash] = rows
-    return found
+            complete[cell.attack.hash] = rows
+    return complete

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from srbench.robustness.attack import RANDOM, records
 
 if TYPE_CHECKING:
-    from srbench.robustness.attack import Prepared
+    from srbench.robustness.attack import AttackRun
     from srbench.store.record import Record
 
 
@@ -56,7 +56,7 @@ class Curve:
         return list(self.points[0].effects) if self.points else []
 
     def area(self, attack: str, metric: str) -> float | None:
-        """Mean of an attacked metric over the radii from 0 to the largest, by the trapezoidal rule."""
+        """Return the mean of an attacked metric over the radii from 0 up, by the trapezoidal rule."""
         if not self.points or metric not in self.clean:
             return None
         xs = [0.0, *(point.eps for point in self.points)]
@@ -79,16 +79,16 @@ class Transferred:
     metrics: dict[str, float]
 
 
-def curve(prepared: Prepared) -> Curve:
-    """The robustness curve of the attacked model."""
-    found = records(prepared)
-    if "" not in found:
+def curve(attack: AttackRun) -> Curve:
+    """Compute the robustness curve of the attacked model."""
+    rows_by_hash = records(attack)
+    if "" not in rows_by_hash:
         return Curve({}, [])
-    clean = means(found[""])
+    clean = means(rows_by_hash[""])
     points = []
-    for eps, named in prepared.recipes.items():
-        if all(recipe.hash in found for recipe in named.values()):
-            rows = {name: found[recipe.hash] for name, recipe in named.items()}
+    for eps, recipes in attack.recipes.items():
+        if all(recipe.hash in rows_by_hash for recipe in recipes.values()):
+            rows = {name: rows_by_hash[recipe.hash] for name, recipe in recipes.items()}
             noise = means(rows[RANDOM])
             points.append(Point(eps * 255, {n: _effect(row, clean, noise) for n, row in rows.items()}))
     return Curve(clean, points)
@@ -106,43 +106,43 @@ def _effect(rows: Sequence[Record], clean: dict[str, float], noise: dict[str, fl
     return Effect(metrics, means(rows, saved=True), lr_psnr, sr_psnr, gain, beyond)
 
 
-def transfer_matrix(prepared: Prepared) -> list[Transferred]:
-    """Every pair of source and target whose records are complete."""
-    found = []
-    for target in prepared.targets:
-        rows = records(prepared, target.name)
-        for name, recipe in prepared.strongest.items():
+def transfer_matrix(attack: AttackRun) -> list[Transferred]:
+    """Compute the means of every pair of source and target whose records are complete."""
+    matrix = []
+    for target in attack.targets:
+        rows = records(attack, target.name)
+        for name, recipe in attack.strongest.items():
             source = RANDOM if name == RANDOM else target.name
             if recipe.hash in rows:
-                found.append(Transferred(name, source, target.name, means(rows[recipe.hash])))
-            for spec in prepared.transfers:
+                matrix.append(Transferred(name, source, target.name, means(rows[recipe.hash])))
+            for spec in attack.transfers:
                 if spec.recipe == recipe and spec.hash in rows and spec.source.name != target.name:
-                    found.append(Transferred(name, spec.source.name, target.name, means(rows[spec.hash])))
-    return found
+                    matrix.append(Transferred(name, spec.source.name, target.name, means(rows[spec.hash])))
+    return matrix
 
 
-def corruption_table(prepared: Prepared) -> dict[str, dict[int, dict[str, float]]]:
-    """Means by corruption and severity."""
-    rows = records(prepared)
+def corruption_table(attack: AttackRun) -> dict[str, dict[int, dict[str, float]]]:
+    """Compute the means by corruption and severity."""
+    rows = records(attack)
     table: dict[str, dict[int, dict[str, float]]] = {}
-    for spec in prepared.corruptions:
+    for spec in attack.corruptions:
         if spec.hash in rows:
             table.setdefault(spec.corruption, {})[spec.severity] = means(rows[spec.hash])
     return table
 
 
 def means(rows: Sequence[Record], *, saved: bool = False) -> dict[str, float]:
-    """Mean of every metric that is defined for all images."""
-    found = {}
+    """Compute the mean of every metric that is defined for all images."""
+    means_by_metric = {}
     for name in rows[0].saved if saved else rows[0].metrics:
         values = [(r.saved if saved else r.metrics).get(name) for r in rows]
         defined = [value for value in values if value is not None]
         if len(defined) == len(values):
-            found[name] = fmean(defined)
-    return found
+            means_by_metric[name] = fmean(defined)
+    return means_by_metric
 
 
 def values(rows: Sequence[Record], metric: str) -> list[float]:
-    """The metric of every image, or nothing where one is undefined."""
-    found = [value for record in rows if (value := record.metrics.get(metric)) is not None]
-    return found if len(found) == len(rows) else []
+    """Return the metric of every image, or nothing where one is undefined."""
+    defined = [value for record in rows if (value := record.metrics.get(metric)) is not None]
+    return defined if len(defined) == len(rows) else []

@@ -1,4 +1,4 @@
-"""Attack-strength checks of a run: on the records of all images, and on the first image directly."""
+"""Whether an attack was strong: checks on the records of all images, and on the first image directly."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from srbench.attacks.base import SRAttack
-    from srbench.attacks.presets import Recipe
+    from srbench.attacks.recipe import AttackRecipe
     from srbench.attacks.verdicts import Verdict
-    from srbench.robustness.attack import Prepared
+    from srbench.robustness.attack import AttackRun
     from srbench.store.record import Record
     from srbench.zoo import SRModel
 
@@ -24,82 +24,85 @@ DAMAGE = ("psnr", "lpips", "ssim")
 QUERIES = 40
 
 
-def check_strength(prepared: Prepared) -> list[Verdict]:
-    """Every check of every attack, and of the model."""
+def check_strength(attack: AttackRun) -> list[Verdict]:
+    """Run every check of every attack, and of the model."""
     from srbench.attacks.verdicts import Verdict
 
-    found = records(prepared)
+    rows_by_hash = records(attack)
     verdicts: list[Verdict] = []
-    for name in prepared.names:
-        verdicts += [_of(name, verdict) for verdict in _by_records(prepared, found, name)]
-    if failed := sorted({name for rows in found.values() for record in rows for name in record.flags}):
+    for name in attack.names:
+        verdicts += [_of(name, verdict) for verdict in _by_records(attack, rows_by_hash, name)]
+    if failed := sorted({name for rows in rows_by_hash.values() for record in rows for name in record.flags}):
         verdicts.append(Verdict("inside the ball", False, ", ".join(failed)))
     else:
-        count = sum(len(rows) for rows in found.values())
+        count = sum(len(rows) for rows in rows_by_hash.values())
         verdicts.append(Verdict("inside the ball", True, f"{count} images, as float and as 8-bit file"))
-    return verdicts + _direct(prepared)
+    return verdicts + _direct(attack)
 
 
 def _of(attack: str, verdict: Verdict) -> Verdict:
     return replace(verdict, name=f"{attack}: {verdict.name}")
 
 
-def _by_records(prepared: Prepared, found: dict[str, list[Record]], name: str) -> list[Verdict]:
+def _by_records(attack: AttackRun, rows_by_hash: dict[str, list[Record]], name: str) -> list[Verdict]:
     from srbench.attacks import verdicts as check
 
     verdicts = []
-    strongest = prepared.strongest
-    for metric in [m for m in DAMAGE if all(values(rows, m) for rows in found.values())]:
+    strongest = attack.strongest
+    for metric in [m for m in DAMAGE if all(values(rows, m) for rows in rows_by_hash.values())]:
         sign = 1.0 if metric == "lpips" else -1.0
 
         def damage(rows: Sequence[Record], metric: str = metric, sign: float = sign) -> list[float]:
             return [sign * value for value in values(rows, metric)]
 
-        attacked = damage(found[strongest[name].hash])
-        verdict = check.beats_random(attacked, damage(found[strongest[RANDOM].hash]))
+        attacked = damage(rows_by_hash[strongest[name].hash])
+        verdict = check.beats_random(attacked, damage(rows_by_hash[strongest[RANDOM].hash]))
         verdicts.append(replace(verdict, name=f"{verdict.name} ({metric})"))
-        by_eps = {0.0: fmean(damage(found[""]))} | {
-            eps * 255: fmean(damage(found[named[name].hash])) for eps, named in prepared.recipes.items()
+        by_eps = {0.0: fmean(damage(rows_by_hash[""]))} | {
+            eps * 255: fmean(damage(rows_by_hash[recipes[name].hash]))
+            for eps, recipes in attack.recipes.items()
         }
         if len(by_eps) > 2:
             verdict = check.monotone("eps", by_eps)
             verdicts.append(replace(verdict, name=f"{verdict.name} ({metric})"))
-        for spec in prepared.transfers:
-            if spec.recipe.hash == strongest[name].hash and spec.hash in found:
-                verdict = check.white_box_wins(attacked, damage(found[spec.hash]))
+        for spec in attack.transfers:
+            if spec.recipe.hash == strongest[name].hash and spec.hash in rows_by_hash:
+                verdict = check.white_box_wins(attacked, damage(rows_by_hash[spec.hash]))
                 against = f"{verdict.name} over {spec.source.name} ({metric})"
                 verdicts.append(replace(verdict, name=against))
     return verdicts
 
 
-def _direct(prepared: Prepared) -> list[Verdict]:
+def _direct(attack: AttackRun) -> list[Verdict]:
     import torch
 
     from srbench.attacks import verdicts as check
-    from srbench.run.engine import as_tensor
+    from srbench.run.image import as_tensor
 
-    cell, device = prepared.plan[0], prepared.engine.device
+    cell, device = attack.run.plan[0], attack.run.local.device
     model = cell.model.load(device)
     loaded = cell.dataset.load(cell.images[0])
     lr = as_tensor(loaded.lr).to(device)
     hr = None if loaded.hr is None else as_tensor(loaded.hr).to(device)
     with torch.no_grad():
         verdicts = [check.deterministic(model(lr), model(lr))]
-    for name in prepared.names:
+    for name in attack.names:
         verdicts += [
-            _of(name, v) for v in _of_one_image(prepared.strongest[name], model, lr, hr, cell.images[0])
+            _of(name, v) for v in _of_one_image(attack.strongest[name], model, lr, hr, cell.images[0])
         ]
     return verdicts
 
 
-def _of_one_image(recipe: Recipe, model: SRModel, lr: Tensor, hr: Tensor | None, image: str) -> list[Verdict]:
+def _of_one_image(
+    recipe: AttackRecipe, model: SRModel, lr: Tensor, hr: Tensor | None, image: str
+) -> list[Verdict]:
     from srbench.attacks import SquareSearch
     from srbench.attacks import verdicts as check
 
     attack = recipe.build(model)
     adversarial = attack(lr, hr, ids=[image])
     verdicts = [check.share_at_bound(lr, adversarial, attack.threat)]
-    if _has_gradient(recipe):
+    if recipe.needs_gradient:
         verdicts.append(check.usable_gradient(attack.gradient(lr, adversarial, hr)))
     zero = recipe.with_(eps=0.0).build(model)(lr, hr, ids=[image])
     verdicts.append(check.zero_is_clean(lr, zero))
@@ -111,7 +114,7 @@ def _of_one_image(recipe: Recipe, model: SRModel, lr: Tensor, hr: Tensor | None,
             longer = recipe.with_(steps=other).build(model)
             by_steps[float(other)] = _objective(attack, lr, longer(lr, hr, ids=[image]), hr)
         verdicts.append(check.monotone("steps", by_steps))
-    if _has_gradient(recipe) and recipe.norm == "linf":
+    if recipe.needs_gradient and recipe.norm == "linf":
         blind = SquareSearch(
             model, eps=recipe.eps, objective=attack.objective, queries=QUERIES, seed=recipe.seed
         )
@@ -119,10 +122,6 @@ def _of_one_image(recipe: Recipe, model: SRModel, lr: Tensor, hr: Tensor | None,
         verdict = check.white_box_wins([reached], [searched])
         verdicts.append(replace(verdict, name=f"{verdict.name} over {QUERIES} black-box queries"))
     return verdicts
-
-
-def _has_gradient(recipe: Recipe) -> bool:
-    return recipe.kind not in ("RandomNoise", "SquareSearch")
 
 
 def _objective(attack: SRAttack, lr: Tensor, adversarial: Tensor, hr: Tensor | None) -> float:

@@ -1,41 +1,36 @@
-"""Keep what was computed, up to a number of bytes; the longest unused leaves first."""
+"""A cache of what was computed, bounded in bytes and shared by the threads of a run."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+
+from cachetools import LRUCache
 
 T = TypeVar("T")
 
 
-class Memory(Generic[T]):
-    """Values by key, safe to share between threads.
+class Cache(Generic[T]):
+    """A cache holds values by key; the longest unused leaves first.
 
     Args:
-        limit: bytes held at most; a single value larger than that is still kept.
-        size: bytes of a value.
+        limit: bytes held at most; a value that is larger is made anew each time.
+        size: gives the bytes of a value.
     """
 
     def __init__(self, limit: int, size: Callable[[T], int]) -> None:
-        self._limit = limit
-        self._size = size
-        self._held: OrderedDict[Hashable, T] = OrderedDict()
-        self._bytes = 0
+        self._values: LRUCache[Hashable, T] = LRUCache(limit, getsizeof=size)
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of a key, made now if it is not held. Two threads may make the same one."""
+        """Return the value of a key, made now if it is not held. Two threads may make the same one."""
         with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                return self._held[key]
+            if key in self._values:
+                return self._values[key]
         value = make()
         with self._lock:
-            if key not in self._held:
-                self._held[key] = value
-                self._bytes += self._size(value)
-                while self._bytes > self._limit and len(self._held) > 1:
-                    self._bytes -= self._size(self._held.popitem(last=False)[1])
-        return value
+            try:
+                return self._values.setdefault(key, value)
+            except ValueError:  # larger than the whole cache
+                return value

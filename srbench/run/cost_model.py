@@ -1,4 +1,4 @@
-"""How long an evaluation takes and how much it stores, from what networks and attacks compute.
+"""Predict how long an evaluation takes and how much it stores, from what networks and attacks compute.
 
     seconds of an image = ((F + 2 G) M p + 2 G 16 O p) / rate + 16 p metrics + rest
 
@@ -6,40 +6,39 @@ F forward passes and G forward passes with a gradient to the input (each the ari
 running the attack; M multiply-accumulate operations (MAC) of the network for an LR pixel; p LR pixels; O MAC
 of the attack's objective for an HR pixel, of which an LR pixel has 16. Rate, metrics and rest belong to a
 machine. ``benchmarks/scaling.py`` measures them and compares the formula with runs, and
-``python -m srbench.run.cost_model`` prints what a large benchmark would take.
+``srbench maintain cost`` prints what a large benchmark would take.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from srbench.attacks.passes import AttackPasses
+
 RECORD_BYTES = 2_000
-"""Of a stored record: 1.2 kB for the clean input, 1.9 under ``rsr``, 3.0 under ``strong``."""
+"""A stored record has so many bytes: 1.2 kB for the clean input, 1.9 under ``rsr``, 3.0 under ``strong``."""
 VGG19_MACS = 389_000
-"""Per HR pixel: VGG19 to conv5_4, the paper's objective."""
+"""VGG19 to conv5_4, the paper's objective, takes so many MAC for an HR pixel."""
 
 
 @dataclass(frozen=True)
-class Passes:
-    """What one image costs under an attack, everything an evaluation does with it among it.
+class Passes(AttackPasses):
+    """Counts what one image costs under an attack, everything an evaluation does with it among it.
 
     Attributes:
-        forwards: forward passes without a gradient.
-        gradients: forward passes with a gradient to the input.
+        forwards: the attack's forward passes without a gradient, and those whose SR is measured or compared.
+        gradients: the attack's forward passes with a gradient to the input.
         measured: SR images that metrics are computed of: under an attack that makes no 8-bit image, that of
             the saved file too.
     """
 
-    forwards: int
-    gradients: int
     measured: int = 1
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What a device and the cores that feed it do.
+    """Says what a device and the cores that feed it do.
 
     Attributes:
         rate: MAC a second in networks.
@@ -57,9 +56,11 @@ class Machine:
 
 @dataclass(frozen=True)
 class Workload:
-    """A benchmark.
+    """Describes a benchmark.
 
     Attributes:
+        models, datasets, images: how many; images of each data set.
+        attacks: what an image costs under each.
         macs: of the network, for an LR pixel.
         pixels: of an LR image.
         objective: MAC of the attacks' objective for an HR pixel.
@@ -75,25 +76,25 @@ class Workload:
 
     @property
     def records(self) -> int:
-        """How many there will be."""
+        """Return how many records there will be."""
         return self.models * self.datasets * self.images * len(self.attacks)
 
 
 def network_seconds(
     passes: Passes, macs: float, pixels: int, machine: Machine, objective: float = VGG19_MACS
 ) -> float:
-    """Seconds in the network, and in the attack's objective, for one image."""
+    """Return the seconds in the network, and in the attack's objective, for one image."""
     network = (passes.forwards + 2 * passes.gradients) * macs
     return pixels * (network + 2 * passes.gradients * 16 * objective) / machine.rate
 
 
 def other_seconds(pixels: int, machine: Machine, measured: int) -> float:
-    """Seconds in metrics, of so many SR images, and everything else for one image."""
+    """Return the seconds in metrics, of so many SR images, and everything else for one image."""
     return measured * 16 * pixels * machine.metrics + machine.rest
 
 
 def device_seconds(work: Workload, machine: Machine) -> float:
-    """Seconds that one device is busy: the network, or metrics where these take longer beside it."""
+    """Return the seconds one device is busy: the network, or metrics where these take longer beside it."""
     images = work.models * work.datasets * work.images
     total = 0.0
     for passes in work.attacks.values():
@@ -104,12 +105,12 @@ def device_seconds(work: Workload, machine: Machine) -> float:
 
 
 def stored_bytes(work: Workload) -> int:
-    """Bytes of all records."""
+    """Return the bytes of all records."""
     return work.records * RECORD_BYTES
 
 
 def count_passes(attacks: Sequence[str]) -> dict[str, Passes]:
-    """Run each attack in an evaluation of one small image, and count.
+    """Measure one small image under each attack, and count.
 
     Raises:
         BadInput: an unknown attack.
@@ -119,11 +120,15 @@ def count_passes(attacks: Sequence[str]) -> dict[str, Passes]:
     import torch
     from torch import nn
 
-    from srbench import evaluation
+    from srbench import datasets, protocols
+    from srbench.attacks import resolve
+    from srbench.run.options import RunOptions
+    from srbench.run.plan import make_plan
+    from srbench.run.prepared import prepare_run
     from srbench.zoo.catalog import own_card
     from srbench.zoo.refs import from_factory
 
-    counted = [0, 0]
+    counts = [0, 0]
 
     class Counter(nn.Module):
         def __init__(self) -> None:
@@ -134,28 +139,23 @@ def count_passes(attacks: Sequence[str]) -> dict[str, Passes]:
 
         def forward(self, lr: torch.Tensor) -> torch.Tensor:
             if lr.device.type != "meta":
-                counted[lr.requires_grad] += len(lr)
+                counts[lr.requires_grad] += len(lr)
             return nn.functional.interpolate(self.mix(lr), scale_factor=4, mode="bicubic")
 
     network = Counter()
     ref = from_factory("counter", "counter", own_card("counter"), lambda: network)
-    found = {}
+    protocol = protocols.protocol("rsr")
+    sets, _ = datasets.resolve(["clean-mini"])
+    passes = {}
     for attack in attacks:
+        plan = make_plan([ref], sets, resolve([attack]), protocol, limit=1)
         with tempfile.TemporaryDirectory(prefix="srbench-") as store:
-            request = evaluation.Request(
-                models=(ref,),
-                datasets=("clean-mini",),
-                attacks=(attack,),
-                metrics=("psnr",),
-                limit=1,
-                device="cpu",
-                store=store,
-            )
-            prepared = evaluation.prepare(request)
-            counted[:] = 0, 0
-            (record,) = evaluation.run(prepared).records
-        found[attack] = Passes(counted[0], counted[1], 2 if record.saved else 1)
-    return found
+            prepared = prepare_run(plan, protocol, RunOptions(device="cpu", store=store), metrics=["psnr"])
+            counts[:] = 0, 0
+            prepared.run()
+            (record,) = prepared.records()
+        passes[attack] = Passes(counts[0], counts[1], 2 if record.saved else 1)
+    return passes
 
 
 ATTACKS = (
@@ -171,13 +171,13 @@ ATTACKS = (
     "defocus-blur:3",
 )
 RRDBNET_MACS = 17_926_848
-"""RRDBNet 64/23 x4, as :func:`srbench.zoo.cost.cost` counts it."""
+"""RRDBNet 64/23 x4 takes so many MAC for an LR pixel, as :func:`srbench.zoo.cost.cost` counts them."""
 GPU = Machine("A100-class GPU with 8 cores (assumed)", rate=20e12, metrics=1.0e-6, rest=0.05, at_once=8)
-"""A quarter of the 78 TMAC/s that an A100 names for TF32, metrics on the cores beside it: not measured."""
+"""This assumes a quarter of the 78 TMAC/s that an A100 names for TF32, and metrics on the cores beside it."""
 
 
 def table(work: Workload, machine: Machine, counts: Sequence[int]) -> str:
-    """Markdown: the attacks, and the days on so many devices."""
+    """Return Markdown: the attacks, and the days on so many devices."""
     head = "| attack | forwards | with gradient | network, s | metrics and rest, s |"
     lines = [head, "|---|---:|---:|---:|---:|"]
     for name, passes in work.attacks.items():
@@ -188,27 +188,3 @@ def table(work: Workload, machine: Machine, counts: Sequence[int]) -> str:
     lines += ["", "| devices | days |", "|---:|---:|"]
     lines += [f"| {count} | {seconds / count / 86400:,.1f} |" for count in counts]
     return "\n".join([*lines, "", f"{work.records:,} records, {stored_bytes(work) / 1e9:,.0f} GB."])
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print what a benchmark would take."""
-    parser = argparse.ArgumentParser(
-        prog="python -m srbench.run.cost_model", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("--models", type=int, default=1000)
-    parser.add_argument("--datasets", type=int, default=50)
-    parser.add_argument("--images", type=int, default=100, help="images of a data set")
-    parser.add_argument("--attacks", default=",".join(ATTACKS))
-    parser.add_argument("--macs", type=float, default=RRDBNET_MACS, help="MAC of the network per LR pixel")
-    parser.add_argument("--pixels", type=int, default=510 * 339, help="LR pixels of an image")
-    parser.add_argument("--rate", type=float, default=GPU.rate, help="MAC a second of a device")
-    parser.add_argument("--devices", default="1,8,512")
-    given = parser.parse_args(arguments)
-    attacks = count_passes(given.attacks.split(","))
-    work = Workload(given.models, given.datasets, given.images, attacks, given.macs, given.pixels)
-    machine = Machine(GPU.name, given.rate, GPU.metrics, GPU.rest, GPU.at_once)
-    print(table(work, machine, [int(count) for count in given.devices.split(",")]))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,45 +1,35 @@
-"""Run a plan: for each image decode, super-resolve, measure, and append one record, in order."""
+"""The engine: runs the cells of a plan in this process, image by image, and appends their records."""
 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from srbench.errors import RunFailed, SrbenchError
-from srbench.run.cache import Memory
-from srbench.run.memory_fit import at_once, is_out_of_memory
-from srbench.run.perturb import attack_image, build, super_resolve
+from srbench.run.image import ImageMeter, Loaded, Measured
+from srbench.run.memory_fit import at_once
+from srbench.run.options import Rerun
+from srbench.run.outcome import CellFailed, Outcome, is_out_of_memory, reason
+from srbench.run.perturb import make_perturbation
 from srbench.run.schedule import Lookahead
-from srbench.store import pictures as kept
-from srbench.store import provenance
-from srbench.store.record import Record
+from srbench.store import pictures
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from srbench.datasets.base import LoadedImage
     from srbench.run.instruments import Instruments
-    from srbench.run.perturb import Attacked, Perturbation
     from srbench.run.plan import Cell
     from srbench.store.address import RecordStore
+    from srbench.store.record import Record
     from srbench.zoo import ModelRef, SRModel
 
-Rerun = Literal["only-missing", "always", "never"]
-DECODED_BYTES = 512 << 20
-NOISE_BYTES = 128 << 20
-CLEAN_BYTES = 128 << 20
 MAX_WORKERS = 8
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a run uses the machine; none of it is part of a record's identity.
+    """How an engine uses the machine; none of it is part of a record's identity.
 
     Attributes:
         device: "cpu" or "cuda" (or "cuda:1" …).
@@ -63,58 +53,8 @@ class Settings:
 
     @property
     def worker_count(self) -> int:
+        """Images in work at once."""
         return self.workers or min(os.cpu_count() or 1, MAX_WORKERS)
-
-
-@dataclass
-class Outcome:
-    """What a run did.
-
-    Attributes:
-        measured: images measured now.
-        kept: images whose records were already there.
-        failures: one line per cell that could not be finished.
-        out_of_memory: the cells among these that need more memory, each with its line.
-        notices: what was not done as planned, a line each.
-    """
-
-    measured: int = 0
-    kept: int = 0
-    failures: list[str] = field(default_factory=list)
-    out_of_memory: list[tuple[Cell, str]] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-
-
-class Runner(Protocol):
-    """Runs plans: :class:`Engine` in this process, others on several devices or machines.
-
-    Attributes:
-        on_image: called with the cell and how many of its images are done or were already there.
-    """
-
-    on_image: Callable[[Cell, int], None]
-
-    @property
-    def device(self) -> str:
-        """Where models run."""
-
-    def run(self, plan: Sequence[Cell]) -> Outcome:
-        """Measure what the store lacks; RunFailed if the store cannot be written."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One image as it was measured, for whoever wants more than the record.
-
-    Attributes:
-        attacked: the LR image and what the attack did.
-        sr, hr: (1,3,4H,4W); SR unclipped, HR in [0,1] or None.
-    """
-
-    record: Record
-    attacked: Attacked
-    sr: Tensor
-    hr: Tensor | None
 
 
 class Engine:
@@ -144,13 +84,9 @@ class Engine:
         self.on_image = on_image
         self._on_measured = on_measured
         self._again = again
-        # An image is decoded once for all models; noise made on one is kept for those it transfers to, and
-        # what a model makes of the clean image for its other attacks.
-        self._decoded: Memory[LoadedImage] = Memory(DECODED_BYTES, _size)
-        self._noise: Memory[Tensor] = Memory(NOISE_BYTES, lambda lr: lr.nbytes)
-        self._clean: Memory[Tensor] = Memory(CLEAN_BYTES, lambda sr: sr.nbytes)
-        self._loaded: tuple[ModelRef, str, SRModel] | None = None
-        self._cost: dict[str, float] = {}
+        self._pictures = store.folder if settings.keep_images else None
+        self._meter = ImageMeter(instruments, settings.device, self._pictures)
+        self._loaded: tuple[ModelRef, str, SRModel, dict[str, float]] | None = None
 
     @property
     def device(self) -> str:
@@ -185,23 +121,25 @@ class Engine:
         return outcome
 
     def todo(self, cell: Cell) -> dict[str, list[str]]:
-        """Images to measure, each with its metrics: those wanted now and those its old record has."""
+        """Return the images to measure, each with its metrics: those wanted and those its old record has."""
         wanted = self._instruments.names(paired=cell.dataset.kind == "paired")
-        known = {record.image: record for record in self._store.read(cell.path)}
+        records = {record.image: record for record in self._store.read(cell.path)}
         todo = {}
         for image in cell.images:
-            old = known[image].metrics if image in known else {}
+            old = records[image].metrics if image in records else {}
             lacking = [name for name in wanted if name not in old]
-            again = self._settings.rerun == "always" or self._again(cell, image) or self._unkept(cell, image)
-            if lacking or image not in known or again:
+            again = (
+                self._settings.rerun == "always" or self._again(cell, image) or self._unpictured(cell, image)
+            )
+            if lacking or image not in records or again:
                 earlier = [name for name in old if name not in wanted and self._instruments.ensure(name)]
                 todo[image] = wanted + earlier
         return todo
 
-    def _unkept(self, cell: Cell, image: str) -> bool:
-        if not self._settings.keep_images or self._store.folder is None:
+    def _unpictured(self, cell: Cell, image: str) -> bool:
+        if self._pictures is None:
             return False
-        return not kept.complete(self._store.folder, cell.path, image, attacked=bool(cell.attack.hash))
+        return not pictures.complete(self._pictures, cell.path, image, attacked=bool(cell.attack.hash))
 
     def measure(self, cell: Cell, todo: dict[str, list[str]]) -> int:
         """Measure images of a cell and store their records, in the order of ``todo``.
@@ -217,21 +155,20 @@ class Engine:
             BadInput: the model cannot be loaded.
             RunFailed: the store cannot be written.
         """
-        model, done = self._load(cell), 0
+        loaded, done = self._load(cell), 0
         with self._store.writer(cell.path) as writer:
             try:
-                for record in self._records(cell, model, todo):
+                for record in self._records(cell, loaded, todo):
                     writer.append(record)
                     done += 1
                     self.on_image(cell, 1)
-            except SrbenchError as error:
-                if isinstance(error, CellFailed):
-                    error.measured = done
+            except CellFailed as failure:
+                failure.measured = done
                 raise
         return done
 
-    def _load(self, cell: Cell) -> SRModel:
-        """The cell's model; the last one stays loaded."""
+    def _load(self, cell: Cell) -> Loaded:
+        """The cell's model, the last of which stays loaded, with the cell's attack on it."""
         from srbench.zoo.cost import cost
 
         if self._loaded is None or self._loaded[:2] != (cell.model, cell.precision):
@@ -239,131 +176,34 @@ class Engine:
             model = cell.model.load(self._settings.device, cell.precision)
             if self._settings.channels_last:
                 model.channels_last()
-            self._loaded, self._cost = (cell.model, cell.precision, model), cost(model)
-        return self._loaded[2]
+            self._loaded = (cell.model, cell.precision, model, cost(model))
+        _, _, model, counted = self._loaded
+        attack = make_perturbation(cell.attack, model, self._settings.device, cell.tile, cell.halo)
+        return Loaded(model, counted, attack)
 
-    def _records(self, cell: Cell, model: SRModel, todo: dict[str, list[str]]) -> Iterator[Record]:
+    def _records(self, cell: Cell, loaded: Loaded, todo: dict[str, list[str]]) -> Iterator[Record]:
         """Records in the order of ``todo``, computed by several workers a few images ahead."""
         settings = self._settings
         workers = min(settings.worker_count, len(todo))
         if workers > 1:
-            workers = at_once(cell, model, settings.device, workers, settings.memory)
+            workers = at_once(cell, loaded.model, settings.device, workers, settings.memory)
         pending: dict[str, Future[Measured]] = {}
         queue = Lookahead(todo, cell.dataset.lr_size, workers)
-        attack = build(cell.attack, model, settings.device, cell.tile, cell.halo)
         with _torch_threads(settings.threads), ThreadPoolExecutor(workers) as pool:
             try:
                 for image in todo:
                     for begun in queue.ahead(image, len(pending)):
-                        pending[begun] = pool.submit(self._measure, cell, model, attack, begun, todo[begun])
+                        pending[begun] = pool.submit(self._meter.measure, cell, loaded, begun, todo[begun])
                     try:
                         measured = pending.pop(image).result()
                     except Exception as error:
-                        raise CellFailed(
-                            f"{cell}, image {image}: {_reason(error)}", is_out_of_memory(error)
-                        ) from error
+                        line = f"{cell}, image {image}: {reason(error)}"
+                        raise CellFailed(line, is_out_of_memory(error)) from error
                     if self._on_measured:
                         self._on_measured(measured)
                     yield measured.record
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-
-    def _measure(
-        self, cell: Cell, model: SRModel, attack: Perturbation | None, image: str, names: list[str]
-    ) -> Measured:
-        import torch
-
-        data = cell.dataset
-        loaded = self._decoded.get((data.content_hash, image), lambda: data.load(image))
-        lr = as_tensor(loaded.lr).to(self._settings.device)
-        hr = None if loaded.hr is None else as_tensor(loaded.hr)
-        run_as = (data.content_hash, cell.precision, str(cell.tile), str(cell.halo))
-        own = (cell.model.name, cell.model.weights_sha256, *run_as, image)
-
-        def clean() -> Tensor:
-            return self._clean.get(own, lambda: super_resolve(model, lr, cell.tile, cell.halo))
-
-        attacked = attack_image(attack, lr, hr, image, run_as, self._noise, clean)
-        with torch.inference_mode():
-            seen = attacked.lr
-            started = time.perf_counter()
-            sr = super_resolve(model, seen, cell.tile, cell.halo)
-            if sr.device.type == "cuda":
-                torch.cuda.synchronize(sr.device)
-            seconds = time.perf_counter() - started
-            expected = (1, 3, 4 * lr.shape[-2], 4 * lr.shape[-1])
-            if tuple(sr.shape) != expected:
-                raise RunFailed(f"the model made {tuple(sr.shape)} where {expected} was due")
-            if not bool(torch.isfinite(sr).all()):
-                raise RunFailed("the model's output has NaN or infinite values")
-            if attack is None:
-                self._clean.get(own, lambda: sr)
-            values, notes = self._instruments.measure(names, sr, hr)
-            effect = attacked.effect(sr)
-            saved: dict[str, float | None] = {}
-            if attacked.saved is not None:
-                as_file = super_resolve(model, attacked.saved, cell.tile, cell.halo)
-                saved, _ = self._instruments.measure(names, as_file, hr)
-            if self._settings.keep_images and self._store.folder is not None:
-                kept.save(self._store.folder, cell.path, image, sr, seen if cell.attack.hash else None)
-        card = cell.model.card
-        record = Record(
-            model=cell.model.name,
-            model_title=card.title,
-            training_domain=card.domain,
-            weights_sha256=cell.model.weights_sha256,
-            dataset=cell.dataset.name,
-            dataset_domain=cell.dataset.domain,
-            dataset_kind=cell.dataset.kind,
-            dataset_hash=cell.dataset.content_hash,
-            dataset_images=len(cell.dataset.ids),
-            image=image,
-            attack=cell.attack.name,
-            attack_hash=cell.attack.hash,
-            attack_settings=attacked.settings,
-            effect=effect,
-            saved=saved,
-            flags=attacked.flags,
-            protocol=cell.protocol.name,
-            protocol_hash=cell.protocol.hash,
-            metrics=values,
-            notes=notes,
-            lr_size=(lr.shape[-2], lr.shape[-1]),
-            sr_size=(sr.shape[-2], sr.shape[-1]),
-            precision=cell.precision,
-            tile=cell.tile,
-            halo=cell.halo,
-            device=_device_name(self._settings.device),
-            seconds=round(seconds, 6),
-            cost=self._cost,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            versions=provenance.versions(),
-            commit=provenance.commit(),
-        )
-        return Measured(record, attacked, sr, hr)
-
-
-class CellFailed(RunFailed):
-    """One cell could not be finished; its earlier records are kept."""
-
-    measured = 0
-
-    def __init__(self, line: str, out_of_memory: bool = False) -> None:
-        super().__init__(line)
-        self.out_of_memory = out_of_memory
-
-
-def _size(image: LoadedImage) -> int:
-    return int(image.lr.nbytes) + (0 if image.hr is None else int(image.hr.nbytes))
-
-
-def as_tensor(pixels: object) -> Tensor:
-    """uint8 (H,W,3) to float32 (1,3,H,W) in [0,1]."""
-    import numpy as np
-    import torch
-
-    # A copy: data sets hand out read-only arrays.
-    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).unsqueeze(0).float() / 255
 
 
 @contextmanager
@@ -376,18 +216,3 @@ def _torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _device_name(device: str) -> str:
-    if device == "cpu":
-        return "cpu"
-    import torch
-
-    return f"{device} ({torch.cuda.get_device_name(device)})"
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if is_out_of_memory(error):
-        return "out of memory: try --tile 256, --workers 1 or --precision bf16"
-    return text if isinstance(error, SrbenchError) else f"{type(error).__name__}: {text}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from srbench.install.fetch import Unavailable
+from srbench.errors import Unavailable
 from srbench.metrics import metric
 from srbench.metrics.base import Metric, Scorer, Views
 
@@ -59,32 +59,32 @@ class Instruments:
     def _prepare(self, name: str) -> bool:
         from srbench.errors import BadInput
 
-        found = metric(name)
+        definition = metric(name)
         settings = self._protocol.known.get(name)
         if settings is None:
             choices = ", ".join(self._protocol.known)
             raise BadInput(f"protocol {self._protocol.name} has no settings for {name}; it has {choices}")
         try:
-            self._ready[name] = (found, settings, found.build(settings.params, self._device))
+            self._ready[name] = (definition, settings, definition.make_scorer(settings.params, self._device))
         except Unavailable as error:
             self.missing.append(Missing(name, str(error)))
             return False
         return True
 
     def names(self, *, paired: bool) -> list[str]:
-        """Metrics that apply to a set, in table order."""
+        """Return the metrics that apply to a set, in table order."""
         ready = [self._ready[name][0] for name in self._wanted if name in self._ready]
-        found = [m for m in ready if paired or m.kind == "NR"]
-        return [m.name for m in sorted(found, key=lambda m: (m.kind, m.order, m.name))]
+        applicable = [m for m in ready if paired or m.kind == "NR"]
+        return [m.name for m in sorted(applicable, key=lambda m: (m.kind, m.order, m.name))]
 
     def ensure(self, name: str) -> bool:
-        """Whether a metric is ready, loading it now if it is not; for metrics an older record has."""
+        """Return whether a metric is ready, loading it now if it is not; for metrics an older record has."""
         return name in self._ready or self._prepare(name)
 
     def measure(
         self, names: Sequence[str], sr: Tensor, hr: Tensor | None
     ) -> tuple[dict[str, float | None], dict[str, str]]:
-        """Values by metric, and for each undefined one the reason.
+        """Compute the values by metric, and for each undefined one the reason.
 
         Args:
             names: metrics to compute, all ready.
@@ -95,10 +95,10 @@ class Instruments:
         values: dict[str, float | None] = {}
         notes: dict[str, str] = {}
         for name in names:
-            found, settings, scorer = self._ready[name]
+            definition, settings, scorer = self._ready[name]
             height, width = sr.shape[-2] - 2 * settings.crop, sr.shape[-1] - 2 * settings.crop
             values[name] = None
-            if not found.defined_for(height, width):
+            if not definition.defined_for(height, width):
                 notes[name] = f"undefined for {height} x {width} pixels"
                 continue
             pair = views.get(rounded=settings.rounded, crop=settings.crop, space=settings.space)

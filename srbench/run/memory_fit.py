@@ -13,70 +13,49 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from srbench.errors import BadInput
+from srbench.run.options import HALO
 
 if TYPE_CHECKING:
     from srbench.attacks import AttackSpec
-    from srbench.run.engine import Outcome, Runner
     from srbench.run.plan import Cell
     from srbench.zoo import ModelRef, SRModel
 
-Tile: TypeAlias = int | Literal["auto"] | None
-"""Side of LR tiles in pixels; None for whole images; "auto" for whole images where they fit."""
-
-HALO = 32
-"""LR pixels of surroundings a tile is run with: see the errors in ``benchmarks/README.md``."""
 SIDES = (1024, 768, 512, 384, 256, 192, 128, 96, 64)
-"""Tiles that "auto" chooses from: few, so that machines of different memory often agree."""
+"""The sides "auto" chooses from are few, so that machines of different memory often agree."""
 
 GIB = 1 << 30
 SHARE = 0.75
-"""Of the machine's memory, what a run takes unless told otherwise; others run there too."""
+"""A run takes this share of the machine's memory unless told otherwise; others run there too."""
 RESERVE = 3 * GIB // 2
-"""For Python, libraries and the metrics' networks; half of the memory where it is less than twice that."""
+"""Python, libraries and the metrics' networks get these bytes, or half of a memory below twice as much."""
 IMAGE = 1 << 10
-"""Bytes an LR pixel takes beside the network: in LR, SR and HR."""
+"""An LR pixel takes these bytes beside the network: in LR, SR and HR."""
 METRICS = 12 << 10
-"""Bytes an LR pixel takes when the network is done and all metrics are measured: 10 kB were, at 510 x 339."""
+"""An LR pixel takes these bytes while all metrics are measured: 10 kB were, at 510 x 339."""
 OBJECTIVE = 64 << 10
-"""Bytes an LR pixel takes in an attack's objective: VGG19's features with their gradient, and HR's."""
+"""An LR pixel takes these bytes in an attack's objective: VGG19's features, their gradient, and HR's."""
 # No network is loaded to learn that a small image fits: these are four times what RRDBNet 64/23 takes.
 _PLENTY, _PLENTY_GRADIENT = 64 << 10, 1 << 20
 
 
-def parse_tile(text: str, least: int) -> Tile:
-    """What ``--tile`` says: ``auto``, ``whole`` or a side.
-
-    Raises:
-        BadInput: anything else, or a side below ``least``.
-    """
-    if text == "auto":
-        return "auto"
-    if text == "whole":
-        return None
-    if not text.isdecimal() or int(text) < least:
-        raise BadInput(f"--tile {text}: use auto, whole, or a side in LR pixels of at least {least}")
-    return int(text)
-
-
 def machine_memory() -> int:
-    """Bytes that this process may come to use: the machine's, or a limit on the container or process."""
+    """Return the bytes this process may come to use: the machine's, or a limit on container or process."""
     import resource
 
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for limit in ("memory.max", "memory/memory.limit_in_bytes"):
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
-            found.append(int(Path("/sys/fs/cgroup", limit).read_text()))
+            limits.append(int(Path("/sys/fs/cgroup", name).read_text()))
         except (OSError, ValueError):  # not Linux, no such controller, or "max"
             continue
     address_space = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return min([*found, *([address_space] if address_space != resource.RLIM_INFINITY else [])])
+    return min([*limits, *([address_space] if address_space != resource.RLIM_INFINITY else [])])
 
 
 def budget(device: str, memory: float | None = None) -> int:
-    """Bytes that images in work may take together.
+    """Return the bytes that images in work may take together.
 
     Args:
         device: "cpu", "cuda", "cuda:1" …
@@ -91,7 +70,7 @@ def budget(device: str, memory: float | None = None) -> int:
 
 
 def demand(cell: Cell, load: Callable[[ModelRef], SRModel], enough: int = 0) -> int:
-    """Bytes that the largest image of a cell takes while it goes through the network.
+    """Estimate the bytes that the largest image of a cell takes while it goes through the network.
 
     Args:
         load: gives a model, if one has to be looked at.
@@ -99,42 +78,44 @@ def demand(cell: Cell, load: Callable[[ModelRef], SRModel], enough: int = 0) -> 
     """
     from srbench.zoo.memory import needed
 
-    height, width = _size(cell)
+    height, width = largest_size(cell)
     beside = IMAGE * height * width
     if cell.tile is not None and cell.tile < max(height, width):
         side = cell.tile + 2 * (cell.halo or 0)
         height, width = min(height, side), min(width, side)
-    attacked = _attacked(cell.attack, cell.model)
+    attacked = _gradient_model(cell.attack, cell.model)
     pixels = height * width
     most = beside + pixels * (_PLENTY_GRADIENT if attacked else _PLENTY)
     if most <= enough:
         return most
-    found = needed(load(cell.model), height, width)
+    bytes_needed = needed(load(cell.model), height, width)
     if attacked:
         gradient = needed(load(attacked), height, width, gradient=True)
-        found = max(found, gradient + OBJECTIVE * pixels)
-    return beside + found
+        bytes_needed = max(bytes_needed, gradient + OBJECTIVE * pixels)
+    return beside + bytes_needed
 
 
-def _attacked(attack: AttackSpec, model: ModelRef) -> ModelRef | None:
+def _gradient_model(attack: AttackSpec, model: ModelRef) -> ModelRef | None:
     """The model whose gradient the attack takes; None if it takes none."""
-    from srbench.attacks.presets import Recipe
     from srbench.attacks.transfer import Transfer
 
-    if isinstance(attack, Transfer):
-        return attack.source
-    return model if isinstance(attack, Recipe) and attack.hash and attack.preset != "random" else None
+    if not attack.needs_gradient:
+        return None
+    return attack.source if isinstance(attack, Transfer) else model
 
 
 def fit(
     plan: Sequence[Cell], device: str, memory: float | None = None, halo: int = HALO
 ) -> tuple[list[Cell], list[str]]:
-    """The plan with tiles for the models whose images do not fit whole; and a line for each of these.
+    """Give tiles to the models whose images do not fit whole.
 
     Args:
         plan: cells of whole images.
         device, memory: see :func:`budget`.
         halo: for the tiles.
+
+    Returns:
+        The plan with tiles, and a line for each model that got them.
 
     Raises:
         BadInput: a model cannot be loaded.
@@ -151,7 +132,7 @@ def fit(
 
         tiles[name] = None
         if (whole := most(None)) > room:
-            smaller = [side for side in SIDES if side < max(max(_size(cell)) for cell in largest)]
+            smaller = [side for side in SIDES if side < max(max(largest_size(cell)) for cell in largest)]
             if not smaller:
                 continue
             tiles[name] = next((side for side in smaller if most(side) <= room), smaller[-1])
@@ -164,7 +145,7 @@ def fit(
 
 
 def tiled(cell: Cell, tile: int | None, halo: int) -> Cell:
-    """The cell in other tiles, or whole."""
+    """Return the cell in other tiles, or whole."""
     return replace(cell, tile=tile, halo=None if tile is None else halo)
 
 
@@ -181,22 +162,23 @@ class _Loaded:
         return self._models[ref]
 
 
-def _size(cell: Cell) -> tuple[int, int]:
+def largest_size(cell: Cell) -> tuple[int, int]:
+    """Return the (H, W) of a cell's largest LR image."""
     return max((cell.dataset.lr_size(image) for image in cell.images), key=lambda size: size[0] * size[1])
 
 
 def _area(cell: Cell) -> int:
-    height, width = _size(cell)
+    height, width = largest_size(cell)
     return height * width
 
 
 def _shown(cell: Cell) -> str:
-    height, width = _size(cell)
+    height, width = largest_size(cell)
     return f"{width} x {height}"
 
 
 def at_once(cell: Cell, model: SRModel, device: str, workers: int, memory: float | None = None) -> int:
-    """How many images of a cell fit in memory beside each other: 1 to ``workers``."""
+    """Return how many images of a cell fit in memory beside each other: 1 to ``workers``."""
     room = budget(device, memory)
 
     def load(ref: ModelRef) -> SRModel:
@@ -204,49 +186,3 @@ def at_once(cell: Cell, model: SRModel, device: str, workers: int, memory: float
 
     one = max(demand(cell, load, enough=room // workers), METRICS * _area(cell))
     return max(1, min(workers, room // one))
-
-
-def run(engine: Runner, plan: list[Cell], retry: int | None) -> Outcome:
-    """Run a plan; where memory runs out although the images were thought to fit, with smaller tiles.
-
-    Args:
-        plan: cells of models that needed smaller tiles are replaced in place.
-        retry: halo of the smaller tiles; None if tiles may not be changed. All cells of a model are.
-    """
-    outcome, told = engine.run(plan), dict[str, str]()
-    while retry is not None and (failed := outcome.out_of_memory):
-        outcome.out_of_memory = []
-        changed: list[Cell] = []
-        for name in dict.fromkeys(cell.model.name for cell, _ in failed):
-            side = _smaller([cell for cell, _ in failed if cell.model.name == name])
-            if side is None:
-                continue
-            told[name] = f"{name} ran out of memory: all of its images were run in tiles of {side}"
-            lines = {line for cell, line in failed if cell.model.name == name}
-            outcome.failures = [line for line in outcome.failures if line not in lines]
-            for place, cell in enumerate(plan):
-                if cell.model.name == name:
-                    plan[place] = tiled(cell, side, retry)
-                    changed.append(plan[place])
-        if not changed:
-            break
-        again = engine.run(changed)
-        outcome.measured += again.measured
-        outcome.kept += again.kept
-        outcome.failures += again.failures
-        outcome.out_of_memory = again.out_of_memory
-    outcome.notices += told.values()
-    return outcome
-
-
-def _smaller(cells: Sequence[Cell]) -> int | None:
-    """The next tile below what these were run with; None if there is none."""
-    now = min(cell.tile or max(_size(cell)) for cell in cells)
-    return next((side for side in SIDES if side < now), None)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch, numpy or Python says that there is no more memory."""
-    text = str(error).lower()
-    told = "out of memory" in text or "can't allocate" in text or "unable to allocate" in text
-    return isinstance(error, MemoryError) or told

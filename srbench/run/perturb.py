@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from srbench.attacks import AttackSpec
     from srbench.attacks.threat import ThreatModel
-    from srbench.run.cache import Memory
+    from srbench.run.cache import Cache
     from srbench.zoo import SRModel
 
 
@@ -54,7 +54,7 @@ class Attacked:
     flags: dict[str, str] = field(default_factory=dict)
 
     def effect(self, sr: Tensor) -> dict[str, float]:
-        """See :attr:`srbench.store.record.Record.effect`; empty where nothing was attacked."""
+        """Compute :attr:`srbench.store.record.Record.effect`; empty where nothing was attacked."""
         if self.clean_sr is None:
             return {}
         return {
@@ -64,10 +64,10 @@ class Attacked:
         }
 
 
-def build(
+def make_perturbation(
     spec: AttackSpec, model: SRModel, device: str, tile: int | None, halo: int | None = None
 ) -> Perturbation | None:
-    """The attack on a model, with the weights its objective needs; None for the clean input.
+    """Make an attack ready for a model, with the weights its objective needs; None for the clean input.
 
     Args:
         device: where the source model of a transferred attack is loaded.
@@ -76,13 +76,13 @@ def build(
     if not spec.hash:
         return None
     from srbench.attacks.natural import Corruption
-    from srbench.attacks.presets import Recipe
+    from srbench.attacks.recipe import AttackRecipe
     from srbench.attacks.tiles import attack_in_tiles
     from srbench.attacks.transfer import Transfer
 
     if isinstance(spec, Corruption):
         return Perturbation(lambda lr, hr, image: spec.apply(lr, image), spec.settings(), None, (spec.hash,))
-    assert isinstance(spec, Recipe | Transfer)
+    assert isinstance(spec, AttackRecipe | Transfer)
     if isinstance(spec, Transfer):
         attack, recipe, source = spec.build(device), spec.recipe, spec.source
         origin = (recipe.hash, source.name, source.weights_sha256)
@@ -95,8 +95,8 @@ def build(
     def apply(lr: Tensor, hr: Tensor | None, image: str) -> Tensor:
         if tile is not None:
             return attack_in_tiles(attack, lr, hr, image, tile, halo or 0)
-        found: Tensor = attack(lr, hr, ids=[image])
-        return found
+        adversarial: Tensor = attack(lr, hr, ids=[image])
+        return adversarial
 
     tiling = {"tile": tile} | ({} if tile is None else {"halo": halo})
     return Perturbation(apply, spec.settings() | {"note": spec.note} | tiling, attack.threat, origin)
@@ -108,13 +108,13 @@ def attack_image(
     hr: Tensor | None,
     image: str,
     data: tuple[str, ...],
-    noise: Memory[Tensor],
+    noise: Cache[Tensor],
     clean: Callable[[], Tensor],
 ) -> Attacked:
     """Apply an attack to one image; without one, the clean image.
 
     Args:
-        perturbation: what :func:`build` made.
+        perturbation: what :func:`make_perturbation` made.
         lr, hr: (1,3,H,W) and (1,3,4H,4W) in [0,1]; without HR the model's own clean output is the target.
         image: its id, which seeds the noise.
         data: identity of the data set the image is from, and of how the model is run.
@@ -145,7 +145,7 @@ def attack_image(
 
 
 def super_resolve(model: SRModel, lr: Tensor, tile: int | None, halo: int | None = None) -> Tensor:
-    """The model's output for one image, whole or in tiles with a halo."""
+    """Compute the model's output for one image, whole or in tiles with a halo."""
     from srbench.zoo.tiling import tiled
 
     sr: Tensor = model(lr) if tile is None else tiled(model, lr, tile, halo or 0)

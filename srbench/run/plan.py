@@ -78,7 +78,7 @@ def make_plan(
     halo: int | None = None,
     limit: int | None = None,
 ) -> list[Cell]:
-    """All cells, model by model so that each model is loaded once.
+    """Make all cells, model by model so that each model is loaded once.
 
     Args:
         halo: counts only where there is a tile.

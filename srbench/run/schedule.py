@@ -1,4 +1,4 @@
-"""In which order the images of a cell are begun, where their records have to be in the cell's order."""
+"""The order in which images of a cell are begun, where their records have to be in the cell's order."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 
 HELD_BYTES = 512 << 20
-"""That finished images may hold while they wait."""
+"""Finished images may hold these bytes while they wait for their record to be written."""
 SR_BYTES = 2 * 16 * 3 * 4
-"""Of an LR pixel in SR and HR as floats, which a finished image holds until its record is written."""
+"""An LR pixel of a finished image holds these bytes, in SR and HR as floats."""
 AHEAD = 4
-"""Images begun for each worker, at most, while the record of an earlier one is not yet written."""
+"""A worker has at most so many images begun while the record of an earlier one is not yet written."""
 
 
 class Lookahead:
-    """Images are begun as they are listed, and the last ones the largest first.
+    """A lookahead begins images as they are listed, and the last ones the largest first.
 
     Records are written as listed, so an image may wait for an earlier one to end; workers go on meanwhile.
     With the small ones last no worker is left alone with a large one.
@@ -32,7 +32,7 @@ class Lookahead:
         self._sorted = False
 
     def ahead(self, due: str, begun: int) -> Iterator[str]:
-        """Images to begin now, that whose record is due among them if it has not begun.
+        """Yield the images to begin now, that whose record is due among them if it has not begun.
 
         Args:
             begun: how many have begun and have no record.

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Writer(Protocol):
-    """Takes records of one cell."""
+    """A writer takes records of one cell."""
 
     def append(self, record: Record) -> None:
         """Store a record, at once or when the writer is left at the latest."""
 
 
 class RecordStore(Protocol):
-    """Records by cell, wherever they are."""
+    """A store holds records by cell, wherever they are."""
 
     @property
     def folder(self) -> Path | None:
@@ -28,25 +28,25 @@ class RecordStore(Protocol):
         """RunFailed if records cannot be written there."""
 
     def cells(self) -> list[PurePosixPath]:
-        """Paths of all cells, in a stable order."""
+        """Return the paths of all cells, in a stable order."""
 
     def read(self, cell: PurePosixPath) -> list[Record]:
-        """Records of a cell, one per image."""
+        """Read the records of a cell, one per image."""
 
     def writer(self, cell: PurePosixPath) -> AbstractContextManager[Writer]:
-        """A context manager that takes records of a cell."""
+        """Return a context manager that takes records of a cell."""
 
     def settle(self, cell: PurePosixPath) -> None:
         """Put a cell's parts together."""
 
 
 def is_address(place: Path | str) -> bool:
-    """Whether a place is an address for fsspec rather than a directory."""
+    """Return whether a place is an address for fsspec rather than a directory."""
     return "://" in str(place) and not str(place).startswith("file://")
 
 
 def open_store(place: Path | str) -> RecordStore:
-    """The store at a directory, or at an address that fsspec knows (``s3://...``, ``gs://...``).
+    """Open the store at a directory, or at an address that fsspec knows (``s3://...``, ``gs://...``).
 
     Raises:
         BadInput: an address of a kind that is not known here, with the package that is missing.

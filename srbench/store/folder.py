@@ -19,17 +19,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import filelock
-from pydantic import ValidationError
 
-from srbench.errors import BadInput, RunFailed
-from srbench.store.record import Record
+from srbench.errors import RunFailed
+from srbench.store.lines import parse_lines, to_line
+from srbench.store.parts import PARTS, PartStore
 from srbench.support.home import write_atomic
 
 if TYPE_CHECKING:
-    from srbench.store.parts import PartStore
-
-PARTS = ".parts"
-"""Suffix of the folder that holds a cell's parts, beside the cell's file."""
+    from srbench.store.record import Record
 
 
 class Store:
@@ -65,13 +62,13 @@ class Store:
             ) from error
 
     def cells(self) -> list[PurePosixPath]:
-        """Paths of all cells, in a stable order."""
+        """Return the paths of all cells, in a stable order."""
         files = {*self.root.rglob("*.jsonl")}
         files |= {parts.with_suffix(".jsonl") for parts in self.root.rglob(f"*{PARTS}")}
         return sorted(PurePosixPath(file.relative_to(self.root).as_posix()) for file in files)
 
     def read(self, cell: PurePosixPath) -> list[Record]:
-        """Records of a cell, one per image in order of first writing; a later record replaces an earlier.
+        """Read the records of a cell, one per image in order of first writing; the last of an image counts.
 
         Where some are in parts, which have no order, records are in order of image ids.
 
@@ -84,22 +81,22 @@ class Store:
 
     def _merged(self, cell: PurePosixPath, in_parts: list[Record]) -> list[Record]:
         file = self.root / cell
-        found: dict[str, Record] = {}
+        by_image: dict[str, Record] = {}
         if file.exists():
             *lines, _torn = file.read_bytes().split(b"\n")
-            found = {record.image: record for record in parsed(lines, str(file))}
+            by_image = {record.image: record for record in parse_lines(lines, str(file))}
         if not in_parts:
-            return list(found.values())
-        found |= {record.image: record for record in in_parts}
-        return [found[image] for image in sorted(found)]
+            return list(by_image.values())
+        by_image |= {record.image: record for record in in_parts}
+        return [by_image[image] for image in sorted(by_image)]
 
     def __iter__(self) -> Iterator[Record]:
-        """Every record of every cell."""
+        """Yield every record of every cell."""
         for cell in self.cells():
             yield from self.read(cell)
 
     def writer(self, cell: PurePosixPath) -> CellWriter:
-        """A context manager that appends records to a cell; one writer at a time.
+        """Return a context manager that appends records to a cell; one writer at a time.
 
         When it is entered and left, the cell's parts and lines that later ones replaced go.
         """
@@ -124,15 +121,13 @@ class Store:
             return opened.read() != b"\n"
 
     def parts(self, cell: PurePosixPath) -> PartStore | None:
-        """Where the parts of a cell are; None if it has none."""
+        """Return where the parts of a cell are; None if it has none."""
         if not (self.root / cell).with_suffix(PARTS).is_dir():
             return None
-        from srbench.store.parts import PartStore
-
         return PartStore(str(self.root))
 
     def tidy(self, cell: PurePosixPath) -> None:
-        """One line per image in the file, and no parts. Only for who holds the cell's lock."""
+        """Leave one line per image in the file, and no parts; only for who holds the cell's lock."""
         parts = self.parts(cell)
         # Only what was whole when it was read may go.
         contents = parts.contents(cell) if parts else {}
@@ -146,11 +141,11 @@ class Store:
 
     def replace(self, cell: PurePosixPath, records: list[Record]) -> None:
         """Rewrite a cell whole, atomically."""
-        write_atomic(self.root / cell, "".join(line(record).decode() for record in records))
+        write_atomic(self.root / cell, "".join(to_line(record).decode() for record in records))
 
 
 class CellWriter:
-    """Appends records to one file under a lock. Use as a context manager."""
+    """A writer appends records to one file under a lock; use it as a context manager."""
 
     def __init__(self, store: Store, cell: PurePosixPath) -> None:
         self._store, self._cell = store, cell
@@ -196,7 +191,7 @@ class CellWriter:
         Raises:
             RunFailed: disk full or gone; earlier records are intact.
         """
-        text = line(record)
+        text = to_line(record)
         size = os.fstat(self._handle).st_size
         with _as_run_failed(self._file):
             try:
@@ -217,26 +212,6 @@ class CellWriter:
 
 class Busy(RunFailed):
     """Another process holds the lock of a cell."""
-
-
-def line(record: Record) -> bytes:
-    """A record as it is stored."""
-    return record.model_dump_json().encode() + b"\n"
-
-
-def parsed(lines: list[bytes], where: str) -> Iterator[Record]:
-    """Records from lines.
-
-    Raises:
-        BadInput: a damaged line.
-    """
-    for number, text in enumerate(lines, start=1):
-        try:
-            yield Record.model_validate_json(text)
-        except ValidationError as error:
-            raise BadInput(
-                f"{where} line {number} is not a record: delete the line (its image is measured again)"
-            ) from error
 
 
 @contextlib.contextmanager

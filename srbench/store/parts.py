@@ -23,11 +23,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput, RunFailed, SrbenchError
-from srbench.store.folder import PARTS, line, parsed
+from srbench.store.lines import parse_lines, to_line
 
 if TYPE_CHECKING:
     from srbench.store.record import Record
 
+PARTS = ".parts"
+"""Suffix of the folder that holds a cell's parts, beside the cell's file."""
 SUFFIX = ".part"
 SECONDS = 20.0
 """A writer stores what it has when the last part is as old as this: what a killed machine can lose."""
@@ -55,13 +57,13 @@ class PartStore:
         if "://" not in self.address:
             return fsspec.filesystem("file"), str(Path(self.address).absolute())
         try:
-            found: tuple[Any, str] = fsspec.core.url_to_fs(self.address)
+            opened: tuple[Any, str] = fsspec.core.url_to_fs(self.address)
         except (ImportError, ValueError) as error:
             raise BadInput(
                 f"{self.address} cannot be opened ({str(error).rstrip('.')}): install the package it needs "
                 "into this environment, or name a directory"
             ) from error
-        return found
+        return opened
 
     @property
     def _fs(self) -> Any:
@@ -88,7 +90,7 @@ class PartStore:
             self._fs.rm_file(probe)
 
     def cells(self) -> list[PurePosixPath]:
-        """Paths of all cells, in a stable order."""
+        """Return the paths of all cells, in a stable order."""
         root = self._opened[1]
         with self._speaking("listed"):
             self._fs.invalidate_cache()
@@ -97,7 +99,7 @@ class PartStore:
         return sorted(place.with_suffix(".jsonl") for place in places)
 
     def read(self, cell: PurePosixPath) -> list[Record]:
-        """Records of a cell, one per image in order of ids; a later part replaces an earlier.
+        """Read the records of a cell, one per image in order of ids; a later part replaces an earlier.
 
         Raises:
             BadInput: a part that is what its writer wrote, and holds no records.
@@ -106,12 +108,12 @@ class PartStore:
         return self.records(cell, self.contents(cell))
 
     def __iter__(self) -> Iterator[Record]:
-        """Every record of every cell."""
+        """Yield every record of every cell."""
         for cell in self.cells():
             yield from self.read(cell)
 
     def writer(self, cell: PurePosixPath) -> PartWriter:
-        """A context manager that stores records in parts; any number of them at a time."""
+        """Return a context manager that stores records in parts; any number of them at a time."""
         return PartWriter(self, cell)
 
     def write(self, cell: PurePosixPath, records: Sequence[Record], made: int | None = None) -> str:
@@ -126,7 +128,7 @@ class PartStore:
         Raises:
             RunFailed: it cannot be written.
         """
-        content = b"".join(line(record) for record in records)
+        content = b"".join(to_line(record) for record in records)
         name = f"{time.time_ns() if made is None else made:020}-{_digest(content)}{SUFFIX}"
         with self._speaking("written to"):
             self._put(f"{self._folder(cell)}/{name}", content)
@@ -157,7 +159,7 @@ class PartStore:
         return self.write(cell, self.records(cell, contents), made)
 
     def names(self, cell: PurePosixPath) -> list[str]:
-        """Names of a cell's parts, the oldest first; those that are only half there among them."""
+        """List the names of a cell's parts, the oldest first, those that are only half there among them."""
         with self._speaking("listed"):
             # Some remember what they listed, and would not see what others have written since.
             self._fs.invalidate_cache()
@@ -183,7 +185,7 @@ class PartStore:
                 return  # new parts came meanwhile
 
     def contents(self, cell: PurePosixPath) -> dict[str, bytes]:
-        """Content by name of the parts that are whole, the oldest first.
+        """Read the parts that are whole: content by name, the oldest first.
 
         Raises:
             RunFailed: the address cannot be read.
@@ -205,7 +207,7 @@ class PartStore:
         raise RunFailed(f"{self.address}/{cell}: parts come and go faster than they can be read: try again")
 
     def records(self, cell: PurePosixPath, contents: dict[str, bytes]) -> list[Record]:
-        """Records of some parts of a cell, one per image in order of ids.
+        """Parse the records of some parts of a cell, one per image in order of ids.
 
         Args:
             contents: by name, the oldest first.
@@ -214,10 +216,12 @@ class PartStore:
             BadInput: a part that holds no records.
         """
         place = f"{self.address}/{cell.with_suffix(PARTS)}"
-        found: dict[str, Record] = {}
+        by_image: dict[str, Record] = {}
         for name, content in contents.items():
-            found |= {record.image: record for record in parsed(content.splitlines(), f"{place}/{name}")}
-        return [found[image] for image in sorted(found)]
+            by_image |= {
+                record.image: record for record in parse_lines(content.splitlines(), f"{place}/{name}")
+            }
+        return [by_image[image] for image in sorted(by_image)]
 
     def _folder(self, cell: PurePosixPath) -> str:
         return f"{self._opened[1]}/{cell.with_suffix(PARTS)}"
@@ -249,7 +253,7 @@ class PartStore:
 
 
 class PartWriter:
-    """Collects records of a cell and stores them every :data:`SECONDS`. Use as a context manager."""
+    """A writer collects records of a cell and stores them every :data:`SECONDS`; a context manager."""
 
     def __init__(self, store: PartStore, cell: PurePosixPath) -> None:
         self._store, self._cell = store, cell

@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 
 def folder(cell: PurePosixPath) -> PurePosixPath:
-    """Where the pictures of a cell live in its store: beside its records, under the same digest."""
+    """Return where the pictures of a cell live in its store: beside its records, under the same digest."""
     return cell.with_suffix(".images")
 
 
 def sr_file(store: Path, cell: PurePosixPath, image: str) -> Path:
-    """The SR image as an 8-bit PNG."""
+    """Return the file of the SR image, an 8-bit PNG."""
     return store / folder(cell) / "sr" / f"{_file_name(image)}.png"
 
 
 def lr_file(store: Path, cell: PurePosixPath, image: str) -> Path:
-    """The attacked LR image as an 8-bit PNG; the clean input is in the data set and is not kept."""
+    """Return the file of the attacked LR image, an 8-bit PNG; the clean one is in the data set."""
     return store / folder(cell) / "lr" / f"{_file_name(image)}.png"
 
 
 def complete(store: Path, cell: PurePosixPath, image: str, *, attacked: bool) -> bool:
-    """Whether every picture of an image is there."""
+    """Return whether every picture of an image is there."""
     files = [sr_file(store, cell, image)] + ([lr_file(store, cell, image)] if attacked else [])
     return all(file.is_file() for file in files)
 

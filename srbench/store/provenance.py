@@ -1,4 +1,4 @@
-"""What software made a record."""
+"""The software that makes a record: versions of libraries, and srbench's own commit."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ LIBRARIES = (
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """Version of srbench and of every library that touches a number."""
-    found = {"srbench": __version__}
+    """Return the version of srbench and of every library that touches a number."""
+    by_library = {"srbench": __version__}
     for name in LIBRARIES:
         try:
-            found[name] = metadata.version(name)
+            by_library[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "missing"
-    return found
+            by_library[name] = "missing"
+    return by_library
 
 
 @functools.cache
 def commit() -> str | None:
-    """The git commit srbench runs from ("…-dirty" with local changes); None outside its own checkout."""
+    """Return the git commit srbench runs from ("…-dirty" with local changes); None outside a checkout."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists() or not (root / "pyproject.toml").exists():
         return None

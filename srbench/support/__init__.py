@@ -1,1 +1,1 @@
-"""What every part of srbench leans on: files, TOML, progress bars, torchvision."""
+"""Support every part of srbench: files, TOML, progress bars, torchvision."""

@@ -1,4 +1,4 @@
-"""Where srbench keeps and finds files: the one place that reads its environment variables.
+"""Say where srbench keeps and finds files; nothing else reads its environment variables.
 
 ==================  =====================================================================
 ``SRBENCH_HOME``    weights, registered data sets and records (default: the user's cache)
@@ -25,7 +25,7 @@ _UNFINISHED = ".srbtmp"
 
 
 def home() -> Path:
-    """The directory srbench owns; not created until something is written."""
+    """Return the directory srbench owns; it is not created until something is written."""
     if value := os.environ.get("SRBENCH_HOME"):
         return Path(value).expanduser()
     import platformdirs
@@ -33,8 +33,8 @@ def home() -> Path:
     return Path(platformdirs.user_cache_dir("srbench"))
 
 
-def given_path(text: str) -> Path:
-    """A path a user wrote, ``~`` resolved; BadInput for one that cannot be a path here."""
+def user_path(text: str) -> Path:
+    """Return the path a user wrote, ``~`` resolved; BadInput for one that no file can have."""
     try:
         path = Path(text).expanduser()
         path.exists()  # raises for a name that is too long and for a folder that may not be searched
@@ -45,12 +45,12 @@ def given_path(text: str) -> Path:
 
 
 def offline() -> bool:
-    """Whether the user forbade any network access (``SRBENCH_OFFLINE=1``)."""
+    """Return whether the user forbade any network access (``SRBENCH_OFFLINE=1``)."""
     return os.environ.get("SRBENCH_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
 
 
 def weight_dirs() -> list[Path]:
-    """Directories searched for weights, in order: ``SRBENCH_WEIGHTS`` entries, then the home.
+    """Return the directories searched for weights, in order: ``SRBENCH_WEIGHTS`` entries, then the home.
 
     Raises:
         BadInput: an entry of ``SRBENCH_WEIGHTS`` is not a directory.
@@ -63,14 +63,14 @@ def weight_dirs() -> list[Path]:
 
 
 def weight_files() -> list[Path]:
-    """Every file below :func:`weight_dirs`, in a stable order (directories as listed, then by path)."""
+    """Return every file below :func:`weight_dirs`: directories as listed, then by path."""
     return [file for root in weight_dirs() for file in _walk(str(root))]
 
 
 @lru_cache(maxsize=16)
 def _walk(root: str) -> tuple[Path, ...]:
-    found = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
-    return tuple(sorted(found))
+    files = (Path(folder) / name for folder, _, names in os.walk(root) for name in names)
+    return tuple(sorted(files))
 
 
 def forget_weight_files() -> None:
@@ -79,7 +79,7 @@ def forget_weight_files() -> None:
 
 
 def sha256_file(path: Path) -> str:
-    """The sha256 of a file, as 64 hex digits; remembered while size and modification time stay."""
+    """Return the sha256 of a file, 64 hex digits; it is remembered while size and modification time stay."""
     stat = path.stat()
     return _sha256(str(path), stat.st_size, stat.st_mtime_ns)
 
@@ -95,7 +95,7 @@ def _sha256(path: str, size: int, mtime_ns: int) -> str:
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """A temporary path beside ``target`` that becomes ``target`` on success and vanishes on failure.
+    """Yield a temporary path beside ``target`` that becomes ``target`` on success and vanishes on failure.
 
     Where the process is killed meanwhile, the next one that writes into the folder removes it.
     """
@@ -129,20 +129,25 @@ def _sweep(folder: str) -> None:
 
 
 @contextmanager
+def cannot_write(place: Path, cure: str = "") -> Iterator[None]:
+    """Turn an OSError into RunFailed: one line that says what cannot be written, why, and what helps."""
+    try:
+        yield
+    except OSError as error:
+        helps = f": {cure}" if cure else ""
+        raise RunFailed(f"{place} cannot be written ({error.strerror or error}){helps}") from error
+
+
+@contextmanager
 def output_path(target: Path) -> Iterator[Path]:
-    """:func:`atomic_path` for what a command writes where ``--out`` says.
+    """Yield :func:`atomic_path` of what a command writes where ``--out`` says.
 
     Raises:
         RunFailed: it cannot be written.
     """
-    try:
-        with atomic_path(target) as temporary:
-            yield temporary
-    except OSError as error:
-        raise RunFailed(
-            f"{target} cannot be written ({error.strerror or error}): free space or name another --out; "
-            "what was measured is kept, the same command resumes"
-        ) from error
+    cure = "free space or name another --out; what was measured is kept, the same command resumes"
+    with cannot_write(target, cure), atomic_path(target) as temporary:
+        yield temporary
 
 
 def write_atomic(target: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The progress bar every long command shows."""
+"""Show the progress bar of a long command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def progress_bar(
     console: Console, text: str = "{task.description}", rate: str = "{:.1f} images/s"
 ) -> Progress:
-    """A bar with count, rate and time left on a terminal; nothing in a pipe. Use it in a ``with``.
+    """Return a bar with count, rate and time left on a terminal, nothing in a pipe; use it in a ``with``.
 
     Args:
         text: what stands before the bar, in rich's format of a task.

@@ -1,4 +1,4 @@
-"""Networks built for weights that come from a file, without drawing random ones first."""
+"""Build networks whose weights come from a file without drawing random ones first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DRAWS = (torch.ops.aten.uniform_.default, torch.ops.aten.normal_.default)
 
 
 class Uninitialised(TorchDispatchMode):
-    """While it is active, what would be drawn from a uniform or normal distribution in place is 0.
+    """Write 0 where a uniform or normal distribution would be drawn in place, for as long as it is active.
 
     For LPIPS's AlexNet it was 0.2 of 0.28 seconds; convolutions, with fewer weights, gain next to nothing.
     """

@@ -1,17 +1,13 @@
-"""The networks that tell SR from HR: VGG-style (SRGAN, ESRGAN, RSR) and PatchGAN (pix2pix, Impressionism)."""
+"""Build the networks that tell SR from HR: VGG-style (ESRGAN, RSR) and PatchGAN (pix2pix, Impressionism)."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal, TypeAlias
 
 from torch import Tensor, nn
 
 from srbench.errors import BadInput
 from srbench.train.initial import initialised
-
-Kind: TypeAlias = Literal["vgg", "patchgan", "none"]
-Norm: TypeAlias = Literal["batch", "none"]
 
 VGG_MULTIPLE = 32
 PATCHGAN_LEAST = 24
@@ -20,7 +16,7 @@ PATCHGAN_LEAST = 24
 def build_discriminator(
     kind: str, patch: int, num_feat: int = 64, norm: str = "batch", seed: int = 0
 ) -> Discriminator | None:
-    """A discriminator on the CPU in fp32, in train mode, with torch's default initial weights; None for none.
+    """Return a discriminator on the CPU in fp32, in train mode, with torch's default weights; None for none.
 
     Args:
         kind: ``vgg``, ``patchgan`` or ``none``.
@@ -60,29 +56,29 @@ def build_discriminator(
 
 
 class Discriminator(nn.Module, ABC):
-    """From images (N,3,H,W), RGB in [0,1], to logits, high where real; their shape is the subclass's own."""
+    """Turns images (N,3,H,W), RGB in [0,1], into logits, high where real, of the subclass's own shape."""
 
     stages: nn.Sequential
-    """Convolution, norm if any, LeakyReLU 0.2, stage after stage."""
+    """Each stage is a convolution, a norm if any, and LeakyReLU 0.2."""
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """What every stage makes of the images, (N,C,h,w) each, first to last; without the logits."""
-        found: list[Tensor] = []
+        """Return what every stage makes of the images, (N,C,h,w) each, first to last; without the logits."""
+        outputs: list[Tensor] = []
         for stage in self.stages:
             images = stage(images)
-            found.append(images)
-        return found
+            outputs.append(images)
+        return outputs
 
     def forward(self, images: Tensor) -> Tensor:
         return self.judge(self.stages(images))
 
     @abstractmethod
     def judge(self, last: Tensor) -> Tensor:
-        """Logits from the last of :meth:`features`."""
+        """Return logits from the last of :meth:`features`."""
 
 
 class VGGStyle(Discriminator):
-    """BasicSR's VGGStyleDiscriminator128 for any patch that is a multiple of 32; logits (N,1).
+    """Follows BasicSR's VGGStyleDiscriminator128, for any patch that is a multiple of 32; logits (N,1).
 
     Five pairs of a 3x3 convolution and a 4x4 one of stride 2; features double from the second pair to the
     fourth; then a linear layer to 100 and one to the logit. At 128 pixels and 64 features, 14,499,401
@@ -134,7 +130,7 @@ class VGGStyle(Discriminator):
 
 
 class PatchGAN(Discriminator):
-    """The 70x70 PatchGAN of pix2pix (n_layers 3) for images of any size; logits (N,1,h,w), h = H//8 - 2.
+    """Follows the 70x70 PatchGAN of pix2pix (n_layers 3), for any size; logits (N,1,h,w), h = H//8 - 2.
 
     4x4 convolutions, three of stride 2 and two of stride 1. With BatchNorm and 64 features, 2,765,633
     parameters. Initial weights are torch's default, as Impressionism has them, not pix2pix's own.

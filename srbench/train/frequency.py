@@ -1,4 +1,4 @@
-"""Low-pass and high-pass of images as frequency separation uses them (Fritsche et al. 2019, ESRGAN-FS)."""
+"""Filter images low-pass and high-pass as frequency separation does (Fritsche et al. 2019, ESRGAN-FS)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from srbench.errors import BadInput
 
 
 def low_pass(image: Tensor, width: int, *, border: bool = True) -> Tensor:
-    """Mean over the ``width`` by ``width`` window around every pixel.
+    """Return the mean over the ``width`` by ``width`` window around every pixel.
 
     Args:
         image: (N,C,H,W), any range, any float type; differentiable.
@@ -35,7 +35,7 @@ def low_pass(image: Tensor, width: int, *, border: bool = True) -> Tensor:
 
 
 def high_pass(image: Tensor, width: int) -> Tensor:
-    """What :func:`low_pass` takes away, mapped from [-1,1] into [0,1]: ``0.5 + 0.5 * (image - low)``.
+    """Return what :func:`low_pass` takes away, mapped from [-1,1] into [0,1]: ``0.5 + 0.5 * (image - low)``.
 
     Args:
         image: (N,C,H,W) in [0,1]; differentiable.

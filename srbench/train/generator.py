@@ -1,4 +1,4 @@
-"""The network that is trained: RRDBNet x4 (ESRGAN, Wang et al. 2018), as spandrel has it."""
+"""Build the network that is trained: RRDBNet x4 (ESRGAN, Wang et al. 2018), as spandrel has it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,12 @@ from srbench.attacks.noise import generator as random_generator
 from srbench.errors import BadInput
 from srbench.train.initial import initialised
 
-GROWTH = 32
 _DENSE = re.compile(r".*\.RDB\d\.conv\d\.0")
 _BLOCK = re.compile(r"model\.1\.sub\.\d+\.RDB1\.conv1\.0\.weight")
 
 
-def build_generator(
-    num_feat: int = 64, num_block: int = 23, growth: int = GROWTH, seed: int = 0
-) -> nn.Module:
-    """An RRDBNet from (N,3,h,w) in [0,1] to (N,3,4h,4w), not clamped; on the CPU in fp32, in train mode.
+def build_generator(num_feat: int = 64, num_block: int = 23, seed: int = 0) -> nn.Module:
+    """Return an RRDBNet from (N,3,h,w) in [0,1] to (N,3,4h,4w), not clamped; on the CPU in fp32, training.
 
     Initialised as ESRGAN (BasicSR) does: convolutions of the dense blocks Kaiming normal by fan-in times 0.1
     with zero biases, the others by torch's default. 64 features and 23 blocks, the published size, are
@@ -31,17 +28,11 @@ def build_generator(
     Args:
         num_feat: features.
         num_block: residual-in-residual blocks.
-        growth: channels each convolution of a dense block adds; spandrel's network has 32.
         seed: decides the weights; no global random state is read or written.
 
     Raises:
-        BadInput: a growth other than 32, or a size below 1.
+        BadInput: a size below 1.
     """
-    if growth != GROWTH:
-        raise BadInput(
-            f"generator.growth is {growth}, but an RRDBNet whose weights load elsewhere has {GROWTH}: "
-            "change num_feat or num_block for a smaller or larger network"
-        )
     if min(num_feat, num_block) < 1:
         raise BadInput(
             f"a generator of {num_feat} features and {num_block} blocks: both have to be 1 or more"
@@ -93,7 +84,7 @@ def load_into(module: nn.Module, weights: str | Path | Mapping[str, Tensor]) -> 
 
 
 def _converted(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """The weights in the layout of spandrel's network."""
+    """Return the weights in the layout of spandrel's network."""
     from srbench.zoo.loading import build_network
 
     network = build_network(state, path)

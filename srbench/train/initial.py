@@ -1,4 +1,4 @@
-"""Seeded initial weights: drawn tensor by tensor, so that no global random state is read or written."""
+"""Draw seeded initial weights tensor by tensor, so that no global random state is read or written."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import nn
 from srbench.attacks.noise import generator
 
 
-def initialised(build: Callable[[], nn.Module], seed: int, stream: str) -> nn.Module:
-    """The network ``build`` makes, on the CPU in fp32, its weights drawn as torch draws them by default.
+def initialised(make: Callable[[], nn.Module], seed: int, stream: str) -> nn.Module:
+    """Return the network ``make`` makes, on the CPU in fp32, with weights drawn as torch does by default.
 
     Convolutions and linear layers: weights and biases uniform in ±1/sqrt(fan-in). BatchNorm: ones and zeros.
 
     Args:
-        build: makes the network; it is called under the meta device, where no memory is filled.
+        make: makes the network; it is called under the meta device, where no memory is filled.
         seed: with ``stream`` and a layer's name it decides the layer's numbers.
         stream: keeps the numbers of one network apart from another's.
 
@@ -25,7 +25,7 @@ def initialised(build: Callable[[], nn.Module], seed: int, stream: str) -> nn.Mo
         TypeError: a layer with weights of another kind.
     """
     with torch.device("meta"):
-        network = build()
+        network = make()
     network.to_empty(device="cpu")
     for name, layer in network.named_modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):

@@ -1,10 +1,10 @@
-"""One training from its recipe to its entry in the zoo: build, resume, iterate, validate, keep, export."""
+"""Run one training from its recipe to its entry in the zoo: build, resume, iterate, validate, export."""
 
 from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput, RunFailed
 from srbench.support.home import write_atomic
-from srbench.support.toml import read_toml
+from srbench.support.toml import read_toml, to_toml
 from srbench.train import degradations
 from srbench.train import recipe as recipes
 from srbench.train.data.crops import Crops
@@ -20,11 +20,11 @@ from srbench.train.data.sources import open_sources
 from srbench.train.degradations import Context
 from srbench.train.export import export
 from srbench.train.logs import Log
-from srbench.train.perceptual import choose
+from srbench.train.perceptual import choose_perceptual
 from srbench.train.processes import Processes
-from srbench.train.recipe import Recipe
+from srbench.train.recipe import TrainingRecipe
 from srbench.train.schedule import learning_rate
-from srbench.train.start import build, fingerprint
+from srbench.train.start import fingerprint, make_state
 from srbench.train.state import Checkpoints, NotWritten, State
 from srbench.train.stopping import Interrupted, stop_asked
 from srbench.train.trainer import Trainer
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 RECIPE = "recipe.toml"
-
+"""This file of a run has every setting; its directory can be resumed."""
 
 _WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
-"""What the system answers where a file cannot be written."""
+"""The system answers with one of these where a file cannot be written."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to train, where.
+class TrainingRequest:
+    """Says what to train, and where.
 
     Attributes:
         recipe: every setting that can move a weight.
@@ -51,15 +51,15 @@ class Request:
         device, threads: how the machine is used.
     """
 
-    recipe: Recipe
+    recipe: TrainingRecipe
     folder: Path
     resume: bool = False
     device: str = "cpu"
     threads: int = 0
 
 
-def train(request: Request, console: Console | None = None) -> State:
-    """Train to the last iteration and export.
+def train(request: TrainingRequest, console: Console | None = None) -> State:
+    """Train to the last iteration and export; ``examples/train_a_few_iterations.py`` calls it.
 
     Returns:
         The final state.
@@ -81,20 +81,20 @@ def train(request: Request, console: Console | None = None) -> State:
         ) from error
 
 
-def _train(request: Request, console: Console | None) -> State:
+def _train(request: TrainingRequest, console: Console | None) -> State:
     recipe, folder = request.recipe, request.folder
     processes = Processes(request.device, request.threads)
-    content = _content(request)
+    content = _checkpoint_to_resume(request)
     processes.wait()  # until all have looked, nobody writes
     source = open_sources(recipe.data.sources, patch=recipe.data.patch, shrink=recipe.data.shrink)
     crops = Crops(source, recipe.data.patch, recipe.seed, recipe.data.augment)
-    state = build(recipe, processes, initial=content is None)
+    state = make_state(recipe, processes, initial=content is None)
     if content is not None:
         if content["data"] != source.content_hash:
             raise BadInput(f"the images of {folder} have changed since it began: it cannot be resumed")
         state.restore(content)
     if processes.main:
-        write_atomic(folder / RECIPE, recipes.to_toml(recipe.model_dump(mode="json")))
+        write_atomic(folder / RECIPE, to_toml(recipe.model_dump(mode="json")))
     log = Log(
         folder,
         processes,
@@ -104,7 +104,7 @@ def _train(request: Request, console: Console | None) -> State:
         console=console,
     )
     with closing(log):
-        trainer, told = _trainer(request, state, crops, processes, log)
+        trainer = _trainer(request, state, crops, processes, log)
         start = str(content.get("init", "")) if content is not None else fingerprint(recipe.init)
         extra = {"data": source.content_hash, "init": start}
         _iterate(request, trainer, crops, processes, log, extra)
@@ -112,7 +112,7 @@ def _train(request: Request, console: Console | None) -> State:
             facts = {
                 "data": {"sources": source.describe(), "hash": source.content_hash},
                 "init": {"name": Path(recipe.init).name, "sha256": start},
-                "degradation": told(),
+                "degradation": trainer.degradation.describe(),
                 "perceptual": trainer.perceptual.text,
                 "minutes": round(state.seconds / 60, 2),
                 "processes": processes.count,
@@ -123,8 +123,8 @@ def _train(request: Request, console: Console | None) -> State:
     return state
 
 
-def _content(request: Request) -> dict[str, Any] | None:
-    """The checkpoint to go on from; None where the run begins."""
+def _checkpoint_to_resume(request: TrainingRequest) -> dict[str, Any] | None:
+    """Return the content of the checkpoint to go on from; None where the run begins."""
     folder, recipe = request.folder, request.recipe
     if not request.resume:
         # One that stopped before its first checkpoint, for want of data say, is begun anew.
@@ -135,18 +135,19 @@ def _content(request: Request) -> dict[str, Any] | None:
         raise BadInput(f"{folder} holds no training: it has no {RECIPE}")
     if differing := recipes.differences(recipes.parse(read_toml(folder / RECIPE)), recipe):
         raise BadInput(f"{folder} was begun with other settings: {'; '.join(differing)}")
-    found = Checkpoints(folder / "checkpoints", recipe.validation.keep).latest()
-    return found[1] if found else None
+    latest = Checkpoints(folder / "checkpoints", recipe.validation.keep).latest()
+    return latest[1] if latest else None
 
 
-def _trainer(
-    request: Request, state: State, crops: Crops, processes: Processes, log: Log
-) -> tuple[Trainer, Callable[[], dict[str, Any]]]:
+def _trainer(request: TrainingRequest, state: State, crops: Crops, processes: Processes, log: Log) -> Trainer:
     recipe = request.recipe
-    asked = "percep" in str(recipe.degradation)
-    net = recipe.losses.perceptual_net if recipe.losses.perceptual or asked else "none"
-    discriminator: Any = state.discriminator
-    perceptual = choose(net, discriminator=discriminator, high_pass_width=recipe.losses.gan_high_pass)
+    settings = degradations.parse(recipe.degradation)
+    needed = recipe.losses.perceptual or settings.needs_perceptual()
+    perceptual = choose_perceptual(
+        recipe.losses.perceptual_net if needed else "none",
+        discriminator=state.discriminator,
+        high_pass_width=recipe.losses.gan_high_pass,
+    )
     if perceptual.note:
         log.say(perceptual.note)
     context = Context(
@@ -157,14 +158,14 @@ def _trainer(
         processes.device,
         log.say,
     )
-    degradation = degradations.build(degradations.parse(recipe.degradation), context)
+    degradation = degradations.make_degradation(settings, context)
     with processes.main_first():
         degradation.prepare()
-    return Trainer(recipe, state, degradation, perceptual, processes), degradation.describe
+    return Trainer(recipe, state, degradation, perceptual, processes)
 
 
 def _iterate(
-    request: Request,
+    request: TrainingRequest,
     trainer: Trainer,
     crops: Crops,
     processes: Processes,
@@ -183,7 +184,7 @@ def _iterate(
         log.say(validation.note)
     began, before = time.perf_counter(), state.seconds
 
-    def keep(*, validate: bool) -> None:
+    def save(*, validate: bool) -> None:
         log.look()
         if not state.finite():
             raise RunFailed("a weight is not finite")
@@ -203,27 +204,29 @@ def _iterate(
         log.flush()
         checkpoints.save(state.content() | extra, best=best)
 
-    def share(iteration: int) -> Any:
+    def share(iteration: int) -> Sequence[int]:
         return processes.indices(iteration, recipe.data.batch)
 
     if state.iteration == 0:
-        keep(validate=True)
+        save(validate=True)
     with stop_asked() as stop:
-        for iteration, hr in _batches(crops, state.iteration, total, share):
+        for iteration, hr in enumerate(crops.batches(state.iteration, total, share), state.iteration):
             rate = learning_rate(recipe.schedule, recipe.optimizer.lr, iteration)
             try:
                 log.add(iteration + 1, rate, trainer.step(hr, share(iteration)))
                 due = state.iteration % recipe.validation.every == 0 or state.iteration == total
                 stopping = processes.any(bool(stop))
                 if due or stopping:
-                    keep(validate=due)
+                    save(validate=due)
             except NotWritten:
                 raise
             except RunFailed as error:
-                kept = next(iter(checkpoints.paths()), None)
+                latest = next(iter(checkpoints.paths()), None)
                 # On a GPU the log notices a few iterations late, and then says which it was.
                 where = "" if "iteration" in str(error) else f"iteration {iteration + 1}: "
-                raise RunFailed(f"{where}{error}: lower --lr; the last good checkpoint is {kept}") from error
+                raise RunFailed(
+                    f"{where}{error}: lower --lr; the last good checkpoint is {latest}"
+                ) from error
             if stopping and state.iteration < total:
                 raise Interrupted(
                     f"stopped and saved after iteration {state.iteration} of {total}: "
@@ -231,13 +234,9 @@ def _iterate(
                 )
 
 
-def _batches(crops: Crops, first: int, last: int, share: Callable[[int], Any]) -> Iterator[Any]:
-    yield from zip(range(first, last), crops.batches(first, last, share), strict=True)
-
-
 @contextmanager
 def _exported(state: State) -> Iterator[None]:
-    """The generator has the weights that would be exported, and its own afterwards."""
+    """Give the generator the weights that would be exported, and its own afterwards."""
     if not state.average:
         yield
         return

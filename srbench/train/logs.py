@@ -1,4 +1,4 @@
-"""What a training tells: a progress bar or lines, log.csv, validation.csv, TensorBoard."""
+"""Report a training: a progress bar or lines, log.csv, validation.csv, TensorBoard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from srbench.train.processes import Processes
-    from srbench.train.validation import Score
+    from srbench.train.validation import ValidationScore
 
 # On a GPU, looking at a loss waits for it; a few at a time keep the device busy.
 _LOOK_EVERY = 20
@@ -31,7 +31,7 @@ _SMOOTHING = 0.05
 
 
 class Log:
-    """The log of a run; only the main process writes.
+    """Writes the log of a run; only the main process does.
 
     Args:
         folder: the run's directory.
@@ -69,7 +69,7 @@ class Log:
         self._validations = self._open(folder / "validation.csv", names, done)
         from torch.utils.tensorboard import SummaryWriter
 
-        self._last.enter_context(_told_once())
+        self._last.enter_context(_reported_once())
         try:
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
         except OSError:
@@ -85,22 +85,22 @@ class Log:
         # What follows the last newline is a row that was torn; what comes before the first iteration will
         # come again.
         lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.is_file() and done else []
-        kept = [
+        earlier = [
             line for line in lines[1:] if line.split(",")[0].isdigit() and int(line.split(",")[0]) <= done
         ]
-        write_atomic(path, "".join(f"{line}\n" for line in [",".join(header), *kept]))
+        write_atomic(path, "".join(f"{line}\n" for line in [",".join(header), *earlier]))
         file = path.open("a", encoding="utf-8", newline="")
         self._files.append(file)
         return csv.writer(file, lineterminator="\n")
 
-    def add(self, iteration: int, lr: float, found: Tensor) -> None:
-        """The losses of an iteration, counted from 1.
+    def add(self, iteration: int, lr: float, losses: Tensor) -> None:
+        """Take the losses of an iteration, counted from 1: one value for each of the trainer's columns.
 
         Raises:
             RunFailed: the loss of this iteration, or on a GPU of one of the last few, is not finite.
         """
-        self._waiting.append((iteration, lr, found))
-        if found.device.type == "cpu" or len(self._waiting) >= _LOOK_EVERY:
+        self._waiting.append((iteration, lr, losses))
+        if losses.device.type == "cpu" or len(self._waiting) >= _LOOK_EVERY:
             self.look()
 
     def look(self) -> None:
@@ -111,7 +111,7 @@ class Log:
         """
         if not self._waiting:
             return
-        values = self._processes.average(torch.stack([found for _, _, found in self._waiting])).tolist()
+        values = self._processes.average(torch.stack([losses for _, _, losses in self._waiting])).tolist()
         waiting, self._waiting = self._waiting, []
         for (iteration, lr, _), row in zip(waiting, values, strict=True):
             used = dict(zip(COLUMNS, row, strict=True))
@@ -141,8 +141,8 @@ class Log:
         shown = ("l1", "perceptual", "gan", "loss_d")
         return [f"{name} {self._smooth[name]:.4f}" for name in shown if name in self._smooth]
 
-    def validated(self, iteration: int, distance: str, score: Score, samples: Tensor) -> None:
-        """A validation and its pictures (3,H,W) in [0,1]."""
+    def validated(self, iteration: int, distance: str, score: ValidationScore, samples: Tensor) -> None:
+        """Log a validation and its pictures (3,H,W) in [0,1]."""
         if not self._processes.main:
             return
         numbers = {"clean": score.clean, "noise": score.noise, "mean": score.mean, "psnr": score.psnr}
@@ -159,7 +159,7 @@ class Log:
         )
 
     def say(self, line: str) -> None:
-        """One line for the reader."""
+        """Show one line to the reader."""
         if self._console is not None:
             self._console.print(line, highlight=False, markup=False)
 
@@ -184,8 +184,8 @@ class Log:
 
 
 @contextmanager
-def _told_once() -> Iterator[None]:
-    """No traceback for an error in TensorBoard's thread: it is raised again here, at the next write."""
+def _reported_once() -> Iterator[None]:
+    """Show no traceback for an error in TensorBoard's thread: it is raised again at the next write."""
     before = threading.excepthook
 
     def hook(args: threading.ExceptHookArgs) -> None:

@@ -1,4 +1,4 @@
-"""What training minimises besides the perceptual loss: L1 and the relativistic average GAN."""
+"""Compute what training minimises besides the perceptual loss: L1 and the relativistic average GAN."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from srbench.train import frequency
 
 
 def l1(sr: Tensor, hr: Tensor, low_pass: int = 0) -> Tensor:
-    """Mean absolute difference of SR and HR (N,3,H,W), a scalar.
+    """Return the mean absolute difference of SR and HR (N,3,H,W), a scalar.
 
     Args:
         sr: in any range; the loss is differentiable in it.
@@ -31,7 +31,7 @@ def l1(sr: Tensor, hr: Tensor, low_pass: int = 0) -> Tensor:
 
 
 def gathered_mean(logits: Tensor) -> Tensor:
-    """Mean of the logits of all processes, a scalar of at least single precision; differentiable in all.
+    """Average the logits of all processes: a scalar of at least single precision, differentiable in all.
 
     Outside torch.distributed it is the plain mean. Inside, every process has to call it, with equally many
     logits. Its backward pass sums the gradients of all processes' losses, so that after the usual averaging
@@ -45,7 +45,7 @@ def gathered_mean(logits: Tensor) -> Tensor:
 
 
 class _Total(torch.autograd.Function):
-    """A tensor summed over all processes. torch's own, in torch.distributed.nn, is deprecated."""
+    """Sums a tensor over all processes. torch's own, in torch.distributed.nn, is deprecated."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class _Total(torch.autograd.Function):
 
 
 def generator_gan(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """The generator's relativistic average GAN loss, unweighted: a scalar, log 2 where D cannot tell.
+    """Return the generator's relativistic average GAN loss, unweighted: a scalar, log 2 where D cannot tell.
 
     ``(BCE(real - mean(fake), 0) + BCE(fake - mean(real), 1)) / 2``, with BCE on logits, averaged over this
     process's logits, and the means over the whole batch of all processes (with gradient accumulation: over
@@ -78,21 +78,18 @@ def generator_gan(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     return (_bce(real - gathered_mean(fake_logits), 0.0) + _bce(fake_logits - gathered_mean(real), 1.0)) / 2
 
 
-def discriminator_gan(real_logits: Tensor, fake_logits: Tensor, *, through_means: bool = False) -> Tensor:
-    """The discriminator's relativistic average GAN loss: a scalar, log 2 where D cannot tell.
+def discriminator_gan(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Return the discriminator's relativistic average GAN loss: a scalar, log 2 where D cannot tell.
 
     ``0.5 * BCE(real - mean(fake), 1) + 0.5 * BCE(fake - mean(real), 0)``, means and BCE as in
-    :func:`generator_gan`.
+    :func:`generator_gan`. No gradient goes through the means, as in RSR and BasicSR; in ESRGAN, Impressionism
+    and ESRGAN-FS it does, for the same value.
 
     Args:
         real_logits: D(hr), of any shape.
         fake_logits: D(sr.detach()), of the same shape.
-        through_means: whether gradients also go through the means. RSR and BasicSR detach them, which is
-            the default; ESRGAN, Impressionism and ESRGAN-FS do not. The value is the same.
     """
-    real_mean, fake_mean = (
-        gathered_mean(logits if through_means else logits.detach()) for logits in (real_logits, fake_logits)
-    )
+    real_mean, fake_mean = (gathered_mean(logits.detach()) for logits in (real_logits, fake_logits))
     return 0.5 * _bce(real_logits - fake_mean, 1.0) + 0.5 * _bce(fake_logits - real_mean, 0.0)
 
 

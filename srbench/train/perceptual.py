@@ -1,4 +1,4 @@
-"""The perceptual loss of a training: VGG19 or LPIPS where installed, else lpips-lite."""
+"""Choose the perceptual loss of a training: VGG19 or LPIPS where installed, else lpips-lite."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from torch import Tensor, nn
 
 from srbench.attacks.objectives import Objective, Score
 from srbench.attacks.perceptual import LPIPS, VGG19, LPIPSLite
-from srbench.errors import BadInput
-from srbench.install.fetch import Unavailable
+from srbench.errors import BadInput, Unavailable
 from srbench.train.discriminators import Discriminator
 from srbench.train.frequency import high_pass
 
 AUTO = ("vgg19", "lpips-alex", "lpips-squeeze", "lpips-lite")
-"""What ``auto`` tries, in this order; the last is always here."""
+"""``auto`` tries these in this order; the last is always there."""
 _FLOOR = 1e-6
 
 
 @dataclass(frozen=True)
 class Perceptual:
-    """A perceptual loss, chosen.
+    """Holds the perceptual loss that was chosen.
 
     Attributes:
         objective: what computes it; None for none.
@@ -35,11 +34,11 @@ class Perceptual:
 
     @property
     def text(self) -> str:
-        """Its name: one of :data:`AUTO`, ``features`` or ``none``."""
+        """Return its name: one of :data:`AUTO`, ``features`` or ``none``."""
         return self.objective.text if self.objective else "none"
 
     def bind(self, hr: Tensor) -> Score | None:
-        """From HR (N,3,P,P), RGB in [0,1], to a function of SR (N,3,P,P) giving one float per image (N,).
+        """Return a function of SR (N,3,P,P) for HR (N,3,P,P), RGB in [0,1]: one float per image, (N,).
 
         The features of HR are computed here, once; the function is differentiable. None where there is no
         perceptual loss.
@@ -51,7 +50,7 @@ class Perceptual:
 
 
 class DiscriminatorFeatures(Objective):
-    """What SR and HR differ by in the discriminator's features, relative to the features of HR.
+    """Measures what SR and HR differ by in the discriminator's features, relative to those of HR.
 
     ``1/L * sum over the L layers of mean|D_l(sr) - D_l(hr)| / mean|D_l(hr)|``, the means over one image's
     values: 0 for equal images, about 1 where the differences are as large as the features. Without the
@@ -76,13 +75,13 @@ class DiscriminatorFeatures(Objective):
 
     def bind(self, target: Tensor) -> Score:
         with torch.no_grad():
-            wanted = self._features(target)
-            sizes = [layer.abs().flatten(1).mean(1).clamp_min(_FLOOR) for layer in wanted]
+            targets = self._features(target)
+            sizes = [layer.abs().flatten(1).mean(1).clamp_min(_FLOOR) for layer in targets]
 
         def score(sr: Tensor) -> Tensor:
             terms = [
-                (found - kept).abs().flatten(1).mean(1) / size
-                for found, kept, size in zip(self._features(sr), wanted, sizes, strict=True)
+                (layer - wanted).abs().flatten(1).mean(1) / size
+                for layer, wanted, size in zip(self._features(sr), targets, sizes, strict=True)
             ]
             return torch.stack(terms).mean(0)
 
@@ -95,8 +94,10 @@ class DiscriminatorFeatures(Objective):
             return [layer.to(images.dtype) for layer in self._discriminator.features(seen)]
 
 
-def choose(text: str, *, discriminator: nn.Module | None = None, high_pass_width: int = 0) -> Perceptual:
-    """The perceptual loss a recipe names.
+def choose_perceptual(
+    text: str, *, discriminator: nn.Module | None = None, high_pass_width: int = 0
+) -> Perceptual:
+    """Return the perceptual loss a recipe names.
 
     Args:
         text: one of :data:`AUTO`, ``features`` (the discriminator's), ``none``, or ``auto``: the first of

@@ -1,4 +1,4 @@
-"""The processes of a training: one, or several started by ``accelerate launch`` or torchrun."""
+"""Run a training in one process, or in several started by ``accelerate launch`` or torchrun."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from srbench.errors import BadInput
 
 
 class Processes:
-    """Who works on a batch, and how what they found is averaged.
+    """Divides a batch among processes, and averages what they compute.
 
     Gradients are averaged here and not by DistributedDataParallel: the attack, the discriminator and the
     generator go through the same networks several times an iteration, some of them frozen, which its
@@ -41,11 +41,11 @@ class Processes:
 
     @property
     def main(self) -> bool:
-        """Whether this is the one that writes files."""
+        """Tell whether this is the one that writes files."""
         return self.rank == 0
 
     def share(self, batch: int, parts: int) -> int:
-        """Samples of one part of one process's share of a batch.
+        """Return the number of samples of one part of one process's share of a batch.
 
         Raises:
             BadInput: the batch cannot be divided evenly.
@@ -58,13 +58,13 @@ class Processes:
         return batch // (self.count * parts)
 
     def indices(self, iteration: int, batch: int) -> Sequence[int]:
-        """Sample indices of this process's share of an iteration's batch."""
+        """Return the sample indices of this process's share of an iteration's batch."""
         mine = batch // self.count
         first = iteration * batch + self.rank * mine
         return range(first, first + mine)
 
     def average(self, value: Tensor) -> Tensor:
-        """The mean over all processes; every process has to call it."""
+        """Return the mean over all processes; every process has to call it."""
         if self.count > 1:
             torch.distributed.all_reduce(value)
             value /= self.count
@@ -80,7 +80,7 @@ class Processes:
             gradient.copy_(part.view(gradient.shape))
 
     def any(self, flag: bool) -> bool:
-        """Whether it is so in any process."""
+        """Tell whether it is so in any process."""
         if self.count == 1:
             return flag
         votes = torch.tensor(float(flag), device=self.device)
@@ -89,7 +89,7 @@ class Processes:
 
     @contextlib.contextmanager
     def main_first(self) -> Iterator[None]:
-        """The body runs in the main process, then in the others, which find its files."""
+        """Run the body in the main process, then in the others, which see its files."""
         if not self.main:
             self.wait()
         yield
@@ -97,7 +97,7 @@ class Processes:
             self.wait()
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Wait until every process has called this."""
         if self.count > 1:
             torch.distributed.barrier()
 

@@ -1,11 +1,10 @@
-"""What a training is: every setting of it, read from TOML and overridden by the command line."""
+"""Say what a training is: every setting of it, read from TOML and overridden by the command line."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -22,15 +21,18 @@ class _Strict(BaseModel):
 
 
 class GeneratorSettings(_Strict):
-    """RRDBNet x4: ``num_feat`` features, ``num_block`` residual-in-residual blocks, dense ``growth``."""
+    """Sizes the RRDBNet x4: ``num_feat`` features, ``num_block`` residual-in-residual blocks.
+
+    ``growth``, what each convolution of a dense block adds, is that of weights which load elsewhere.
+    """
 
     num_feat: int = Field(default=64, ge=1)
     num_block: int = Field(default=23, ge=1)
-    growth: int = Field(default=32, ge=1)
+    growth: Literal[32] = 32
 
 
 class DataSettings(_Strict):
-    """Where HR crops come from.
+    """Says where HR crops come from.
 
     Attributes:
         sources: ``dead-leaves`` or directories, each with an optional ``*weight``.
@@ -48,7 +50,7 @@ class DataSettings(_Strict):
 
 
 class LossSettings(_Strict):
-    """Weights of the generator's losses; a weight of 0 leaves the loss out.
+    """Weights the generator's losses; a weight of 0 leaves the loss out.
 
     Attributes:
         perceptual_net: ``auto``, ``vgg19``, ``lpips-alex``, ``lpips-lite``, ``features``, ``none``, …;
@@ -72,7 +74,7 @@ class LossSettings(_Strict):
 
 
 class DiscriminatorSettings(_Strict):
-    """The network that tells SR from HR; ``none`` where no GAN loss is used."""
+    """Sizes the network that tells SR from HR; ``none`` where no GAN loss is used."""
 
     kind: Literal["vgg", "patchgan", "none"] = "none"
     num_feat: int = Field(default=64, ge=1)
@@ -80,7 +82,7 @@ class DiscriminatorSettings(_Strict):
 
 
 class OptimizerSettings(_Strict):
-    """Adam, for generator and discriminator alike."""
+    """Sets Adam, for generator and discriminator alike."""
 
     lr: float = Field(default=1e-4, gt=0, allow_inf_nan=False)
     betas: tuple[float, float] = (0.9, 0.99)
@@ -88,7 +90,7 @@ class OptimizerSettings(_Strict):
 
 
 class ScheduleSettings(_Strict):
-    """How long, and how the learning rate falls.
+    """Says how long to train, and how the learning rate falls.
 
     Attributes:
         iterations: optimizer steps of the generator.
@@ -113,7 +115,7 @@ class ScheduleSettings(_Strict):
 
 
 class ValidationSettings(_Strict):
-    """How often the generator is measured and kept.
+    """Says how often the generator is measured and kept.
 
     Attributes:
         every: iterations between validations; each writes a checkpoint.
@@ -126,8 +128,8 @@ class ValidationSettings(_Strict):
     keep: int = Field(default=3, ge=1)
 
 
-class Recipe(_Strict):
-    """A training, complete: equal recipes on equal data give equal weights on one kind of machine.
+class TrainingRecipe(_Strict):
+    """Describes a training completely: on one kind of machine, equal recipes and data give equal weights.
 
     Attributes:
         name: of the run, its directory and the model it makes.
@@ -167,7 +169,7 @@ class Recipe(_Strict):
         return name
 
     @model_validator(mode="after")
-    def _fits(self) -> Recipe:
+    def _fits(self) -> TrainingRecipe:
         if self.losses.gan and self.discriminator.kind == "none":
             raise ValueError("losses.gan is above 0 but discriminator.kind is none")
         if self.data.batch % self.accumulate:
@@ -176,18 +178,22 @@ class Recipe(_Strict):
 
     @property
     def hash(self) -> str:
-        """sha256 over every setting."""
+        """Return the sha256 over every setting."""
         return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 
 def names() -> list[str]:
-    """The recipes srbench ships."""
+    """Return the names of the recipes that come with srbench.
+
+    >>> names()[:2]
+    ['esrgan', 'esrgan-fs']
+    """
     files = resources.files("srbench.train.recipes").iterdir()
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
 def summaries() -> dict[str, str]:
-    """Every shipped recipe in one line: title, kind of degradation, size, length."""
+    """Describe every shipped recipe in one line: title, kind of degradation, size, length."""
     lines = {}
     for name in names():
         table = read_toml(resources.files("srbench.train.recipes") / f"{name}.toml")
@@ -199,8 +205,8 @@ def summaries() -> dict[str, str]:
     return lines
 
 
-def load(spec: str, changes: Mapping[str, Any] | None = None) -> Recipe:
-    """A shipped recipe by name, or one from a TOML file.
+def load(spec: str, changes: Mapping[str, Any] | None = None) -> TrainingRecipe:
+    """Load a shipped recipe by name, or one from a TOML file.
 
     Args:
         changes: values by dotted key (``optimizer.lr``) that replace the recipe's or give what it leaves
@@ -208,6 +214,11 @@ def load(spec: str, changes: Mapping[str, Any] | None = None) -> Recipe:
 
     Raises:
         BadInput: no such recipe or file, or a setting that is missing, unknown or out of range.
+
+    >>> from srbench.train import recipe as recipes
+    >>> recipe = recipes.load("rsr-mini", {"schedule.iterations": 10})
+    >>> recipe.schedule.iterations, recipe.degradation["eps"]
+    (10, '14/255')
     """
     if spec in names():
         table = read_toml(resources.files("srbench.train.recipes") / f"{spec}.toml")
@@ -220,8 +231,8 @@ def load(spec: str, changes: Mapping[str, Any] | None = None) -> Recipe:
     return parse(_changed(read_toml(path), changes or {}), spec)
 
 
-def parse(table: Mapping[str, Any], what: str = "recipe") -> Recipe:
-    """A recipe from its table; the degradation's own settings are checked and completed too.
+def parse(table: Mapping[str, Any], what: str = "recipe") -> TrainingRecipe:
+    """Make a recipe of its table; the degradation's own settings are checked and completed too.
 
     Raises:
         BadInput: a setting that is unknown or out of range; the message names its key.
@@ -229,7 +240,7 @@ def parse(table: Mapping[str, Any], what: str = "recipe") -> Recipe:
     from srbench.train import degradations
 
     try:
-        recipe = Recipe.model_validate(table)
+        recipe = TrainingRecipe.model_validate(table)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -240,8 +251,8 @@ def parse(table: Mapping[str, Any], what: str = "recipe") -> Recipe:
     return recipe.model_copy(update={"degradation": degradation})
 
 
-def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    """The recipe with other values, by dotted key (``optimizer.lr``).
+def override(recipe: TrainingRecipe, changes: Mapping[str, Any]) -> TrainingRecipe:
+    """Return the recipe with other values, by dotted key (``optimizer.lr``).
 
     Raises:
         BadInput: no such setting in this recipe, or a value out of range.
@@ -261,8 +272,8 @@ def _changed(table: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return table
 
 
-def differences(old: Recipe, new: Recipe) -> list[str]:
-    """Every setting in which two recipes differ: ``key: old value, new value``."""
+def differences(old: TrainingRecipe, new: TrainingRecipe) -> list[str]:
+    """List every setting in which two recipes differ: ``key: old value, new value``."""
     before, after = flat(old.model_dump(mode="json")), flat(new.model_dump(mode="json"))
     keys = [*before, *(key for key in after if key not in before)]
     absent = "nothing"
@@ -274,44 +285,15 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
 
 
 def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The values of nested tables by dotted key (``optimizer.lr``)."""
-    found: dict[str, Any] = {}
+    """Return the values of nested tables by dotted key.
+
+    >>> flat({"seed": 1, "optimizer": {"lr": 0.1}})
+    {'seed': 1, 'optimizer.lr': 0.1}
+    """
+    values: dict[str, Any] = {}
     for key, value in table.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{key}.")
+            values |= flat(value, f"{prefix}{key}.")
         else:
-            found[prefix + key] = value
-    return found
-
-
-def to_toml(table: Mapping[str, Any]) -> str:
-    """TOML text of a table of plain values; None is left out, which reads back as the default."""
-    return "\n".join(_lines(table, ())) + "\n"
-
-
-def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterable[str]:
-    tables = {key: value for key, value in table.items() if isinstance(value, Mapping)}
-    plain = {key: value for key, value in table.items() if key not in tables and value is not None}
-    if path and (plain or not tables):
-        yield ""
-        yield f"[{'.'.join(map(_key, path))}]"
-    for key, value in plain.items():
-        yield f"{_key(key)} = {_value(value)}"
-    for key, value in tables.items():
-        yield from _lines(value, (*path, key))
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        inside = ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None)
-        return f"{{ {inside} }}" if inside else "{}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(_value(v) for v in value)}]"
-    if isinstance(value, str):
-        # JSON's escapes are a subset of TOML's, except that TOML also wants DEL escaped.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return json.dumps(value)
+            values[prefix + key] = value
+    return values

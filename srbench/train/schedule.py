@@ -1,4 +1,4 @@
-"""The learning rate: a pure function of the iteration, so that a resumed run needs no memory of it."""
+"""Compute the learning rate from the iteration alone, so that a resumed run needs no memory of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from srbench.train.recipe import ScheduleSettings
 
 
 def learning_rate(schedule: ScheduleSettings, lr: float, iteration: int) -> float:
-    """The learning rate of one iteration.
+    """Return the learning rate of one iteration.
 
     Args:
         lr: the rate at the start.

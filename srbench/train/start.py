@@ -1,4 +1,4 @@
-"""What a training starts with: networks, initial weights, optimizers."""
+"""Make what a training starts with: networks, initial weights, optimizers."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 import torch
 from torch import nn
 
+from srbench import zoo
 from srbench.errors import BadInput
 from srbench.support.home import sha256_file
 from srbench.train import recipe as recipes
 from srbench.train.discriminators import build_discriminator
-from srbench.train.export import WEIGHTS
 from srbench.train.generator import build_generator, load_into
 from srbench.train.processes import Processes
-from srbench.train.recipe import Recipe
+from srbench.train.recipe import TrainingRecipe
 from srbench.train.state import State
+from srbench.zoo.refs import RUN_WEIGHTS
 
 
-def build(recipe: Recipe, processes: Processes, *, initial: bool = True) -> State:
-    """Networks with their initial weights, and their optimizers, on the device.
+def make_state(recipe: TrainingRecipe, processes: Processes, *, initial: bool = True) -> State:
+    """Make networks with their initial weights, and their optimizers, on the device.
 
     Args:
         initial: whether the weights of ``recipe.init`` are put in; a run that is resumed needs them no more.
@@ -28,14 +29,17 @@ def build(recipe: Recipe, processes: Processes, *, initial: bool = True) -> Stat
     Raises:
         BadInput: initial weights that are not there or of another architecture.
     """
-    generator = build_generator(**recipe.generator.model_dump(), seed=recipe.seed)
+    generator = build_generator(recipe.generator.num_feat, recipe.generator.num_block, recipe.seed)
     if initial and recipe.init != "scratch":
         load_into(generator, initial_weights(recipe.init))
-    generator = _placed(generator, processes)
-    wanted = recipe.discriminator
-    kind = wanted.kind if recipe.losses.gan else "none"
-    made = build_discriminator(kind, recipe.data.patch, wanted.num_feat, wanted.norm, recipe.seed)
-    discriminator = None if made is None else _placed(made, processes)
+    generator = _on_device(generator, processes)
+    settings = recipe.discriminator
+    kind = settings.kind if recipe.losses.gan else "none"
+    discriminator: Any = build_discriminator(
+        kind, recipe.data.patch, settings.num_feat, settings.norm, recipe.seed
+    )
+    if discriminator is not None:
+        discriminator = _on_device(discriminator, processes)
     average = generator.state_dict() if recipe.ema else {}
     return State(
         generator,
@@ -47,28 +51,26 @@ def build(recipe: Recipe, processes: Processes, *, initial: bool = True) -> Stat
 
 
 def fingerprint(init: str) -> str:
-    """sha256 of the file a training starts from; "" for random weights."""
+    """Return the sha256 of the file a training starts from; "" for random weights."""
     return "" if init == "scratch" else sha256_file(initial_weights(init))
 
 
 def initial_weights(init: str) -> Path:
-    """The file of a zoo model's name, a run's directory or a checkpoint's path.
+    """Return the file of a zoo model's name, a run's directory or a checkpoint's path.
 
     Raises:
         BadInput: there is none; the message says how to get it.
     """
-    from srbench import zoo
-
     path = Path(init).expanduser()
     if path.is_dir():
-        path = path / WEIGHTS
+        path = path / RUN_WEIGHTS
     if path.is_file():
         return path
     if init in zoo.names():
-        found = zoo.status(init)
-        if found.path is not None:
-            return found.path
-        raise BadInput(f"{init} has no weights here to start from: {found.how or 'choose another --init'}")
+        status = zoo.status(init)
+        if status.path is not None:
+            return status.path
+        raise BadInput(f"{init} has no weights here to start from: {status.how or 'choose another --init'}")
     if init in recipes.names():
         raise BadInput(
             f"the training starts from {init}, which is not there: run `srbench train {init}`, then give "
@@ -77,18 +79,18 @@ def initial_weights(init: str) -> Path:
     raise BadInput(f"--init {init}: no such model, run directory or checkpoint file")
 
 
-def _placed(module: nn.Module, processes: Processes) -> Any:
+def _on_device(module: nn.Module, processes: Processes) -> Any:
     if processes.device.type == "cuda" and processes.count > 1:
         module = nn.SyncBatchNorm.convert_sync_batchnorm(module)
     return module.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _adam(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    wanted = recipe.optimizer
+def _adam(module: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimizer:
+    settings = recipe.optimizer
     return torch.optim.Adam(
         module.parameters(),
-        lr=wanted.lr,
-        betas=wanted.betas,
-        weight_decay=wanted.weight_decay,
+        lr=settings.lr,
+        betas=settings.betas,
+        weight_decay=settings.weight_decay,
         fused=next(module.parameters()).device.type == "cuda",
     )

@@ -1,4 +1,4 @@
-"""Everything a training carries from one iteration to the next, and how it survives on disk."""
+"""Hold what a training carries from one iteration to the next, and keep it on disk."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _BEST = "best.pt"
 
 
 class NotWritten(RunFailed):
-    """A checkpoint could not be written; those before it are untouched."""
+    """Says that a checkpoint could not be written; those before it are untouched."""
 
 
 @dataclass
 class State:
-    """The networks, their optimizers, the moving average, and the iterations done.
+    """Holds the networks, their optimizers, the moving average, and the iterations done.
 
     There is no random state in it: every random number follows from the seed and a sample's index.
 
@@ -52,16 +52,16 @@ class State:
             self.average[name].lerp_(value, 1 - decay)
 
     def exported(self) -> dict[str, Tensor]:
-        """The weights a run is about: the average where one is kept, else the generator's."""
+        """Return the weights a run is about: the average where one is kept, else the generator's."""
         return self.average or self.generator.state_dict()
 
     def finite(self) -> bool:
-        """Whether no weight is NaN or infinite."""
+        """Tell whether no weight is NaN or infinite."""
         modules = [self.generator] + ([self.discriminator] if self.discriminator else [])
         return all(bool(torch.isfinite(p).all()) for module in modules for p in module.parameters())
 
     def content(self) -> dict[str, Any]:
-        """The state as tensors and plain values."""
+        """Return the state as tensors and plain values."""
         return {
             "format": _FORMAT,
             "iteration": self.iteration,
@@ -89,7 +89,7 @@ class State:
 
 
 class Checkpoints:
-    """The checkpoints of a run: the last few by iteration, and ``best.pt``.
+    """Keeps the checkpoints of a run: the last few by iteration, and ``best.pt``.
 
     Args:
         folder: where they are.
@@ -100,9 +100,9 @@ class Checkpoints:
         self.folder, self.keep = folder, keep
 
     def paths(self) -> list[Path]:
-        """The checkpoints by iteration, latest first."""
-        found = self.folder.glob("*.pt") if self.folder.is_dir() else iter(())
-        return sorted((p for p in found if p.stem.isdigit()), key=lambda p: int(p.stem), reverse=True)
+        """Return the checkpoints by iteration, latest first."""
+        numbered = [path for path in self.folder.glob("*.pt") if path.stem.isdigit()]
+        return sorted(numbered, key=lambda path: int(path.stem), reverse=True)
 
     def save(self, content: dict[str, Any], *, best: bool) -> Path:
         """Write a checkpoint so that it is there whole or not at all, then drop the oldest.
@@ -122,22 +122,22 @@ class Checkpoints:
                 old.unlink(missing_ok=True)
         except (OSError, RuntimeError) as error:
             # torch reports a full disk as a RuntimeError of its archive writer.
-            kept = next((p for p in self.paths() if p != path), None)
-            last = f"the last checkpoint is {kept}" if kept else "there is none before it"
+            previous = next((p for p in self.paths() if p != path), None)
+            last = f"the last checkpoint is {previous}" if previous else "there is none before it"
             raise NotWritten(
                 f"{path} cannot be written ({_brief(error)}): free space and resume; {last}"
             ) from error
         return path
 
     def latest(self) -> tuple[Path, dict[str, Any]] | None:
-        """The latest checkpoint that can be read; None where the run has none.
+        """Return the latest checkpoint that can be read; None where the run has none.
 
         Raises:
             BadInput: there are checkpoints, and none can be read.
         """
         paths = self.paths()
         for path in paths:
-            content = read(path)
+            content = read_checkpoint(path)
             if content is not None:
                 return path, content
         if paths:
@@ -145,8 +145,8 @@ class Checkpoints:
         return None
 
 
-def read(path: Path) -> dict[str, Any] | None:
-    """A checkpoint's content on the CPU, or None if it is damaged or no checkpoint of a training."""
+def read_checkpoint(path: Path) -> dict[str, Any] | None:
+    """Return a checkpoint's content on the CPU, or None if it is damaged or no checkpoint of a training."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
@@ -160,7 +160,7 @@ def _to_disk(path: Path) -> None:
 
 
 def _same_file(path: Path, other: Path) -> None:
-    """A second name for a file; a copy where the file system has no hard links."""
+    """Give a file a second name; a copy where the file system has no hard links."""
     other.unlink()
     try:
         os.link(path, other)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during a training: an iteration is finished and saved first."""
+"""Take Ctrl-C and SIGTERM during a training: an iteration is finished and saved first."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from srbench.errors import SrbenchError
 
 
 class Interrupted(SrbenchError):  # noqa: N818 - the name a reader wants at the raise
-    """Stopped by Ctrl-C or SIGTERM, after saving. Exit code 130, as shells report it."""
+    """Says that a training was stopped by Ctrl-C or SIGTERM, after saving; exit code 130, as in shells."""
 
     exit_code = 130
 
 
 @contextmanager
 def stop_asked() -> Iterator[list[int]]:
-    """Signals that ask to stop, collected, so that an iteration is never torn; a third one tears it."""
+    """Collect the signals that ask to stop, so that an iteration is never torn; a third one tears it."""
     seen: list[int] = []
     before = {}
 

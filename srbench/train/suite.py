@@ -1,11 +1,8 @@
-"""Train a suite, one process a run: ``python -m srbench.train.suite mini-zoo`` or ``ablation-mini``."""
+"""Train a suite, one process a run: ``srbench maintain suite mini-zoo`` or ``ablation-mini``."""
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
-import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -15,13 +12,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from srbench.errors import BadInput, SrbenchError
+from srbench.errors import BadInput
 from srbench.support.toml import read_toml
 from srbench.train import recipe as recipes
-from srbench.train.recipe import Recipe
+from srbench.train.recipe import TrainingRecipe
+from srbench.zoo.refs import RUN_CARD
 
 
-class _Run(BaseModel):
+class SuiteRun(BaseModel):
+    """Says what one run of a suite trains: a recipe, and settings above it."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: str = ""
@@ -29,7 +29,7 @@ class _Run(BaseModel):
 
 
 class Suite(BaseModel):
-    """What is trained together.
+    """Says what is trained together.
 
     Attributes:
         defaults: recipe and settings of every run that does not say otherwise.
@@ -38,11 +38,11 @@ class Suite(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    defaults: _Run = _Run()
-    runs: tuple[_Run, ...] = Field(min_length=1)
+    defaults: SuiteRun = SuiteRun()
+    runs: tuple[SuiteRun, ...] = Field(min_length=1)
 
-    def recipes(self, changes: Mapping[str, Any] | None = None) -> list[Recipe]:
-        """The runs' recipes.
+    def recipes(self, changes: Mapping[str, Any] | None = None) -> list[TrainingRecipe]:
+        """Return the runs' recipes.
 
         Args:
             changes: settings by dotted key, above those of the suite.
@@ -50,24 +50,24 @@ class Suite(BaseModel):
         Raises:
             BadInput: an unknown recipe or setting, or two runs of one name.
         """
-        found = []
+        complete = []
         for run in self.runs:
             settings = recipes.flat(self.defaults.settings) | recipes.flat(run.settings) | dict(changes or {})
-            found.append(recipes.load(run.recipe or self.defaults.recipe, settings))
-        names = [recipe.name for recipe in found]
+            complete.append(recipes.load(run.recipe or self.defaults.recipe, settings))
+        names = [recipe.name for recipe in complete]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise BadInput(f"two runs are called {doubled[0]}: give one of them another name")
-        return found
+        return complete
 
 
 def names() -> list[str]:
-    """The suites srbench ships."""
+    """Return the names of the suites that come with srbench."""
     files = resources.files("srbench.train.suites").iterdir()
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
 
 
 def load(name: str) -> Suite:
-    """A shipped suite.
+    """Load a shipped suite.
 
     Raises:
         BadInput: no such suite.
@@ -77,8 +77,8 @@ def load(name: str) -> Suite:
     return Suite.model_validate(read_toml(resources.files("srbench.train.suites") / f"{name}.toml"))
 
 
-def train(
-    wanted: Sequence[Recipe], out: Path, *, jobs: int, threads: int = 1, zoo: Path | None = None
+def train_all(
+    wanted: Sequence[TrainingRecipe], out: Path, *, jobs: int, threads: int = 1, zoo: Path | None = None
 ) -> Iterator[tuple[Path, float]]:
     """Train every recipe into ``out/NAME``; finished runs are kept, begun ones go on.
 
@@ -108,9 +108,9 @@ def train(
         while waiting or working:
             for recipe in [r for r in waiting if r.init not in names or r.init in done]:
                 waiting.remove(recipe)
-                from_run = recipe.init in names and zoo is None
-                told = recipe.model_copy(update={"init": str(out / recipe.init)}) if from_run else recipe
-                working[pool.submit(_train, told, out / recipe.name, threads)] = recipe.name
+                init = str(out / recipe.init) if recipe.init in names and zoo is None else recipe.init
+                started = recipe.model_copy(update={"init": init})
+                working[pool.submit(_train, started, out / recipe.name, threads)] = recipe.name
             if not working:
                 raise BadInput(f"{waiting[0].name} starts from itself by way of {waiting[0].init}")
             ended, _ = wait(working, return_when=FIRST_COMPLETED)
@@ -130,48 +130,14 @@ def train(
                 yield out / name, seconds
 
 
-def _train(recipe: Recipe, folder: Path, threads: int) -> float:
-    from rich.console import Console
-
-    from srbench.train.export import CARD
-    from srbench.train.job import RECIPE, Request
-    from srbench.train.job import train as run
+def _train(recipe: TrainingRecipe, folder: Path, threads: int) -> float:
+    from srbench.train.job import RECIPE, TrainingRequest, train
 
     begun = (folder / RECIPE).is_file()
     if begun and (differing := recipes.differences(recipes.load(str(folder / RECIPE)), recipe)):
         raise BadInput(f"{folder} was begun with other settings: {'; '.join(differing)}")
-    if (folder / CARD).is_file():
+    if (folder / RUN_CARD).is_file():
         return 0.0
     start = time.monotonic()
-    with Path(os.devnull).open("w", encoding="utf-8") as quiet:
-        run(Request(recipe, folder, resume=begun, threads=threads), Console(file=quiet))
+    train(TrainingRequest(recipe, folder, resume=begun, threads=threads))
     return time.monotonic() - start
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Train a suite and print what each run took."""
-    parser = argparse.ArgumentParser(prog="python -m srbench.train.suite", description=__doc__)
-    parser.add_argument("suite", choices=names())
-    parser.add_argument("--data", help="training images: dead-leaves, directories; by commas")
-    parser.add_argument("--out", type=Path, default=Path("runs"), help="directory of runs")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs at once")
-    parser.add_argument("--iterations", type=int, help="of every run")
-    parser.add_argument("--zoo", type=Path, help="pack the models into this folder zoo of a checkout")
-    given = parser.parse_args(arguments)
-    changes: dict[str, Any] = {}
-    if given.data:
-        changes["data.sources"] = [part for part in given.data.split(",") if part]
-    if given.iterations:
-        changes["schedule.iterations"] = given.iterations
-    try:
-        wanted = load(given.suite).recipes(changes)
-        for folder, seconds in train(wanted, given.out, jobs=given.jobs, zoo=given.zoo):
-            print(f"{folder}: {seconds / 60:.1f} minutes", flush=True)
-    except SrbenchError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""The iteration: HR crops, LR by the recipe's degradation with the generator as it is, G step, D step."""
+"""Do one iteration: HR crops, LR by the recipe's degradation with the generator as it is, G step, D step."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from srbench.train.degradations import Batch, Degradation
 from srbench.train.frequency import high_pass
 from srbench.train.perceptual import Perceptual
 from srbench.train.processes import Processes
-from srbench.train.recipe import Recipe
+from srbench.train.recipe import TrainingRecipe
 from srbench.train.schedule import learning_rate
 from srbench.train.state import State
 
 COLUMNS = ("loss_g", "l1", "perceptual", "gan", "loss_d", "d_real", "d_fake")
-"""What :meth:`Trainer.step` returns: the losses before their weights, and D's mean logits."""
+""":meth:`Trainer.step` returns these: the losses before their weights, and D's mean logits."""
 
 
 class Trainer:
-    """One recipe's optimizer steps.
+    """Takes one recipe's optimizer steps.
 
     Args:
         recipe: every setting.
@@ -31,25 +31,25 @@ class Trainer:
         perceptual: the perceptual loss; over ``state.discriminator`` where it is that one's features.
 
     Attributes:
-        perceptual: as given.
+        degradation, perceptual: the arguments of these names.
         stage: called with a stage's name around its work: for measuring.
     """
 
     def __init__(
         self,
-        recipe: Recipe,
+        recipe: TrainingRecipe,
         state: State,
         degradation: Degradation,
         perceptual: Perceptual,
         processes: Processes,
     ) -> None:
         self.recipe, self.state = recipe, state
-        self._degradation, self.perceptual, self._processes = degradation, perceptual, processes
+        self.degradation, self.perceptual, self._processes = degradation, perceptual, processes
         self._part = processes.share(recipe.data.batch, recipe.accumulate)
         self.stage: Callable[[str], AbstractContextManager[object]] = lambda name: nullcontext()
 
     def step(self, hr: Tensor, indices: Sequence[int]) -> Tensor:
-        """One iteration.
+        """Do one iteration.
 
         Args:
             hr: this process's HR crops (N,3,P,P) in [0,1], on any device.
@@ -65,7 +65,7 @@ class Trainer:
         self._set_learning_rate()
         hr = hr.to(self._processes.device, non_blocking=True, memory_format=torch.channels_last)
         batches = list(zip(hr.split(self._part), _split(indices, self._part), strict=True))
-        found = hr.new_full((len(COLUMNS),), float("nan"))
+        row = hr.new_full((len(COLUMNS),), float("nan"))
         state.optimizer_g.zero_grad(set_to_none=True)
         pairs = []
         totals = []
@@ -74,26 +74,26 @@ class Trainer:
             pairs.append((images, sr))
             totals.append(parts)
         self._finish(state.generator, state.optimizer_g)
-        found[:4] = torch.stack(totals).mean(0)
+        row[:4] = torch.stack(totals).mean(0)
         if state.discriminator is not None and state.optimizer_d is not None and recipe.losses.gan:
             with self.stage("discriminator"):
                 state.optimizer_d.zero_grad(set_to_none=True)
                 judged = torch.stack([self._discriminator_part(*pair) for pair in pairs])
-                found[4:] = judged.mean(0)
+                row[4:] = judged.mean(0)
             self._finish(state.discriminator, state.optimizer_d)
         state.iteration += 1
         if recipe.ema:
             with self.stage("optimizer"):
                 state.update_average(recipe.ema)
-        return found
+        return row
 
     def _generator_part(self, hr: Tensor, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Gradients of one part of the batch: its SR, detached, and the four losses of G."""
+        """Add the gradients of one part of the batch; return its SR, detached, and the four losses of G."""
         generator, weights = self.state.generator, self.recipe.losses
-        score = _Bound(self.perceptual, hr, self._autocast) if self.perceptual.objective else None
+        score = _BoundPerceptual(self.perceptual, hr, self._autocast) if self.perceptual.objective else None
         with self.stage("degradation"):
             ids = tuple(str(i) for i in indices)
-            lr = self._degradation(Batch(hr, ids, score, self.perceptual.text if score else ""))
+            lr = self.degradation(Batch(hr, ids, score, self.perceptual.text if score else ""))
         with self.stage("generator"):
             with self._autocast():
                 sr = generator(lr.contiguous(memory_format=torch.channels_last))
@@ -124,7 +124,7 @@ class Trainer:
         return torch.stack([loss, real.mean(), fake.mean()]).detach()
 
     def _judge(self, images: Tensor) -> Tensor:
-        """Logits of the discriminator in fp32."""
+        """Return the discriminator's logits in fp32."""
         assert self.state.discriminator is not None
         width = self.recipe.losses.gan_high_pass
         seen = high_pass(images, width) if width else images
@@ -148,8 +148,8 @@ class Trainer:
         return torch.autocast(self._processes.device.type, torch.bfloat16, enabled=enabled)
 
 
-class _Bound:
-    """The perceptual loss bound to HR at its first use, and once: attack and generator step share it."""
+class _BoundPerceptual:
+    """Binds the perceptual loss to HR at its first use, and once: attack and generator step share it."""
 
     def __init__(
         self, perceptual: Perceptual, hr: Tensor, autocast: Callable[[], AbstractContextManager[object]]
@@ -166,7 +166,7 @@ class _Bound:
 
 
 class _frozen(AbstractContextManager[None]):  # noqa: N801 - used as a function
-    """A network's parameters ask for no gradient inside, so that none is computed."""
+    """Lets a network's parameters ask for no gradient inside, so that none is computed."""
 
     def __init__(self, module: nn.Module) -> None:
         self._module = module

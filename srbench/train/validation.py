@@ -1,4 +1,4 @@
-"""How good the generator is on crops it never trains on: on clean input and under random noise."""
+"""Measure the generator on crops it never trains on: on clean input and under random noise."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from srbench.attacks.noise import structured_uniform
 from srbench.attacks.objectives import Objective
 from srbench.attacks.perceptual import LPIPS, LPIPSLite
-from srbench.install.fetch import Unavailable
+from srbench.errors import Unavailable
 from srbench.train.data.crops import Crops
 from srbench.train.data.resize import bicubic_down
 
 HELD_OUT = 2 * 10**9
-"""Index of the first validation crop: training and the degradations stay below it."""
+"""The first validation crop has this index: training and the degradations stay below it."""
 
 _EPS = 14 / 255
 _STRUCTURE = 1.5
@@ -23,8 +23,8 @@ _PART = 4
 
 
 @dataclass(frozen=True)
-class Score:
-    """One validation; lower distances are better.
+class ValidationScore:
+    """Holds the numbers of one validation; lower distances are better.
 
     Attributes:
         clean, noise: mean distance on bicubic LR, and on it plus structured random noise of 14 levels.
@@ -37,19 +37,19 @@ class Score:
 
     @property
     def mean(self) -> float:
-        """What the best checkpoint is chosen by."""
+        """Return the mean distance, by which the best checkpoint is chosen."""
         return (self.clean + self.noise) / 2
 
 
 class Validation:
-    """Held-out HR crops, cut and degraded once.
+    """Measures generators on held-out HR crops, cut and degraded once.
 
     The degradation is the same whatever the recipe trains on, so that runs can be compared. The crops are
     indices that training never uses: other images of a procedural source, other places of photographs.
 
     Args:
         crops: the training crops of the run.
-        images: how many.
+        images: how many crops.
         precision: ``bf16`` runs the generator under autocast.
 
     Attributes:
@@ -72,19 +72,18 @@ class Validation:
         self._bf16 = precision == "bf16"
         self.distance, self.note, self._objective = _distance()
 
-    def __call__(self, generator: nn.Module) -> Score:
+    def __call__(self, generator: nn.Module) -> ValidationScore:
         """Measure a generator; it is left in the mode it was in."""
         was_training = generator.training
         generator.eval()
         try:
-            found = [self._measure(generator, lr) for lr in self.lr]
+            (clean, psnr), (noise, _) = (self._measure(generator, lr) for lr in self.lr)
         finally:
             generator.train(was_training)
-        (clean, psnr), (noise, _) = found
-        return Score(clean, noise, psnr)
+        return ValidationScore(clean, noise, psnr)
 
     def samples(self, generator: nn.Module, count: int = 4) -> Tensor:
-        """The first crops as rows of LR (enlarged), SR and HR, clean and noisy: (3, h, w) in [0, 1]."""
+        """Show the first crops as rows of LR (enlarged), SR and HR, clean and noisy: (3, h, w) in [0, 1]."""
         rows = []
         for lr in self.lr:
             small = lr[:count]
@@ -111,7 +110,7 @@ class Validation:
 
 
 def _distance() -> tuple[str, str, Objective]:
-    """The best distance that is installed: its name, a remark, and itself."""
+    """Return the best distance that is installed: its name, a remark, and itself."""
     try:
         return "LPIPS", "", LPIPS("alex")
     except Unavailable:

@@ -1,1 +1,1 @@
-
+"""Hold the cards of the models, one TOML file each."""

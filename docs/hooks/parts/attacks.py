@@ -1,13 +1,10 @@
-"""Attack cards, from the presets."""
+"""Write the cards of attacks, from what each one's file says."""
 
 from __future__ import annotations
 
-import importlib
-
 from parts.text import code, facts, first_paragraph, table
-from srbench import attacks as library
+from srbench.attacks import AttackRecipe, registry
 from srbench.attacks import corruptions as natural
-from srbench.attacks.presets import PRESETS, Recipe
 from srbench.attacks.threat import eps_text
 from srbench.attacks.variants import variants
 
@@ -27,12 +24,13 @@ CONSTANTS = {
 
 
 def cards() -> str:
-    """One card per preset."""
-    return "\n\n".join(_card(name) for name in PRESETS)
+    """Return one card for each preset."""
+    return "\n\n".join(_card(name) for name in registry.presets())
 
 
 def _card(name: str) -> str:
     published, *fallbacks = variants(name)
+    passes = published.passes()
     about = {
         "Threat model": f"{published.norm}, eps = {eps_text(published.eps)}: {NORMS[published.norm]}; "
         + (
@@ -43,6 +41,7 @@ def _card(name: str) -> str:
         **_settings(published),
         "Seed": f"{code(published.seed)}, with each image's id",
         "Precision": published.precision,
+        "Passes of an image": f"{passes.forwards} forward, {passes.gradients} with a gradient to the input",
         "Hash": code(published.hash),
     }
     text = [f"### {code(name)}", _what(published), facts(about)]
@@ -60,32 +59,31 @@ def _card(name: str) -> str:
     return "\n\n".join(text)
 
 
-def _what(recipe: Recipe) -> str:
-    """What the attack is, from the preset's own words or its class, and where it comes from."""
-    made = PRESETS[recipe.preset]
-    module = importlib.import_module(getattr(library, recipe.kind).__module__)
-    own = first_paragraph(made.__doc__) if made.__doc__ else ""
-    return " ".join(filter(None, [own, first_paragraph(module.__doc__)]))
+def _what(recipe: AttackRecipe) -> str:
+    """What the preset is, in its own words, and what its class does, in those of its docstring."""
+    does = first_paragraph(registry.attack_class(recipe.kind).load().__doc__)
+    return f"{registry.presets()[recipe.preset].about} {code(recipe.kind)} {does[0].lower()}{does[1:]}"
 
 
-def _objectives(recipe: Recipe) -> list[str]:
+def _objectives(recipe: AttackRecipe) -> list[str]:
     """What the recipe and its parts make large, each once."""
-    found = [recipe.objective, *(part.objective for part in recipe.parts)]
-    return list(dict.fromkeys(filter(None, found)))
+    objectives = [recipe.objective, *(part.objective for part in recipe.parts)]
+    return list(dict.fromkeys(filter(None, objectives)))
 
 
-def _settings(recipe: Recipe) -> dict[str, str]:
-    found = {"Class": f"[{code(recipe.kind)}][{getattr(library, recipe.kind).__module__}.{recipe.kind}]"}
+def _settings(recipe: AttackRecipe) -> dict[str, str]:
+    module = registry.attack_class(recipe.kind).module
+    settings = {"Class": f"[{code(recipe.kind)}][{module}.{recipe.kind}]"}
     if recipe.objective:
-        found["Maximised"] = code(recipe.objective)
+        settings["Maximised"] = code(recipe.objective)
     if recipe.measures:
-        found["Chosen by"] = ", ".join(map(code, recipe.measures))
+        settings["Chosen by"] = ", ".join(map(code, recipe.measures))
     for key, value in recipe.options:
         shown = eps_text(value) if key == "alpha" and value is not None else str(value)
-        found[key.replace("_", " ").capitalize()] = "as the class sets it" if value is None else shown
+        settings[key.replace("_", " ").capitalize()] = "as the class sets it" if value is None else shown
     if recipe.samples > 1:
-        found["Samples"] = str(recipe.samples)
-    return found
+        settings["Samples"] = str(recipe.samples)
+    return settings
 
 
 def _inline(named: dict[str, str]) -> str:
@@ -93,7 +91,7 @@ def _inline(named: dict[str, str]) -> str:
 
 
 def corruptions() -> str:
-    """The natural corruptions with the constant of each severity."""
+    """Return the natural corruptions with the constant of each severity."""
     rows = []
     for name in natural.CORRUPTIONS:
         unit, values = CONSTANTS[name]
@@ -103,10 +101,5 @@ def corruptions() -> str:
 
 
 def classes() -> str:
-    """Every attack of the library, from its docstring."""
-    found = [getattr(library, name) for name in library.__all__]
-    named = {cls for cls in found if isinstance(cls, type) and issubclass(cls, library.SRAttack)}
-    directives = [
-        f"::: {cls.__module__}.{cls.__name__}" for cls in sorted(named, key=lambda cls: cls.__name__)
-    ]
-    return "\n\n".join(directives)
+    """Return every attack class of the library, from its docstring."""
+    return "\n\n".join(f"::: {each.module}.{each.name}" for each in registry.classes().values())

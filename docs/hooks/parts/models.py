@@ -1,4 +1,4 @@
-"""The model zoo, from its cards."""
+"""Write the pages' model zoo, from its cards."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from srbench import zoo
 
 
 def cards() -> str:
-    """Every model: an overview, then what is known of each."""
-    found = [zoo.card(name) for name in zoo.names()]
+    """Show every model: an overview, then what is known of each."""
+    models = [zoo.card(name) for name in zoo.names()]
     overview = [
         (
             code(card.name),
@@ -17,15 +17,15 @@ def cards() -> str:
             f"{card.architecture['parameters']:,}" if "parameters" in card.architecture else "–",
             "with srbench" if card.packaged or not card.sources else "fetched by you",
         )
-        for card in found
+        for card in models
     ]
     parts = [table(("Name", "Title", "Trained for", "Parameters", "Comes"), overview)]
-    for card in found:
-        built = {
+    for card in models:
+        architecture = {
             key: value for key, value in card.architecture.items() if key not in ("factory", "parameters")
         }
         about = {
-            "Architecture": ", ".join(f"{key} {value}" for key, value in built.items()),
+            "Architecture": ", ".join(f"{key} {value}" for key, value in architecture.items()),
             "Weights": "; ".join(link(source.address, source.filename) for source in card.sources),
             "Notes": card.notes,
             "Licence": card.licence,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from parts.text import code, facts, first_paragraph, link, table
+from parts.text import code, facts, link, table
 from srbench import protocols
 from srbench.metrics import metric, registry
 from srbench.protocols.schema import MetricSettings
@@ -57,8 +57,7 @@ def metrics() -> str:
     for name in registry():
         found = metric(name)
         weights = [
-            f"{weight.name}"
-            + (f" ({link(weight.sources[0].url, 'published file')})" if weight.sources else "")
+            f"{weight.name}" + (f" ({link(weight.files[0].url, 'published file')})" if weight.files else "")
             for weight in found.weights
         ]
         rows.append(
@@ -67,7 +66,7 @@ def metrics() -> str:
                 found.title,
                 "SR and HR" if found.kind == "FR" else "SR alone",
                 "higher" if found.higher_is_better else "lower",
-                first_paragraph(found.build.__doc__),
+                found.definition,
                 found.source,
                 f"{found.min_side} px" if found.min_side else "any",
                 ", ".join(weights) or "none",

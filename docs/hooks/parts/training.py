@@ -1,16 +1,17 @@
-"""Recipes and degradations."""
+"""Write the pages' recipes and degradations."""
 
 from __future__ import annotations
 
+import sys
 from importlib import resources
 
 from parts.text import code, first_paragraph, table
-from srbench.train import degradations as kinds
 from srbench.train import recipe
+from srbench.train.degradations import KINDS
 
 
 def recipes() -> str:
-    """Every recipe in one line, and its file."""
+    """Show every recipe in one line, and its file."""
     parts = [table(("Recipe", "What it trains"), [(code(k), v) for k, v in recipe.summaries().items()])]
     for name in recipe.names():
         toml = (resources.files("srbench.train.recipes") / f"{name}.toml").read_text(encoding="utf-8")
@@ -20,14 +21,15 @@ def recipes() -> str:
 
 
 def degradations() -> str:
-    """Every kind of degradation with its settings."""
+    """Show every kind of degradation with its settings."""
     parts = []
-    for kind, module in kinds.KINDS.items():
-        fields = {name: field for name, field in module.Settings.model_fields.items() if name != "kind"}
+    for name, kind in KINDS.items():
         rows = [
-            (code(name), "has to be given" if field.is_required() else code(field.default))
-            for name, field in fields.items()
+            (code(key), "has to be given" if field.is_required() else code(field.default))
+            for key, field in kind.settings.model_fields.items()
+            if key != "kind"
         ]
-        text = f"### {code(kind)}\n\n{first_paragraph(module.__doc__)}"
+        module = sys.modules[kind.settings.__module__]
+        text = f"### {code(name)}\n\n{first_paragraph(module.__doc__)}"
         parts.append(text + ("\n\n" + table(("Setting", "Default"), rows) if rows else ""))
     return "\n\n".join(parts)

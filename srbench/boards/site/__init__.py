@@ -1,1 +1,1 @@
-"""The leaderboard as a static page: a pure function of stored records, like every other leaderboard."""
+"""Make the leaderboard a static page: a pure function of stored records, like every leaderboard."""

@@ -13,20 +13,21 @@ from typing import Any
 
 from srbench.boards.site import explorer
 from srbench.boards.site.data import site
-from srbench.boards.site.explorer import Kept
+from srbench.boards.site.explorer import KeptPictures
 from srbench.boards.table import Table, column_of, row_key
-from srbench.errors import BadInput, RunFailed
+from srbench.errors import BadInput
 from srbench.store.address import open_store
 from srbench.store.record import Record
+from srbench.support.home import cannot_write
 
 MARKER = "srbench-page.json"
 """A folder with this file is a page and may be replaced."""
 
 
-def read(
+def read_store(
     root: Path | str, wanted: Callable[[Record], bool] = lambda record: True
-) -> tuple[list[Record], Kept | None]:
-    """The records of a store that are wanted, and where its pictures are, if it can have any.
+) -> tuple[list[Record], KeptPictures | None]:
+    """Return the records of a store that are wanted, and where its pictures are, if it can have any.
 
     Raises:
         BadInput: a damaged record.
@@ -35,16 +36,16 @@ def read(
     records: list[Record] = []
     cells = {}
     for cell in store.cells():
-        found = [record for record in store.read(cell) if wanted(record)]
-        records += found
-        cells.update(dict.fromkeys(((row_key(r), column_of(r)) for r in found), cell))
-    return records, None if store.folder is None else Kept(store.folder, cells)
+        chosen = [record for record in store.read(cell) if wanted(record)]
+        records += chosen
+        cells.update(dict.fromkeys(((row_key(r), column_of(r)) for r in chosen), cell))
+    return records, None if store.folder is None else KeptPictures(store.folder, cells)
 
 
-def read_any(
+def read_records(
     csv: Path | None, root: Path | str, wanted: Callable[[Record], bool] = lambda record: True
-) -> tuple[list[Record], Kept | None]:
-    """The wanted records of a ``records.csv`` if one is named, of the store otherwise.
+) -> tuple[list[Record], KeptPictures | None]:
+    """Return the wanted records of a ``records.csv`` if one is named, of the store otherwise.
 
     Raises:
         BadInput: a damaged file, or no such records.
@@ -52,21 +53,21 @@ def read_any(
     if csv is not None:
         from srbench.boards.csv_records import read_csv
 
-        found, kept = [record for record in read_csv(csv) if wanted(record)], None
+        records, pictures = [record for record in read_csv(csv) if wanted(record)], None
     else:
-        found, kept = read(root, wanted)
-    if not found:
+        records, pictures = read_store(root, wanted)
+    if not records:
         raise BadInput(
             f"{csv or root} has no such records: run `srbench evaluate` first, or name another --store"
         )
-    return found, kept
+    return records, pictures
 
 
-def build(
+def build_page(
     folder: Path,
     records: Sequence[Record],
     *,
-    kept: Kept | None = None,
+    pictures: KeptPictures | None = None,
     data: Sequence[str] = (),
     images: int = 6,
     dataset_order: Sequence[str] = (),
@@ -75,8 +76,8 @@ def build(
     """Write the page into ``folder``, whole or not at all; an earlier page there is replaced.
 
     Args:
-        kept: where kept pictures are; without it the explorer says how to get them.
-        data: data sets whose LR and HR are shown, beyond the named ones that are here, as specs.
+        pictures: where kept pictures are; without it the explorer says how to get them.
+        data: data sets whose LR and HR are shown, as specs, beside the records' own that can be opened.
         images: at most so many images of a data set in the explorer.
         dataset_order: data sets in the order of the columns.
         reported: published numbers; None for those beside a checkout's ``leaderboards/``, if it is one.
@@ -89,48 +90,41 @@ def build(
         raise BadInput("there are no records to make a page of: run `srbench evaluate` first")
     if folder.exists() and not _replaceable(folder):
         raise BadInput(f"{folder} is not empty and is no page of srbench: name a new folder")
-    made = site(records, dataset_order=dataset_order, reported=_published(reported))
-    try:
+    content = site(records, dataset_order=dataset_order, reported=_published(reported))
+    with cannot_write(folder, "name another folder"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    try:
-        pages = scratch / "page"
-        _copy(resources.files("srbench.boards.site") / "assets", pages)
-        entries = _explorer(pages / "images", made.tables, records, kept, data, images)
-        _write_data(pages, made.page | {"explorer": entries}, made.chunks)
-        (pages / MARKER).write_text(json.dumps({"format": made.page["format"]}) + "\n", encoding="utf-8")
-        if folder.exists():
-            folder.replace(scratch / "before")
-        pages.replace(folder)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            pages = scratch / "page"
+            _copy(resources.files("srbench.boards.site") / "assets", pages)
+            entries = _explorer(pages / "images", content.tables, records, pictures, data, images)
+            _write_data(pages, content.page | {"explorer": entries}, content.chunks)
+            marker = json.dumps({"format": content.page["format"]}) + "\n"
+            (pages / MARKER).write_text(marker, encoding="utf-8")
+            if folder.exists():
+                folder.replace(scratch / "before")
+            pages.replace(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _explorer(
     folder: Path,
     tables: Sequence[Table],
     records: Sequence[Record],
-    kept: Kept | None,
+    pictures: KeptPictures | None,
     data: Sequence[str],
     images: int,
 ) -> list[dict[str, Any]]:
-    if kept is None or not any(kept.root.rglob("*.images")):
+    if pictures is None or not any(pictures.root.rglob("*.images")):
         return []
     names = {record.dataset_hash: record.dataset for record in records}
-    found = Kept(kept.root, kept.cells, explorer.open_datasets(names, data))
-    return explorer.cut(folder, tables, records, found, images)
+    with_datasets = KeptPictures(pictures.root, pictures.cells, explorer.open_datasets(names, data))
+    return explorer.cut(folder, tables, records, with_datasets, images)
 
 
 def _replaceable(folder: Path) -> bool:
     return folder.is_dir() and ((folder / MARKER).is_file() or not any(folder.iterdir()))
-
-
-def _unwritable(folder: Path, error: OSError) -> RunFailed:
-    return RunFailed(f"{folder} cannot be written ({error.strerror or error}): name another folder")
 
 
 def _published(file: Path | None) -> Mapping[str, Any] | None:
@@ -138,12 +132,12 @@ def _published(file: Path | None) -> Mapping[str, Any] | None:
     if file is None and not chosen.is_file():
         return None
     try:
-        found = json.loads(chosen.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
+        numbers = json.loads(chosen.read_text(encoding="utf-8"))
+        if not isinstance(numbers, dict):
             raise ValueError("no JSON object")
     except (OSError, ValueError) as error:
         raise BadInput(f"{chosen} is not a file of reported numbers ({error}): see paper.json") from error
-    return found
+    return numbers
 
 
 def _copy(source: Traversable, target: Path) -> None:
@@ -156,15 +150,12 @@ def _copy(source: Traversable, target: Path) -> None:
 
 
 def _write_data(folder: Path, page: Mapping[str, Any], chunks: Mapping[str, Any]) -> None:
-    """As scripts, since a page opened from a disk may load scripts and nothing else."""
+    """Write the data as scripts, since a page opened from a disk may load scripts and nothing else."""
     (folder / "data").mkdir()
-    _script(folder / "data" / "site.js", f"window.srbenchData={_json(page)};\n")
-    for name, chunk in chunks.items():
-        _script(folder / "data" / f"{name}.js", f"srbench.chunk({_json(name)},{_json(chunk)});\n")
-
-
-def _script(file: Path, text: str) -> None:
-    file.write_text(text, encoding="utf-8")
+    scripts = {"site": f"window.srbenchData={_json(page)};\n"}
+    scripts |= {name: f"srbench.chunk({_json(name)},{_json(chunk)});\n" for name, chunk in chunks.items()}
+    for name, script in scripts.items():
+        (folder / "data" / f"{name}.js").write_text(script, encoding="utf-8")
 
 
 def _json(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What is behind a mean: every image's numbers, and where they come from. One chunk per column of a table."""
+"""Give what is behind a mean: every image's numbers and provenance, one chunk per column of a table."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from srbench.boards.site.reproduce import command
+from srbench.boards.site.reproduce import reproducing_command
 from srbench.boards.table import Column, Table, column_of, row_key
 from srbench.metrics import metric
 from srbench.store.record import Record
 
 
 def chunk_name(table: int, column: int) -> str:
-    """The name of a column's chunk, which is the name of its file too."""
+    """Return the name of a column's chunk, which is the name of its file too."""
     return f"b{table}-c{column}"
 
 
 def chunks(number: int, table: Table, records: Sequence[Record]) -> dict[str, dict[str, Any]]:
-    """By name, the single images of every column of a table.
+    """Return, by name, the single images of every column of a table.
 
     Each holds ``images`` (ids in order), ``sizes`` (LR height and width), ``attack`` (settings and hash),
     and ``rows``: for every row of the table ``values`` by metric, one whole number per image that has the
@@ -55,7 +55,7 @@ def _cell(
     by_image = {record.image: record for record in records}
     ordered = [by_image.get(image) for image in images]
     first = records[0]
-    made = command(records)
+    again = reproducing_command(records)
     used = []
     for record in records:
         tools = {"versions": record.versions, "commit": record.commit, "device": record.device}
@@ -84,20 +84,20 @@ def _cell(
         "software": used,
         "flags": dict(sorted(flags.items())),
         "notes": sorted(notes),
-        "command": made.text,
-        "remarks": made.remarks,
+        "command": again.text,
+        "remarks": again.remarks,
     }
 
 
 def _saved(table: Table, records: Sequence[Record]) -> dict[str, float]:
-    """Means after saving the attacked LR as an 8-bit file, where every image has one."""
-    found = {}
+    """Return means after saving the attacked LR as an 8-bit file, where every image has one."""
+    means = {}
     for name in table.metrics:
         values = [record.saved.get(name) for record in records]
         defined = [value for value in values if value is not None]
         if defined and len(defined) == len(values):
-            found[name] = round(fmean(defined), metric(name).decimals + 2)
-    return found
+            means[name] = round(fmean(defined), metric(name).decimals + 2)
+    return means
 
 
 def _whole(name: str, value: float | None) -> int | None:

@@ -1,4 +1,4 @@
-"""From records to what the page shows: one structure for all of it, and one per column for single images."""
+"""Turn records into what the page shows: one structure for all of it, one per column for single images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Site:
-    """Everything on the page but pictures, as JSON types.
+    """Hold everything on the page but pictures, as JSON types.
 
     Attributes:
         page: what is loaded at once: tables, models, metrics, reported numbers.
@@ -41,7 +41,7 @@ def site(
     dataset_order: Sequence[str] = (),
     reported: Mapping[str, Any] | None = None,
 ) -> Site:
-    """The page's data.
+    """Compute the page's data.
 
     Args:
         dataset_order: data sets in the order of the columns; others follow by name.
@@ -49,10 +49,10 @@ def site(
     """
     groups = compute.boards(records)
     everything = [record for group in groups.values() for record in group]
-    found = tables(everything, dataset_order=dataset_order)
+    boards_tables = tables(everything, dataset_order=dataset_order)
     boards: list[dict[str, Any]] = []
     chunks: dict[str, dict[str, Any]] = {}
-    for number, table in enumerate(found):
+    for number, table in enumerate(boards_tables):
         group = groups[table.protocol, table.protocol_hash, table.kind]
         boards.append(_board(number, table, group))
         chunks |= cells.chunks(number, table, group)
@@ -62,16 +62,15 @@ def site(
         "created": [f(record.created for record in everything) for f in (min, max)] if everything else [],
         "versions": sorted({record.versions.get("srbench", "?") for record in everything}),
         "ranks_mean": text.SHARED,
-        "metrics": {name: facts.metric_facts(name) for table in found for name in table.metrics},
-        "models": {row.model: facts.model_facts(row.model) for table in found for row in table.rows},
+        "metrics": {name: facts.metric_facts(name) for table in boards_tables for name in table.metrics},
+        "models": {row.model: facts.model_facts(row.model) for table in boards_tables for row in table.rows},
         "boards": boards,
-        "reported": facts.compare(found, reported) if reported else None,
+        "reported": facts.compare(boards_tables, reported) if reported else None,
     }
-    return Site(page, chunks, found)
+    return Site(page, chunks, boards_tables)
 
 
 def _board(number: int, table: Table, records: Sequence[Record]) -> dict[str, Any]:
-    datasets = list(dict.fromkeys((c.dataset, c.dataset_hash) for c in table.columns))
     sample = {column_of(record): record for record in records}
     costs = _costs(records)
     return {
@@ -91,12 +90,12 @@ def _board(number: int, table: Table, records: Sequence[Record]) -> dict[str, An
                 "hash": digest,
                 "domain": next(s.dataset_domain for c, s in sample.items() if c.dataset_hash == digest),
             }
-            for name, digest in datasets
+            for name, digest in table.datasets
         ],
         "columns": [
             {
                 "attack": table.attacks.index(column.attack),
-                "dataset": datasets.index((column.dataset, column.dataset_hash)),
+                "dataset": table.datasets.index((column.dataset, column.dataset_hash)),
                 "title": _title(table, column),
                 "images": table.images[column],
                 "of": table.complete[column],
@@ -123,7 +122,7 @@ def _board(number: int, table: Table, records: Sequence[Record]) -> dict[str, An
 
 
 def _title(table: Table, column: Column) -> str:
-    """The data set, with the attack's hash where one attack's name stands for two settings."""
+    """Return the data set's name, with the attack's hash where one attack's name has two settings."""
     alike = [c for c in table.columns_of(column.attack) if c.dataset_hash == column.dataset_hash]
     title = table.column_title(column)
     return title if len(alike) == 1 else f"{title} #{column.attack_hash[:6]}"
@@ -144,7 +143,7 @@ def _row(table: Table, row: Row, cost: dict[str, float]) -> dict[str, Any]:
 
 
 def _costs(records: Sequence[Record]) -> dict[RowKey, dict[str, float]]:
-    """By row: mean seconds per clean image, and what the network takes by its records, or else its card."""
+    """Return, by row, mean seconds per clean image, and what the network takes by its records or its card."""
     seconds: dict[RowKey, list[float]] = defaultdict(list)
     counted: dict[RowKey, dict[str, float]] = {}
     for record in records:
@@ -160,7 +159,7 @@ def _costs(records: Sequence[Record]) -> dict[RowKey, dict[str, float]]:
 
 
 def _gap(table: Table, row: Row, name: str, attack: str) -> float:
-    """Mean over the out-of-domain sets minus mean over the in-domain sets; NaN where either is missing."""
+    """Return the mean over out-of-domain sets minus that over in-domain sets; NaN where either is missing."""
     sides: dict[str, list[float]] = {"in-domain": [], "out-of-domain": []}
     for column in table.columns_of(attack):
         if (mean := row.means.get((name, column))) and row.marks[column] in sides:
@@ -169,7 +168,7 @@ def _gap(table: Table, row: Row, name: str, attack: str) -> float:
 
 
 def _flagged(table: Table, records: Sequence[Record]) -> list[list[int]]:
-    """Row, column and number of images with a failed check."""
+    """Return row, column and number of images with a failed check."""
     rows = {row_key(row): index for index, row in enumerate(table.rows)}
     columns = {column: index for index, column in enumerate(table.columns)}
     counts = Counter((rows[row_key(r)], columns[column_of(r)]) for r in records if r.flags)
@@ -177,21 +176,20 @@ def _flagged(table: Table, records: Sequence[Record]) -> list[list[int]]:
 
 
 def _ranks(table: Table, records: Sequence[Record]) -> dict[str, Any]:
-    """Rank of every row with its best and worst, by metric, then by view; null where it is partial.
+    """Return the rank of every row with its best and worst, by metric, then by view; null where partial.
 
     A view is an attack over all its data sets (``"0"``, the attack's index) or over one of them
     (``"0/2"``, the attack's and the data set's index). Each is ranked as a leaderboard of its own.
     """
-    datasets = list(dict.fromkeys((c.dataset, c.dataset_hash) for c in table.columns))
     views: dict[str, list[Column]] = defaultdict(list)
     for column in table.columns:
         attack = table.attacks.index(column.attack)
         views[f"{attack}"].append(column)
-        views[f"{attack}/{datasets.index((column.dataset, column.dataset_hash))}"].append(column)
+        views[f"{attack}/{table.datasets.index((column.dataset, column.dataset_hash))}"].append(column)
     return {
         name: {
-            view: [rank and [rank.place, rank.place, rank.last] for rank in found]
-            for view, found in ranked.items()
+            view: [rank and [rank.place, rank.place, rank.last] for rank in row_ranks]
+            for view, row_ranks in ranked.items()
         }
         for name, ranked in compute.view_ranks(table, records, views).items()
     }
@@ -204,5 +202,5 @@ def _mean(name: str, mean: Mean | None) -> list[float | int | None] | None:
 
 
 def _number(name: str, value: float) -> float | None:
-    """Two digits more than are shown, which sorting and differences need."""
+    """Round to two digits more than are shown, which sorting and differences need."""
     return round(value, metric(name).decimals + 2) if math.isfinite(value) else None

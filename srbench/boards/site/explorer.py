@@ -1,4 +1,4 @@
-"""Crops for the image explorer, from pictures that evaluations kept. No model runs here."""
+"""Cut crops for the image explorer from pictures that evaluations kept; no model runs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from srbench.boards.table import Column, RowKey, Table, row_key
+from srbench.datasets.base import SCALE, Pixels
 from srbench.errors import SrbenchError
 from srbench.metrics import metric
-from srbench.store import pictures as kept
+from srbench.store.pictures import lr_file, sr_file
 from srbench.store.record import Record
 from srbench.support.home import atomic_path
 
@@ -24,15 +24,13 @@ if TYPE_CHECKING:
     from srbench.datasets.base import DataSet, LoadedImage
 
 SIDE = 256
-"""Side of a crop in HR pixels, at most."""
-SCALE = 4
-Pixels = npt.NDArray[np.uint8]
+"""A crop has at most this side in HR pixels."""
 Box = tuple[int, int, int, int]
 
 
 @dataclass
-class Kept:
-    """Where the pictures of a store are.
+class KeptPictures:
+    """Say where the pictures of a store are.
 
     Attributes:
         root: the store.
@@ -45,12 +43,12 @@ class Kept:
     datasets: Mapping[str, DataSet] = field(default_factory=dict)
 
     def sr(self, key: RowKey, column: Column, image: str) -> Path | None:
-        """The SR picture of an image, if it was kept."""
-        return self._existing(kept.sr_file, key, column, image)
+        """Return the SR picture of an image, if it was kept."""
+        return self._existing(sr_file, key, column, image)
 
     def lr(self, key: RowKey, column: Column, image: str) -> Path | None:
-        """The attacked LR picture of an image, if it was kept."""
-        return self._existing(kept.lr_file, key, column, image)
+        """Return the attacked LR picture of an image, if it was kept."""
+        return self._existing(lr_file, key, column, image)
 
     def _existing(self, place: Any, key: RowKey, column: Column, image: str) -> Path | None:
         cell = self.cells.get((key, column))
@@ -59,7 +57,7 @@ class Kept:
 
 
 def open_datasets(wanted: Mapping[str, str], specs: Sequence[str] = ()) -> dict[str, DataSet]:
-    """The data sets whose content is what was measured, by content hash; others are left out.
+    """Open the data sets whose content is what was measured, by content hash; others are left out.
 
     Args:
         wanted: names of data sets by the content hash in the records.
@@ -70,19 +68,19 @@ def open_datasets(wanted: Mapping[str, str], specs: Sequence[str] = ()) -> dict[
     """
     from srbench import datasets
 
-    found = {data.content_hash: data for data in datasets.resolve(specs)[0]} if specs else {}
+    by_hash = {data.content_hash: data for data in datasets.resolve(specs)[0]} if specs else {}
     for digest, name in wanted.items():
-        if digest not in found and name in datasets.names():
+        if digest not in by_hash and name in datasets.names():
             try:
                 data = datasets.resolve([name])[0][0]
-            except SrbenchError:  # not registered here: the page does without its LR and HR
+            except SrbenchError:  # not registered on this machine: the page does without its LR and HR
                 continue
-            found[data.content_hash] = data
-    return {digest: found[digest] for digest in wanted if digest in found}
+            by_hash[data.content_hash] = data
+    return {digest: by_hash[digest] for digest in wanted if digest in by_hash}
 
 
 def cut(
-    folder: Path, tables: Sequence[Table], records: Sequence[Record], pictures: Kept, images: int
+    folder: Path, tables: Sequence[Table], records: Sequence[Record], pictures: KeptPictures, images: int
 ) -> list[dict[str, Any]]:
     """Write the crops and say what they are: per data set the worst images first.
 
@@ -97,25 +95,24 @@ def cut(
     """
     entries = []
     for board, table in enumerate(tables):
-        mine = [r for r in records if (r.protocol_hash, r.dataset_kind) == (table.protocol_hash, table.kind)]
-        datasets = list(dict.fromkeys((c.dataset, c.dataset_hash) for c in table.columns))
-        for place, (_, digest) in enumerate(datasets):
+        own = [r for r in records if (r.protocol_hash, r.dataset_kind) == (table.protocol_hash, table.kind)]
+        for place, (_, digest) in enumerate(table.datasets):
             columns = [column for column in table.columns if column.dataset_hash == digest]
-            shown = 0
-            for image in _worst_first(table, [r for r in mine if r.dataset_hash == digest]):
-                if shown == images:
+            cut_images = 0
+            for image in _worst_first(table, [r for r in own if r.dataset_hash == digest]):
+                if cut_images == images:
                     break
-                found = _find(table, columns, pictures, image)
-                if found:
+                files = _find(table, columns, pictures, image)
+                if files:
                     loaded = pictures.datasets[digest].load(image) if digest in pictures.datasets else None
                     head = {"board": board, "dataset": place, "image": image}
-                    entries.append(head | _entry(folder, found, loaded))
-                    shown += 1
+                    entries.append(head | _entry(folder, files, loaded))
+                    cut_images += 1
     return entries
 
 
 def _worst_first(table: Table, records: Sequence[Record]) -> list[str]:
-    """Images by their mean ranking metric over everything measured of them, worst first."""
+    """Order images by their mean ranking metric over everything measured of them, worst first."""
     values: dict[str, list[float]] = {}
     for record in records:
         if (value := record.metrics.get(table.rank_by)) is not None:
@@ -124,25 +121,25 @@ def _worst_first(table: Table, records: Sequence[Record]) -> list[str]:
     return sorted(values, key=lambda image: (sign * fmean(values[image]), image))
 
 
-Found = dict[int, dict[str, dict[int, Path]]]
+PictureFiles = dict[int, dict[str, dict[int, Path]]]
 
 
-def _find(table: Table, columns: Sequence[Column], pictures: Kept, image: str) -> Found:
-    """By attack, ``sr`` and ``lr``: the kept pictures by row."""
-    found: Found = {}
+def _find(table: Table, columns: Sequence[Column], pictures: KeptPictures, image: str) -> PictureFiles:
+    """Return the kept pictures by attack, ``sr`` or ``lr``, and row."""
+    files: PictureFiles = {}
     for column in columns:
         for index, row in enumerate(table.rows):
             if sr := pictures.sr(row_key(row), column, image):
-                entry = found.setdefault(table.attacks.index(column.attack), {"sr": {}, "lr": {}})
+                entry = files.setdefault(table.attacks.index(column.attack), {"sr": {}, "lr": {}})
                 entry["sr"][index] = sr
                 if lr := pictures.lr(row_key(row), column, image):
                     entry["lr"][index] = lr
-    return found
+    return files
 
 
-def _entry(folder: Path, found: Found, loaded: LoadedImage | None) -> dict[str, Any]:
-    first = min(found)
-    outputs = [_read(file) for file in found[first]["sr"].values()]
+def _entry(folder: Path, files: PictureFiles, loaded: LoadedImage | None) -> dict[str, Any]:
+    first = min(files)
+    outputs = [_read(file) for file in files[first]["sr"].values()]
     box = hardest(outputs, None if loaded is None else loaded.hr)
     x, y, width, height = box
     small = (x // SCALE, y // SCALE, width // SCALE, height // SCALE)
@@ -160,16 +157,16 @@ def _entry(folder: Path, found: Found, loaded: LoadedImage | None) -> dict[str, 
         "bicubic": bicubic,
         "inputs": {
             str(attack): {
-                "sr": {str(row): _crop(folder, _read(file), box) for row, file in files["sr"].items()},
-                "lr": {str(row): _crop(folder, _read(file), small) for row, file in files["lr"].items()},
+                "sr": {str(row): _crop(folder, _read(file), box) for row, file in by_row["sr"].items()},
+                "lr": {str(row): _crop(folder, _read(file), small) for row, file in by_row["lr"].items()},
             }
-            for attack, files in found.items()
+            for attack, by_row in files.items()
         },
     }
 
 
 def hardest(outputs: Sequence[Pixels], hr: Pixels | None, side: int = SIDE) -> Box:
-    """The window with the largest squared error against HR; without HR, where the models differ most.
+    """Find the window with the largest squared error against HR, or without HR where the models differ most.
 
     It starts at a multiple of the scale, so that the LR crop shows exactly the same.
 

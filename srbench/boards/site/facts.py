@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from srbench.attacks import is_noise
 from srbench.boards.table import Table
 from srbench.metrics import metric
 from srbench.store.record import Record
@@ -64,7 +65,7 @@ def attack_facts(record: Record) -> dict[str, Any]:
         line, at = settings["corruption"], settings["severity"]
         return {"name": name, "group": "corruption", "line": line, "at": at}
     line = re.sub(r"@[^( ]+", "", name)
-    group = "transfer" if "source" in settings else "random" if name.startswith("random") else "attack"
+    group = "transfer" if "source" in settings else "random" if is_noise(settings) else "attack"
     at = round(float(settings["eps"]) * 255, 6) if "eps" in settings else None
     return {"name": name, "group": group, "line": line, "at": at, "norm": settings.get("norm", "linf")}
 

@@ -1,4 +1,4 @@
-"""The command that measures a record again."""
+"""Compose the command that measures a record again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPTIONS = {"objective": "loss"} | {
 
 @dataclass
 class Command:
-    """A command line, and what a reader has to put in or know.
+    """Hold a command line, and what a reader has to put in or know.
 
     Attributes:
         text: the command; empty where no command line has these settings.
@@ -31,8 +31,8 @@ class Command:
     remarks: list[str] = field(default_factory=list)
 
 
-def command(records: Sequence[Record]) -> Command:
-    """The command that measures the records of one cell again.
+def reproducing_command(records: Sequence[Record]) -> Command:
+    """Return the command that measures the records of one cell again.
 
     Args:
         records: of one model, data set, attack and protocol; at least one.
@@ -69,7 +69,7 @@ def command(records: Sequence[Record]) -> Command:
 
 
 def _parts(attack: str) -> dict[str, str] | None:
-    """The parts of an attack that ``srbench evaluate`` has no name for; None where it has one."""
+    """Return the parts of an attack that ``srbench evaluate`` has no name for; None where it has one."""
     match = _ATTACK.fullmatch(attack)
     if match is None or not (match["changes"] or match["source"]):
         return None
@@ -95,15 +95,15 @@ def _dataset(record: Record, remarks: list[str]) -> str:
 
 
 def _metrics(records: Sequence[Record]) -> dict[str, str]:
-    """Named where they are not what the protocol measures anyway."""
+    """Name the metrics where they are not what the protocol measures anyway."""
     from srbench import protocols
     from srbench.metrics import registry
 
     measured = {name for record in records for name in (*record.metrics, *record.notes)}
-    shown = [name for name in registry() if name in measured]
+    recorded = [name for name in registry() if name in measured]
     kinds = ("FR", "NR") if records[0].dataset_kind == "paired" else ("NR",)
     default = [n for n in protocols.protocol(records[0].protocol).default if registry()[n].kind in kinds]
-    return {} if set(shown) == set(default) else {"metrics": ",".join(shown)}
+    return {} if set(recorded) == set(default) else {"metrics": ",".join(recorded)}
 
 
 def _line(verb: str, arguments: list[str], options: dict[str, str]) -> str:

@@ -17,13 +17,13 @@ from srbench.errors import BadInput
 
 
 class _Folder(SimpleHTTPRequestHandler):
-    """The files of one folder and nothing a link in it leads to elsewhere; no listings."""
+    """Serve the files of one folder and nothing a link in it leads to elsewhere; no listings."""
 
     def translate_path(self, path: str) -> str:
         root = Path(self.directory).resolve()
-        found = Path(super().translate_path(path)).resolve()
+        file = Path(super().translate_path(path)).resolve()
         # A name that no file has, so that what is outside answers as what is not there.
-        return str(found if found.is_relative_to(root) else root / "\0")
+        return str(file if file.is_relative_to(root) else root / "\0")
 
     def send_head(self) -> io.BytesIO | BinaryIO | None:
         try:
@@ -37,7 +37,7 @@ class _Folder(SimpleHTTPRequestHandler):
         return None
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: a request a line is no news on one's own machine."""
+        """Say nothing: a request a line is no news on one's own machine."""
 
 
 @contextlib.contextmanager

@@ -8,25 +8,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from srbench.errors import RunFailed
-from srbench.run.engine import Outcome
+from srbench.run.outcome import Outcome
 from srbench.run.workers.pools import Lost
 from srbench.run.workers.tasks import Queue, Task, split, task_size
 from srbench.run.workers.worker import Report
 
 if TYPE_CHECKING:
-    from srbench.run.engine import Engine, Rerun
+    from srbench.run.engine import Engine
+    from srbench.run.options import Rerun
     from srbench.run.plan import Cell
     from srbench.run.workers.pools import Handle, Pool
     from srbench.store.address import RecordStore
 
 PATIENCE = 600.0
-"""Seconds without any worker that works, after which a run is given up; it resumes with the same command."""
+"""A run is given up after so many seconds without any worker that works; the same command resumes it."""
 AHEAD = 4
-"""Tasks that wait for each worker; the plan is looked at no further ahead."""
+"""So many tasks wait for each worker; the plan is looked at no further ahead."""
 
 
 class Dispatcher:
-    """Runs plans by a pool of workers; see :class:`srbench.run.engine.Runner`.
+    """Runs plans by a pool of workers; see :class:`srbench.run.outcome.Runner`.
 
     A worker that dies, or meets what srbench did not expect, is replaced, and of its task the images without
     a record are tried again, one at a time from then on. An image that has failed ``tries`` times, or at
@@ -233,7 +234,7 @@ class _Run:
         self._open[task.cell] -= len(self._queue.drop(self._model(task), task.cell))
 
     def finished(self) -> Outcome:
-        """What was done, failures in the order of the plan."""
+        """Return what was done, failures in the order of the plan."""
         for _, line in sorted(self._failed.items()):
             self.outcome.failures.append(line)
         return self.outcome

@@ -72,16 +72,16 @@ class Pool(Protocol):
         """Have a worker that waits measure a task."""
 
     def ready(self, handles: Sequence[Handle], seconds: float) -> list[Handle]:
-        """Those with a result; empty after so many seconds without one."""
+        """Return those with a result; none after so many seconds without one."""
 
     def result(self, handle: Handle) -> Report | str | None:
-        """What it has to say. Lost if it died."""
+        """Return what a worker has to say; Lost if it died."""
 
     def stop(self, handle: Handle) -> None:
         """End a worker, whatever it is doing."""
 
     def forget(self, index: int) -> None:
-        """A cell of the plan is done with."""
+        """Let go of what is held for a cell of the plan."""
 
 
 _worker: Worker | None = None
@@ -130,7 +130,7 @@ class ProcessPool:
             self.stop(handle)
 
     def start(self, place: int) -> Handle:
-        """See :class:`Pool`; ``place`` is the index of the device."""
+        """Begin a worker; ``place`` is the index of the device."""
         # A pool of one: when a process dies, its pool breaks and the others do not.
         executor = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
         handle = Handle(executor, executor.submit(_prepare, self._job, self._devices[place]), place=place)
@@ -138,7 +138,7 @@ class ProcessPool:
         return handle
 
     def give(self, handle: Handle, cell: Cell, task: Task) -> None:
-        """See :class:`Pool`."""
+        """Have a worker that waits measure a task."""
         handle.task = task
         try:
             handle.pending = handle.worker.submit(_measure, cell, task.todo)
@@ -155,10 +155,10 @@ class ProcessPool:
     def result(self, handle: Handle) -> Report | str | None:
         """See :class:`Pool`."""
         try:
-            found: Report | str | None = handle.pending.result()
+            report: Report | str | None = handle.pending.result()
         except BrokenProcessPool as error:
             raise Lost("its process died") from error
-        return found
+        return report
 
     def stop(self, handle: Handle) -> None:
         """See :class:`Pool`."""
@@ -168,4 +168,4 @@ class ProcessPool:
         handle.worker.shutdown(wait=True, cancel_futures=True)
 
     def forget(self, index: int) -> None:
-        """See :class:`Pool`: cells are sent with every task and kept nowhere."""
+        """Do nothing: cells are sent with every task and kept nowhere."""

@@ -15,12 +15,12 @@ from srbench.run.workers.worker import Job, Report, Worker
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from srbench.run.placement import Resources
     from srbench.run.plan import Cell
-    from srbench.run.workers.choose import Resources
     from srbench.run.workers.tasks import Task
 
 OBJECT_STORE = 100 << 20
-"""Bytes of Ray's shared memory on a cluster started here: cells pass through it, images and records don't."""
+"""A cluster started here shares these bytes: cells pass through them, images and records do not."""
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -28,7 +28,7 @@ QUIET = {
     "RAY_DEDUP_LOGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-"""No usage statistics, and Ray's way with CUDA_VISIBLE_DEVICES where no GPU is asked for that is to stay."""
+"""These turn usage statistics off, and keep Ray's way with CUDA_VISIBLE_DEVICES where no GPU is asked for."""
 
 
 class RayPool:
@@ -128,12 +128,12 @@ class RayPool:
             ray.shutdown()
 
     def start(self, place: int) -> Handle:
-        """See :class:`~srbench.run.workers.pools.Pool`."""
+        """Begin a worker on the cluster."""
         actor = self._actor.remote(self._job, self._device)
         return Handle(actor, actor.prepare.remote(), place=place)
 
     def give(self, handle: Handle, cell: Cell, task: Task) -> None:
-        """See :class:`~srbench.run.workers.pools.Pool`."""
+        """Have a worker that waits measure a task."""
         import ray
 
         # A cell knows all files of its data set: it goes to each machine once, not with every task.
@@ -143,11 +143,11 @@ class RayPool:
         handle.pending = handle.worker.measure.remote(self._cells[task.cell][1], task.todo)
 
     def forget(self, index: int) -> None:
-        """See :class:`~srbench.run.workers.pools.Pool`."""
+        """Let go of what the cluster holds for a cell of the plan."""
         self._cells.pop(index, None)
 
     def ready(self, handles: Sequence[Handle], seconds: float) -> list[Handle]:
-        """See :class:`~srbench.run.workers.pools.Pool`."""
+        """Return those with a result; none after so many seconds without one."""
         import ray
 
         if not handles:
@@ -157,28 +157,28 @@ class RayPool:
         return [by_reference[reference] for reference in done]
 
     def result(self, handle: Handle) -> Report | str | None:
-        """See :class:`~srbench.run.workers.pools.Pool`."""
+        """Return what a worker has to say; Lost if it died."""
         import ray
 
         try:
-            found: Report | str | None = ray.get(handle.pending)
+            report: Report | str | None = ray.get(handle.pending)
         except ray.exceptions.RayError as error:
             # A worker answers all it lives to see: what is left is a death, or a cell it cannot read.
             cause = getattr(error, "cause", None) or error
             # Ray ends workers before the machine does, and then says so.
             memory = any(isinstance(one, ray.exceptions.OutOfMemoryError) for one in (error, cause))
             raise Lost(f"{type(cause).__name__}: {' '.join(str(cause).split())[:160]}", memory) from error
-        return found
+        return report
 
     def stop(self, handle: Handle) -> None:
-        """See :class:`~srbench.run.workers.pools.Pool`."""
+        """End a worker, whatever it is doing."""
         import ray
 
         ray.kill(handle.worker, no_restart=True)
 
 
 def own_token() -> None:
-    """A secret for the cluster of this process, which nobody else on the machine may command.
+    """Make a secret for the cluster of this process, which nobody else on the machine may command.
 
     Ray reads it as it is imported. Without one it would make one in the user's home.
     """

@@ -9,9 +9,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 LARGEST = 32
-"""Images in a task at most; a worker stores records in between, so this bounds nothing that can be lost."""
+"""A task has at most so many images; records are stored in between, so no more can be lost."""
 SHARES = 4
-"""Tasks that the images yet to be handed out would make for each worker: small ones when the end is near."""
+"""Images yet to be handed out would make so many tasks for each worker: small ones near the end."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Task:
 
 
 def split(cell: int, todo: dict[str, list[str]], size: int, tries: int = 0) -> list[Task]:
-    """Images of a cell as tasks of at most ``size`` images, equal in size as far as that goes."""
+    """Split images of a cell into tasks of at most ``size`` images, equal in size as far as that goes."""
     if not todo:
         return []
     images = list(todo)
@@ -41,7 +41,7 @@ def split(cell: int, todo: dict[str, list[str]], size: int, tries: int = 0) -> l
 
 
 def task_size(remaining: int, workers: int) -> int:
-    """Images in a task when ``remaining`` have yet to be handed out."""
+    """Return how many images a task gets when ``remaining`` have yet to be handed out."""
     return max(1, min(LARGEST, math.ceil(remaining / (SHARES * workers))))
 
 
@@ -69,7 +69,7 @@ class Queue:
             self._waiting.setdefault(model, deque()).extend(tasks)
 
     def take(self, loaded: Hashable, elsewhere: set[Hashable]) -> Task | None:
-        """The next task for a worker; None if there is none.
+        """Take the next task for a worker; None if there is none.
 
         Args:
             loaded: the model it has.
@@ -88,7 +88,7 @@ class Queue:
         return task
 
     def drop(self, model: Hashable, cell: int) -> list[Task]:
-        """Remove the tasks of a cell; those removed."""
+        """Remove the tasks of a cell and return them."""
         waiting = self._waiting.pop(model, deque())
         gone = [task for task in waiting if task.cell == cell]
         self.add(model, [task for task in waiting if task.cell != cell])

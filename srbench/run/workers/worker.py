@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from srbench.run.plan import Cell
 
 PASSED_ON = ("SRBENCH_HOME", "SRBENCH_WEIGHTS", "SRBENCH_OFFLINE", "TORCH_HOME", "HF_HUB_OFFLINE")
-"""Environment variables that a worker on another machine takes from the command's environment."""
+"""A worker on another machine takes these variables from the command's environment."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,17 @@ class Report:
 
 
 def environment() -> dict[str, str]:
-    """The variables that workers are to have, as they are here."""
+    """Return the variables that workers are to have, as they are here."""
     return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
 
 
 def module_path() -> tuple[str, ...]:
-    """Where modules are found here, as absolute paths."""
+    """Return where modules are found here, as absolute paths."""
     return tuple(os.path.abspath(place) for place in sys.path)  # noqa: PTH100 - "" is the current directory
 
 
 class Worker:
-    """Measures tasks. Made where it is to run.
+    """A worker measures tasks; it is made where it is to run.
 
     Args:
         job: what this run is.
@@ -82,7 +82,7 @@ class Worker:
         self._device = device or job.settings.device
 
     def prepare(self) -> str | None:
-        """Load the metrics; why that cannot be done, None if it could."""
+        """Load the metrics; return why that cannot be done, None if it could."""
         from dataclasses import replace
 
         from srbench.run.engine import Engine
@@ -109,7 +109,7 @@ class Worker:
 
     def measure(self, cell: Cell, todo: dict[str, list[str]]) -> Report:
         """Measure images of a cell; their records are stored when this returns."""
-        from srbench.run.engine import CellFailed
+        from srbench.run.outcome import CellFailed
 
         try:
             self._need({name for names in todo.values() for name in names})

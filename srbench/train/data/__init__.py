@@ -1,1 +1,1 @@
-"""Where training images come from: procedural ones, photographs, and how batches are cut from them."""
+"""Make or read training images, procedural ones and photographs, and cut batches from them."""

@@ -1,4 +1,4 @@
-"""What every source of training images offers, and the random numbers that decide each of them."""
+"""Define what every source of training images offers, and the random numbers that decide each of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from srbench.datasets.base import Pixels
 
 
 class HRSource(ABC):
-    """An endless, random-access sequence of HR training crops.
+    """Gives HR training crops by index: an endless, random-access sequence.
 
     Attributes:
         name: what logs and manifests call it; no path of this machine.
@@ -23,7 +23,7 @@ class HRSource(ABC):
 
     @abstractmethod
     def crop(self, index: int, patch: int, seed: int) -> Pixels:
-        """One crop, the same whatever was asked for before, by whichever thread or process.
+        """Return one crop, the same whatever was asked for before, by whichever thread or process.
 
         Indices that follow one another are the cheap order: neighbours share what a crop is cut from.
 
@@ -37,10 +37,10 @@ class HRSource(ABC):
 
     @abstractmethod
     def describe(self) -> str:
-        """One line for the log: what it is, how much of it, what was left out."""
+        """Say in one line for the log what it is, how much of it, what was left out."""
 
 
-def generator(seed: int, index: int, stream: str) -> np.random.Generator:
-    """A random generator of its own for one sample and one use."""
+def sample_rng(seed: int, index: int, stream: str) -> np.random.Generator:
+    """Return the random numbers of one sample for one use, apart from all others."""
     digest = hashlib.sha256(f"{seed}\0{index}\0{stream}".encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))

@@ -1,4 +1,4 @@
-"""From a source of images to training batches: augmentation, tensors, and preparing the next ones ahead."""
+"""Turn a source of images into training batches: augment, make tensors, prepare the next ones ahead."""
 
 from __future__ import annotations
 
@@ -12,31 +12,36 @@ import torch
 from torch import Tensor
 
 from srbench.datasets.base import Pixels
-from srbench.train.data.base import HRSource, generator
+from srbench.train.data.base import HRSource, sample_rng
 
 
 class Crops:
-    """HR training crops by index; everything about a crop follows from the seed and its index.
+    """Gives HR training crops by index; everything about a crop follows from the seed and its index.
 
     Args:
         source: where the images come from.
         patch: side of a crop in pixels.
         seed: of the crops and their augmentation.
         augment: one of the eight flips and 90-degree rotations, each equally likely.
+
+    >>> from srbench.train.data.sources import open_sources
+    >>> crops = Crops(open_sources(["dead-leaves"], patch=64), patch=64, seed=0)
+    >>> crops.batch([0, 1]).shape
+    torch.Size([2, 3, 64, 64])
     """
 
     def __init__(self, source: HRSource, patch: int, seed: int, augment: bool = True) -> None:
         self.source, self.patch, self.seed, self.augment = source, patch, seed, augment
 
     def pixels(self, index: int) -> Pixels:
-        """One crop as the training sees it: (P, P, 3) uint8."""
+        """Return one crop as the training sees it: (P, P, 3) uint8."""
         crop = self.source.crop(index, self.patch, self.seed)
         if not self.augment:
             return crop
-        return symmetry(crop, int(generator(self.seed, index, "symmetry").integers(8)))
+        return symmetry(crop, int(sample_rng(self.seed, index, "symmetry").integers(8)))
 
     def batch(self, indices: Sequence[int]) -> Tensor:
-        """Several crops: (N, 3, P, P) float32 in [0, 1], N = len(indices), on the CPU.
+        """Return several crops: (N, 3, P, P) float32 in [0, 1], N = len(indices), on the CPU.
 
         Raises:
             RunFailed: an image file is gone or has changed since the source was opened.
@@ -55,7 +60,7 @@ class Crops:
         ahead: int = 4,
         workers: int | None = None,
     ) -> Iterator[Tensor]:
-        """The batches of iterations ``first`` to ``last`` (excluded), prepared in background threads.
+        """Yield the batches of iterations ``first`` to ``last`` (excluded), prepared in background threads.
 
         What goes wrong in a thread is raised where its batch would have been yielded. The threads end
         when the last batch is out, or when the iterator is closed or dropped.
@@ -91,5 +96,5 @@ class Crops:
 
 
 def symmetry(image: Pixels, which: int) -> Pixels:
-    """One of the eight symmetries of the square: ``which % 4`` quarter turns, from 4 on mirrored first."""
+    """Apply a symmetry of the square, one of eight: ``which % 4`` quarter turns, from 4 on mirrored first."""
     return np.rot90(image[:, ::-1] if which >= 4 else image, which % 4)

@@ -1,4 +1,4 @@
-"""Training images without a download: the dead-leaves model.
+"""Make training images without a download, by the dead-leaves model.
 
 Opaque shapes with power-law sizes fall upon each other like leaves. The edges, the occlusions and the
 spectrum of the result resemble those of photographs: Lee, Mumford & Huang, "Occlusion models for natural
@@ -18,26 +18,26 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from srbench.datasets.base import Pixels
-from srbench.train.data.base import HRSource, generator
+from srbench.train.data.base import HRSource, sample_rng
 from srbench.train.data.leaf_colours import draw_colours
-from srbench.train.data.leaf_shapes import SCALE, Leaves, scatter
+from srbench.train.data.leaf_shapes import POINTS_PER_PIXEL, Leaves, scatter
 from srbench.train.data.leaf_textures import SHARES, SIDE, draw_fields
 from srbench.train.data.sharing import SLOTS, ImageCache, visit
 
 VERSION = 1
-"""To be raised with whatever changes a pixel, so that no run is resumed on other images."""
+"""This is to be raised with whatever changes a pixel, so that no run is resumed on other images."""
 
 CANVAS = 512
 
 _CROPS = 32
 _CHUNK = 1 << 15
-"""Points coloured at a time: few enough for their parameters to stay in the processor's cache."""
+"""So many points are coloured at a time: their parameters stay in the processor's cache."""
 
 Floats = NDArray[np.float32]
 
 
 class DeadLeaves(HRSource):
-    """Crops of procedural canvases; see the module. Thread-safe.
+    """Cuts crops from procedural canvases; see the module. Thread-safe.
 
     A canvas has 512 pixels a side (or twice the patch, where that is more) and gives 32 crops.
     """
@@ -53,7 +53,7 @@ class DeadLeaves(HRSource):
         side = max(CANVAS, 2 * patch)
         number = visit(index, _CROPS)
         pixels = self._canvases.get((seed, side, number), lambda: canvas(seed, number, side))
-        top, left = generator(seed, index, "dead-leaves crop").integers(side - patch + 1, size=2)
+        top, left = sample_rng(seed, index, "dead-leaves crop").integers(side - patch + 1, size=2)
         return pixels[top : top + patch, left : left + patch]
 
     def describe(self) -> str:
@@ -61,15 +61,15 @@ class DeadLeaves(HRSource):
 
 
 def canvas(seed: int, number: int, side: int = CANVAS) -> Pixels:
-    """One image, decided by its seed and number: (side, side, 3) uint8."""
-    rng = generator(seed, number, f"dead-leaves canvas {VERSION}")
+    """Draw one image, decided by its seed and number: (side, side, 3) uint8."""
+    rng = sample_rng(seed, number, f"dead-leaves canvas {VERSION}")
     leaves = scatter(side, rng)
     image = _paint(leaves, _Fill(leaves, side, rng)) * _illumination(side, rng)
     return _defocus(np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8), rng)
 
 
 class _Fill:
-    """The colour of every leaf at every pixel: a mean, a texture, and a gradient or the shading of a ball."""
+    """Colours every leaf at every pixel: a mean, a texture, and a gradient or the shading of a ball."""
 
     def __init__(self, leaves: Leaves, side: int, rng: np.random.Generator) -> None:
         count = len(leaves.radii)
@@ -87,7 +87,7 @@ class _Fill:
         self._offset = rng.integers(SIDE * SIDE, size=count)
 
     def __call__(self, leaf: NDArray[np.intp], x: NDArray[np.intp], y: NDArray[np.intp]) -> Floats:
-        """(3, n): the colours of leaves ``leaf`` at pixels ``x``, ``y``; (n,) each."""
+        """Return (3, n): the colours of leaves ``leaf`` at pixels ``x``, ``y``; (n,) each."""
         red, green, blue, dr, dg, db, a, b, c, bend = (np.take(column, leaf) for column in self._table)
         place = (y * SIDE + x + np.take(self._offset, leaf)) & (SIDE * SIDE - 1)
         texture = np.take(self._fields, place + np.take(self._field, leaf))
@@ -100,13 +100,14 @@ class _Fill:
 
 
 def _paint(leaves: Leaves, fill: _Fill) -> Floats:
-    """(side, side, 3) in [0, 1]: each pixel the mean over its SCALE x SCALE points, hence anti-aliased.
+    """Return (side, side, 3) in [0, 1]: each pixel the mean over its points, hence anti-aliased.
 
     Where all points of a pixel show one leaf, as most do, one of them is enough.
     """
     labels = leaves.labels.astype(np.intp)
-    side = len(labels) // SCALE
-    points = [labels[i::SCALE, j::SCALE].reshape(-1) for i in range(SCALE) for j in range(SCALE)]
+    side = len(labels) // POINTS_PER_PIXEL
+    step, offsets = POINTS_PER_PIXEL, range(POINTS_PER_PIXEL)
+    points = [labels[i::step, j::step].reshape(-1) for i in offsets for j in offsets]
     middle = points[len(points) // 2]
     edge = np.zeros(middle.shape, bool)
     for point in points:
@@ -129,20 +130,20 @@ def _paint(leaves: Leaves, fill: _Fill) -> Floats:
 
 @lru_cache(maxsize=2)
 def _coordinates(side: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """y and x of every pixel, row by row, (side * side,) each."""
+    """Return y and x of every pixel, row by row, (side * side,) each."""
     y, x = np.divmod(np.arange(side * side), side)
     return y, x
 
 
 def _illumination(side: int, rng: np.random.Generator) -> Floats:
-    """(side, side, 1): light that changes slowly over the canvas, by a fifth up or down where strongest."""
+    """Return (side, side, 1): light that changes slowly over the canvas, by a fifth where strongest."""
     coarse = rng.normal(1, rng.uniform(0, 0.12), (4, 4)).astype(np.float32)
     smooth = Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
     return np.asarray(smooth)[..., None]
 
 
 def _defocus(image: Pixels, rng: np.random.Generator) -> Pixels:
-    """Every fourth canvas is partly out of focus, as photographs are; the focus changes slowly."""
+    """Put every fourth canvas partly out of focus, as photographs are; the focus changes slowly."""
     spread, coarse = float(np.exp(rng.uniform(np.log(0.6), np.log(2.5)))), rng.integers(0, 256, (3, 3))
     if rng.random() > 1 / 4:
         return image

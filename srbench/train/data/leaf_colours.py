@@ -1,4 +1,4 @@
-"""The colours of leaves: a small palette per canvas, its luminances spread by a power law."""
+"""Colour the leaves: a small palette per canvas, its luminances spread by a power law."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _TO_RGB = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]])
-"""From full-range Y, Cb, Cr (BT.601, the colour differences about 0) to RGB."""
-
+"""This matrix leads from full-range Y, Cb, Cr (BT.601, the colour differences about 0) to RGB."""
 
 _NATURAL_HUES = np.radians([130, 130, 225, 315])
-"""Angles in the plane of Cb and Cr: skin, wood and earth; foliage; sky and shade."""
+"""These are angles in the plane of Cb and Cr: skin, wood and earth; foliage; sky and shade."""
 
 _REGIONS = 4
-"""Regions of a canvas in each direction, in each of which one colour of the palette prevails."""
+"""A canvas has so many regions in each direction, and one colour of the palette prevails in each."""
 
 
 def draw_colours(centres: Floats, side: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Colours for the leaves of one canvas.
+    """Draw colours for the leaves of one canvas.
 
     Args:
         centres: (n, 2), x and y in pixels; neighbours are likely to have colours alike.
@@ -48,7 +47,7 @@ def draw_colours(centres: Floats, side: int, rng: np.random.Generator) -> tuple[
 
 
 def _palette(rng: np.random.Generator) -> Floats:
-    """(m, 3) Y, Cb, Cr: few hues, mostly pale, from nearly black to nearly white, in any light."""
+    """Return (m, 3) Y, Cb, Cr: few hues, mostly pale, from nearly black to nearly white, in any light."""
     colours = int(rng.integers(3, 9))
     luminance = 0.03 + 0.94 * rng.random(colours) ** np.exp(rng.uniform(-0.5, 0.8))
     luminance = luminance.mean() + rng.uniform(0.25, 1) * (luminance - luminance.mean())

@@ -1,4 +1,4 @@
-"""Where the leaves lie: outlines of random shapes and text, and which of them is seen at each point."""
+"""Lay the leaves out: random shapes and text, and which of them is seen at each point."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-SCALE = 3
-"""Points per pixel and direction at which shapes are drawn."""
+POINTS_PER_PIXEL = 3
+"""Shapes are drawn at so many points per pixel and direction."""
 
 MOST_LEAVES = 3500
 
@@ -22,10 +22,10 @@ _GLYPHS = tuple("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789&
 
 @dataclass(frozen=True)
 class Leaves:
-    """Leaf 0 is the background; the others in the order in which they fall, each upon those before.
+    """Holds the leaves in the order in which they fall, each upon those before; 0 is the background.
 
     Attributes:
-        labels: (SCALE * side, SCALE * side) int32, the leaf seen at each point.
+        labels: (3 * side, 3 * side) int32, the leaf seen at each point.
         centres: (n, 2) float64, x and y in pixels.
         radii: (n,) float64 in pixels.
         round: (n,) bool, shaded as a ball rather than as a plane.
@@ -38,7 +38,7 @@ class Leaves:
 
 
 def scatter(side: int, rng: np.random.Generator) -> Leaves:
-    """Random leaves on a canvas of ``side`` pixels, of one of endlessly many mixtures of shape and size.
+    """Scatter leaves on a canvas of ``side`` pixels, of one of endlessly many mixtures of shape and size.
 
     Positions are uniform and radii follow p(r) ~ r^-3, the one law under which the picture looks the
     same at every scale, as natural images about do (Lee, Mumford & Huang 2001).
@@ -67,7 +67,7 @@ def scatter(side: int, rng: np.random.Generator) -> Leaves:
 
 
 def power_law(smallest: float, largest: float, count: int, rng: np.random.Generator) -> Floats:
-    """(count,) radii with density proportional to r^-3 between two bounds."""
+    """Return (count,) radii with density proportional to r^-3 between two bounds."""
     low, high = smallest**-2, largest**-2
     return np.asarray((low - rng.random(count) * (low - high)) ** -0.5)
 
@@ -75,7 +75,7 @@ def power_law(smallest: float, largest: float, count: int, rng: np.random.Genera
 def _outlines(
     kinds: NDArray[np.int64], centres: Floats, radii: Floats, angles: Floats, rng: np.random.Generator
 ) -> list[list[float]]:
-    """Per leaf its corners x0, y0, x1, y1 … in points."""
+    """Return each leaf's corners x0, y0, x1, y1 … in points."""
     outlines: list[list[float]] = [[]] * len(kinds)
     for kind, name in enumerate(_KINDS):
         # A circle of few corners is faster to draw and, where it is small, not to be told from one of many.
@@ -87,14 +87,14 @@ def _outlines(
             cos, sin = np.cos(angles[members])[:, None], np.sin(angles[members])[:, None]
             size = radii[members, None]
             corners = np.stack((cos * x - sin * y, sin * x + cos * y), axis=-1) * size[..., None]
-            points = (corners + centres[members, None]) * SCALE
+            points = (corners + centres[members, None]) * POINTS_PER_PIXEL
             for member, outline in zip(members, points.reshape(len(members), -1).tolist(), strict=True):
                 outlines[member] = outline
     return outlines
 
 
 def _unit_shapes(name: str, count: int, corners: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """x and y, (count, corners) each, of shapes with about the area of the unit disk."""
+    """Return x and y, (count, corners) each, of shapes with about the area of the unit disk."""
     turn = np.linspace(0, 2 * np.pi, corners, endpoint=False)[None]
     if name == "disk":
         return np.cos(turn).repeat(count, 0), np.sin(turn).repeat(count, 0)
@@ -120,7 +120,7 @@ def _unit_shapes(name: str, count: int, corners: int, rng: np.random.Generator) 
 
 
 def _bands(count: int, steps: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Bent stripes, thin against their length, such as wires, twigs and blades of grass."""
+    """Return bent stripes, thin against their length, such as wires, twigs and blades of grass."""
     t = np.linspace(0, 1, steps)[None]
     width = np.exp(rng.uniform(np.log(0.05), np.log(0.35), (count, 1)))
     length = np.minimum(np.pi / (4 * width), 4.0)
@@ -139,8 +139,8 @@ def _bands(count: int, steps: int, rng: np.random.Generator) -> tuple[Floats, Fl
 def _draw(
     side: int, outlines: list[list[float]], rng: np.random.Generator
 ) -> tuple[NDArray[np.int32], Floats, Floats]:
-    """The leaf seen at each point; then centres and radii of the texts, whose labels follow the shapes'."""
-    image = Image.new("I", (side * SCALE, side * SCALE), 0)
+    """Return the leaf seen at each point, then centres and radii of the texts, labelled after the shapes."""
+    image = Image.new("I", (side * POINTS_PER_PIXEL, side * POINTS_PER_PIXEL), 0)
     draw = ImageDraw.Draw(image)
     texts = int(rng.integers(1, 7)) if rng.random() < 0.5 else 0
     # Text falls among the upper leaves, so that some of it is covered and most can be read.
@@ -157,20 +157,22 @@ def _draw(
 def _write(
     draw: ImageDraw.ImageDraw, side: int, label: int, rng: np.random.Generator
 ) -> tuple[tuple[float, float], float]:
-    """Write a few lines of random words; returns their centre and half their width in pixels."""
+    """Write a few lines of random words; return their centre and half their width in pixels."""
     size = int(np.exp(rng.uniform(np.log(9), np.log(90))))
     words = ["".join(rng.choice(_GLYPHS, rng.integers(1, 9))) for _ in range(int(rng.integers(1, 13)))]
     breaks = rng.random(len(words)) < 0.35
     text = "".join(word + ("\n" if end else " ") for word, end in zip(words, breaks, strict=True)).strip()
     x, y = rng.uniform(-0.1 * side, 0.8 * side, 2)
-    draw.multiline_text((x * SCALE, y * SCALE), text, fill=label, font=_font(size * SCALE))
+    draw.multiline_text(
+        (x * POINTS_PER_PIXEL, y * POINTS_PER_PIXEL), text, fill=label, font=_font(size * POINTS_PER_PIXEL)
+    )
     wide, high = 0.5 * size * max(map(len, text.split("\n"))), 1.2 * size * (text.count("\n") + 1)
     return (x + wide / 2, y + high / 2), max(wide, high) / 2
 
 
 @functools.lru_cache(maxsize=128)
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The font that ships inside Pillow."""
+    """Return the font that ships inside Pillow."""
     font = ImageFont.load_default(size)
     if isinstance(font, ImageFont.FreeTypeFont):
         # The other engine is there on some machines only and sets letters differently.

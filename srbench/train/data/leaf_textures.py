@@ -1,4 +1,4 @@
-"""What the leaves are filled with: random fields of brightness, from grain to gratings."""
+"""Fill the leaves with random fields of brightness, from grain to gratings."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ SIDE = 512
 """Fields wrap around at this width and height, so that a leaf can use any part of one."""
 
 SHARES = (0.22, 0.22, 0.16, 0.1, 0.1, 0.1, 0.1)
-"""How often a leaf uses each field."""
+"""A leaf uses each field so often."""
 
 Field = NDArray[np.float32]
 
 
 def draw_fields(rng: np.random.Generator) -> Field:
-    """(7, SIDE, SIDE) float32: fields of mean 0 and about unit variance, within [-2.5, 2.5].
+    """Return (7, SIDE, SIDE) float32: fields of mean 0 and about unit variance, within [-2.5, 2.5].
 
     Four have a power-law spectrum, as natural textures have (amplitude ~ 1/f^a, two of them stretched in
     one direction as hair, grass and wood are, one of those thresholded into spots), three are gratings.
@@ -36,7 +36,7 @@ def draw_fields(rng: np.random.Generator) -> Field:
 
 
 def _power_law(spectrum: NDArray[np.complex64], exponent: float, stretch: float, angle: float) -> Field:
-    """White noise with its amplitudes multiplied by 1 / f^exponent, f stretched across ``angle``."""
+    """Return white noise with its amplitudes multiplied by 1 / f^exponent, f stretched across ``angle``."""
     fx, fy = _frequencies()
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     squared = (cos * fx + sin * fy) ** 2 + np.float32(stretch**2) * (cos * fy - sin * fx) ** 2
@@ -50,14 +50,14 @@ def _power_law(spectrum: NDArray[np.complex64], exponent: float, stretch: float,
 
 @functools.lru_cache(maxsize=1)
 def _frequencies() -> tuple[Field, Field]:
-    """Horizontal (1, SIDE/2+1) and vertical (SIDE, 1) frequency in cycles per SIDE."""
+    """Return horizontal (1, SIDE/2+1) and vertical (SIDE, 1) frequency in cycles per SIDE."""
     horizontal = np.arange(SIDE // 2 + 1, dtype=np.float32)[None]
     vertical = np.fft.fftfreq(SIDE, 1 / SIDE).astype(np.float32)[:, None]
     return horizontal, vertical
 
 
 def _grating(rng: np.random.Generator, bend: Field | None) -> Field:
-    """Waves of 3 to 60 pixels from sinusoidal to nearly square; half of them crossed into a grid."""
+    """Return waves of 3 to 60 pixels from sinusoidal to nearly square; half of them crossed into a grid."""
     one = _wave(rng, bend)
     if rng.random() < 0.35:
         one = one * _wave(rng, bend)
@@ -66,7 +66,7 @@ def _grating(rng: np.random.Generator, bend: Field | None) -> Field:
 
 
 def _wave(rng: np.random.Generator, bend: Field | None) -> Field:
-    """(SIDE, SIDE) sinusoid of whole periods in both directions, its phase moved by ``bend``."""
+    """Return a (SIDE, SIDE) sinusoid of whole periods in both directions, its phase moved by ``bend``."""
     cycles = SIDE / np.exp(rng.uniform(np.log(3.0), np.log(60.0)))
     angle = rng.choice((0, np.pi / 2, rng.uniform(0, np.pi)))
     kx, ky = np.rint(cycles * np.cos(angle)), np.rint(cycles * np.sin(angle))

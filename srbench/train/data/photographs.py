@@ -1,4 +1,4 @@
-"""Training crops from a folder of photographs."""
+"""Cut training crops from a folder of photographs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from srbench.datasets.decode import FileFacts, inspect
 from srbench.datasets.files import CheckedFile, CheckedImage, FileSet
 from srbench.datasets.pairs import EXTENSIONS
 from srbench.errors import BadInput
-from srbench.train.data.base import HRSource, generator
+from srbench.train.data.base import HRSource, sample_rng
 from srbench.train.data.sharing import ImageCache, visit
 
 _CROPS = 16
@@ -28,7 +28,7 @@ _TICKET = 480**2
 
 
 class Photographs(HRSource):
-    """Random crops of the images in a folder and all folders below it. Thread-safe.
+    """Cuts random crops of the images in a folder and all folders below it. Thread-safe.
 
     Images are drawn without replacement until all have been seen, larger ones oftener, and give 16 crops
     each time. They are decoded when they are needed.
@@ -81,7 +81,7 @@ class Photographs(HRSource):
         self._shuffled = lru_cache(maxsize=8)(self._shuffle)
 
     def crop(self, index: int, patch: int, seed: int) -> Pixels:
-        """See :meth:`HRSource.crop`.
+        """Return one crop; see :meth:`HRSource.crop`.
 
         Raises:
             ValueError: a patch larger than the one the folder was opened for.
@@ -92,7 +92,7 @@ class Photographs(HRSource):
         turn, place = divmod(visit(index, _CROPS), len(self._tickets))
         image = self._tickets[self._shuffled(turn, seed)[place]]
         pixels = self._decoded.get(image, lambda: self._load(image))
-        rng = generator(seed, index, "photograph crop")
+        rng = sample_rng(seed, index, "photograph crop")
         top, left = (int(rng.integers(length - patch + 1)) for length in pixels.shape[:2])
         return pixels[top : top + patch, left : left + patch]
 
@@ -102,7 +102,7 @@ class Photographs(HRSource):
         return f"{self.name}: {self._count} image{'s' * (self._count != 1)}{shrunk}{left_out}"
 
     def _shuffle(self, turn: int, seed: int) -> NDArray[np.int64]:
-        return generator(seed, turn, "photograph order").permutation(len(self._tickets))
+        return sample_rng(seed, turn, "photograph order").permutation(len(self._tickets))
 
     def _load(self, image: str) -> Pixels:
         pixels = self._set.load(image).lr
@@ -113,7 +113,7 @@ class Photographs(HRSource):
 
 
 def _shrunk(facts: FileFacts, factor: float) -> tuple[int, int]:
-    """(height, width) of an image made smaller."""
+    """Return (height, width) of an image made smaller."""
     return max(1, round(facts.height * factor)), max(1, round(facts.width * factor))
 
 

@@ -1,4 +1,4 @@
-"""MATLAB's antialiased bicubic x1/4 on tensors, wherever they lie."""
+"""Downscale tensors by MATLAB's antialiased bicubic x1/4, wherever they lie."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from srbench.datasets.base import SCALE
 
 
 def bicubic_down(hr: Tensor, *, quantize: bool = False) -> Tensor:
-    """x1/4 as MATLAB's imresize does it: cubic (a = -0.5) widened by 4, mirrored borders.
+    """Downscale x1/4 as MATLAB's imresize does: cubic (a = -0.5) widened by 4, mirrored borders.
 
     Computed in float64 (float32 on devices without it), so that neither TF32 nor autocast shows in the
     training inputs. Differentiable unless ``quantize`` is set.
@@ -45,7 +45,7 @@ def bicubic_down(hr: Tensor, *, quantize: bool = False) -> Tensor:
 
 
 def _round(x: Tensor) -> Tensor:
-    """To whole levels in [0, 255], half up as MATLAB's uint8() does; overwrites ``x``."""
+    """Round to whole levels in [0, 255], half up as MATLAB's uint8() does; ``x`` is overwritten."""
     return x.add_(0.5).floor_().clamp_(0, 255)
 
 
@@ -55,7 +55,7 @@ def _weights(size: int, device: torch.device, dtype: torch.dtype) -> Tensor:
 
 
 def weight_matrix(size: int) -> NDArray[np.float64]:
-    """(size / 4, size): row i holds the weights with which HR samples enter LR sample i; they sum to 1."""
+    """Return (size / 4, size): row i has the weights of HR samples in LR sample i, which sum to 1."""
     taps = np.abs(np.arange(4 * SCALE) - (4 * SCALE - 1) / 2) / SCALE
     near = 1.5 * taps**3 - 2.5 * taps**2 + 1
     far = -0.5 * taps**3 + 2.5 * taps**2 - 4 * taps + 2

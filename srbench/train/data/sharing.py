@@ -1,4 +1,4 @@
-"""Several crops out of each expensive image without batches that look all alike.
+"""Take several crops out of each expensive image without batches that look all alike.
 
 Drawing a procedural canvas or decoding a photograph costs far more than cutting a crop, so that each is
 used for several. Were these consecutive, a batch would show one image only. Instead sample ``i``
@@ -20,7 +20,7 @@ SLOTS = 16
 
 
 def visit(index: int, crops: int) -> int:
-    """The image that sample ``index`` is cut from, counted 0, 1, 2 … where each serves ``crops`` samples.
+    """Return which image sample ``index`` is cut from, counted 0, 1, 2 … where each serves ``crops`` samples.
 
     (The first of each slot serve fewer, which sets the slots off against each other.)
     """
@@ -29,7 +29,7 @@ def visit(index: int, crops: int) -> int:
 
 
 class ImageCache:
-    """The images used last, up to a number of bytes; made once however many threads ask.
+    """Keeps the images used last, up to a number of bytes; each is made once however many threads ask.
 
     Args:
         limit: bytes; the image asked for last is kept even where it alone exceeds them.
@@ -42,7 +42,7 @@ class ImageCache:
         self._images: OrderedDict[Hashable, Future[Pixels]] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], Pixels]) -> Pixels:
-        """The image of ``key``; whatever ``make`` raises is raised here, and the next call tries again."""
+        """Return the image of ``key``; what ``make`` raises is raised here, and the next call tries again."""
         with self._lock:
             image = self._images.get(key)
             if image is not None:

@@ -1,4 +1,4 @@
-"""From what a user writes after ``--data`` to one source of training images."""
+"""Turn what a user writes after ``--data`` into one source of training images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from srbench.train.data.dead_leaves import DeadLeaves
 from srbench.train.data.photographs import Photographs
 
 
-def open_sources(specs: Sequence[str], *, patch: int, shrink: float = 1.0) -> Mixed:
+def open_sources(specs: Sequence[str], *, patch: int, shrink: float = 1.0) -> MixedSource:
     """Open the training images a user asked for.
 
     Args:
@@ -28,20 +28,26 @@ def open_sources(specs: Sequence[str], *, patch: int, shrink: float = 1.0) -> Mi
     Raises:
         BadInput: nothing named, something named twice, a weight that is not positive, or anything wrong
             with a folder (see :class:`~srbench.train.data.photographs.Photographs`).
+
+    >>> source = open_sources(["dead-leaves"], patch=64)
+    >>> source.crop(0, patch=64, seed=0).shape
+    (64, 64, 3)
+    >>> source.describe()
+    'dead-leaves: procedural images, no two alike'
     """
     if not specs:
         raise BadInput("no training images were named: give dead-leaves, or a folder of images")
     weights: dict[str, Fraction] = {}
     for spec in specs:
-        what, weight = _parse(spec)
-        if what in weights:
-            raise BadInput(f"{what} is named twice: name it once, with a weight such as {what}*2")
-        weights[what] = weight
-    return Mixed([(_open(what, patch, shrink), weight) for what, weight in weights.items()])
+        name, weight = _parse(spec)
+        if name in weights:
+            raise BadInput(f"{name} is named twice: name it once, with a weight such as {name}*2")
+        weights[name] = weight
+    return MixedSource([(_open(name, patch, shrink), weight) for name, weight in weights.items()])
 
 
 def _parse(spec: str) -> tuple[str, Fraction]:
-    what, star, text = spec.strip().rpartition("*")
+    name, star, text = spec.strip().rpartition("*")
     if not star or Path(spec).expanduser().is_dir():
         return spec.strip(), Fraction(1)
     try:
@@ -51,22 +57,22 @@ def _parse(spec: str) -> tuple[str, Fraction]:
     if not (math.isfinite(number) and number > 0):
         raise BadInput(f"the weight of '{spec}' is not a positive number: leave out what is not wanted")
     # A decimal fraction as it was written: 0.1 three times is to be 0.3.
-    return what.strip(), Fraction(text.strip())
+    return name.strip(), Fraction(text.strip())
 
 
-def _open(what: str, patch: int, shrink: float) -> HRSource:
-    if what == DeadLeaves.name:
+def _open(name: str, patch: int, shrink: float) -> HRSource:
+    if name == DeadLeaves.name:
         return DeadLeaves()
-    if not Path(what).expanduser().is_dir():
-        raise BadInput(f"'{what}' is neither {DeadLeaves.name} nor a folder of training images")
-    return Photographs(Path(what), patch=patch, shrink=shrink)
+    if not Path(name).expanduser().is_dir():
+        raise BadInput(f"'{name}' is neither {DeadLeaves.name} nor a folder of training images")
+    return Photographs(Path(name), patch=patch, shrink=shrink)
 
 
-class Mixed(HRSource):
-    """Several sources in proportion.
+class MixedSource(HRSource):
+    """Deals out samples of several sources in proportion.
 
-    Samples are dealt out evenly rather than by chance, so that every stretch of indices, hence every
-    batch, has its sources in proportion as closely as whole samples can.
+    They are dealt out evenly rather than by chance, so that every stretch of indices, hence every batch,
+    has its sources in proportion as closely as whole samples can.
 
     Args:
         parts: sources with positive weights.
@@ -84,7 +90,7 @@ class Mixed(HRSource):
         self.content_hash = hashlib.sha256(rows.encode()).hexdigest()
 
     def choose(self, index: int) -> tuple[int, int]:
-        """The number of the source of sample ``index``, and how many samples that source gave before."""
+        """Return the source of sample ``index``, by number, and how many samples that source gave before."""
         rest = index
         for number, share in enumerate(self._shares):
             before = rest * share.numerator // share.denominator

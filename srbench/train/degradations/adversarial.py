@@ -1,4 +1,4 @@
-"""RSR: every LR image is attacked on the fly by StructuredPGD against the generator as it is now."""
+"""Attack every LR image on the fly by StructuredPGD against the generator as it is now: RSR."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from pydantic import BeforeValidator, Field
 from torch import Tensor
 
 from srbench.attacks.base import SRAttack
-from srbench.attacks.objectives import Objective, Score, WeightedSum, parse_objective
+from srbench.attacks.objectives import Objective, Score, WeightedSum
+from srbench.attacks.objectives_from_text import parse_objective
 from srbench.attacks.objectives_text import join
 from srbench.attacks.random_noise import RandomNoise
 from srbench.attacks.structured_pgd import StructuredPGD
 from srbench.attacks.threat import eps_text, parse_eps
 from srbench.errors import BadInput
 from srbench.train.degradations.attack_loss import PERCEPTUAL, canonical_loss, loss_terms
-from srbench.train.degradations.base import Batch, Context, Degradation, Table
+from srbench.train.degradations.base import Batch, Context, Degradation, DegradationKind, Table
 from srbench.train.degradations.clean import bicubic_lr
-
-KIND = "adversarial"
 
 
 def _levels(value: str | float) -> str:
@@ -26,11 +25,11 @@ def _levels(value: str | float) -> str:
 
 
 Levels = Annotated[str, BeforeValidator(_levels)]
-"""A distance in levels of 255, written 14 or 14/255 and kept as ``14/255``."""
+"""This is a distance in levels of 255, written 14 or 14/255 and kept as ``14/255``."""
 
 
-class Settings(Table):
-    """Settings of ``adversarial``; the defaults are those of RSR's published code.
+class AdversarialSettings(Table):
+    """Holds the settings of ``adversarial``; the defaults are those of RSR's published code.
 
     Attributes:
         eps: l-inf radius.
@@ -54,14 +53,21 @@ class Settings(Table):
     precision: Literal["fp32", "bf16"] = "fp32"
     quantize: bool = True
 
+    def needs_perceptual(self) -> bool:
+        """Tell whether a term of the loss that is attacked is ``percep``."""
+        return self.steps > 0 and any(name == PERCEPTUAL for _, name in loss_terms(self.loss))
+
 
 class Adversarial(Degradation):
     """Attacks the clean LR of each batch; a step costs one forward and one backward, and nothing else does.
 
     The generator stays in the mode it is in, and its parameters ask for gradients afterwards as before.
+
+    Raises:
+        Unavailable: the weights of a term named in ``loss`` are not installed.
     """
 
-    def __init__(self, settings: Settings, context: Context) -> None:
+    def __init__(self, settings: AdversarialSettings, context: Context) -> None:
         self._settings = settings
         self._context = context
         self._score_text = ""
@@ -77,12 +83,12 @@ class Adversarial(Degradation):
         return self._attack(batch)(clean, batch.hr, batch.ids).detach()
 
     def describe(self) -> dict[str, Any]:
-        """The settings; with ``loss_used`` once a batch has shown what ``percep`` is."""
-        told: dict[str, Any] = self._settings.model_dump(mode="json")
+        """Return the settings; with ``loss_used`` once a batch has shown what ``percep`` is."""
+        facts: dict[str, Any] = self._settings.model_dump(mode="json")
         if self._settings.steps and self._score_text:
             terms = loss_terms(self._settings.loss)
-            told["loss_used"] = join((w, self._score_text if n == PERCEPTUAL else n) for w, n in terms)
-        return told
+            facts["loss_used"] = join((w, self._score_text if n == PERCEPTUAL else n) for w, n in terms)
+        return facts
 
     def _attack(self, batch: Batch) -> SRAttack:
         settings, context = self._settings, self._context
@@ -100,11 +106,11 @@ class Adversarial(Degradation):
 
     def _objective(self, batch: Batch) -> Objective:
         # WeightedSum joins terms by their text, so the bound one keeps a name no other term has.
-        return WeightedSum((w, _Bound(batch) if term is None else term) for w, term in self._terms)
+        return WeightedSum((w, _TrainingLoss(batch) if term is None else term) for w, term in self._terms)
 
 
-class _Bound(Objective):
-    """The perceptual loss of the batch: the target's features are those training already has."""
+class _TrainingLoss(Objective):
+    """Makes the batch's perceptual loss an objective; training has the target's features already."""
 
     text = PERCEPTUAL
 
@@ -120,10 +126,4 @@ class _Bound(Objective):
         return self._score
 
 
-def build(settings: Settings, context: Context) -> Adversarial:
-    """The degradation.
-
-    Raises:
-        Unavailable: the weights of a term named in ``loss`` are not installed.
-    """
-    return Adversarial(settings, context)
+KIND = DegradationKind(AdversarialSettings, Adversarial)

@@ -1,4 +1,4 @@
-"""The text of an attack loss in training: terms of :mod:`srbench.attacks.objectives`, and ``percep``."""
+"""Read the text of an attack loss in training: terms of the attacks' objectives, and ``percep``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from srbench.attacks.objectives_text import TERMS, join, parse_terms, rank
 from srbench.errors import BadInput
 
 PERCEPTUAL = "percep"
-"""The term that is training's own perceptual loss, whichever was chosen."""
+"""This term is training's own perceptual loss, whichever was chosen."""
 
 
 def loss_terms(text: str) -> list[tuple[float, str]]:
-    """Weights and canonical names, :data:`PERCEPTUAL` last; equal terms are joined.
+    """Return weights and canonical names, :data:`PERCEPTUAL` last; equal terms are joined.
 
     Unlike in the attack library, where it is another name of ``vgg19``, ``percep`` is a term of its own.
 
@@ -33,7 +33,7 @@ def loss_terms(text: str) -> list[tuple[float, str]]:
 
 
 def canonical_loss(text: str) -> str:
-    """The one spelling of a loss: ``percep + 0.010*l1`` is ``0.01*l1+percep``.
+    """Return the one spelling of a loss: ``percep + 0.010*l1`` is ``0.01*l1+percep``.
 
     Raises:
         BadInput: see :func:`loss_terms`.

@@ -1,4 +1,4 @@
-"""What the trainer and every degradation agree on: a batch, a context, and one call from HR to LR."""
+"""Define what the trainer and every degradation agree on: a batch, a context, one call from HR to LR."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from torch import Tensor, nn
 
 
 class Table(BaseModel):
-    """Base of the settings of a degradation: a TOML table whose ``kind`` names the module."""
+    """Serves as the base of a degradation's settings: a TOML table whose ``kind`` names the degradation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: str
 
+    def needs_perceptual(self) -> bool:
+        """Tell whether the degradation uses the perceptual loss of the training, :attr:`Batch.score`."""
+        return False
+
 
 @dataclass(frozen=True)
 class Batch:
-    """The HR side of one training batch.
+    """Holds the HR side of one training batch.
 
     Attributes:
         hr: (N,3,P,P), RGB in [0,1].
@@ -39,7 +43,7 @@ class Batch:
     score_text: str = ""
 
     def select(self, positions: Sequence[int]) -> Batch:
-        """The samples at ``positions``; their score is the same numbers as within the whole batch."""
+        """Return the samples at ``positions``; their score is the same numbers as within the whole batch."""
         chosen = torch.tensor(positions, dtype=torch.long, device=self.hr.device)
         score = self.score
         part: Callable[[Tensor], Tensor] | None = None
@@ -55,7 +59,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Context:
-    """What a degradation may use of the run it serves.
+    """Holds what a degradation may use of the run it serves.
 
     Attributes:
         generator: the very network being trained, not wrapped for parallel training.
@@ -86,7 +90,7 @@ class Degradation(ABC):
 
     @abstractmethod
     def __call__(self, batch: Batch) -> Tensor:
-        """LR (N,3,P/4,P/4) in [0,1], detached, on the device of ``batch.hr``.
+        """Make LR (N,3,P/4,P/4) in [0,1], detached, on the device of ``batch.hr``.
 
         Raises:
             BadInput: the batch lacks something the settings ask for.
@@ -94,4 +98,23 @@ class Degradation(ABC):
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Settings and what was collected, with hashes, as JSON types; complete after :meth:`prepare`."""
+        """Return settings and what was collected, with hashes, as JSON types; complete once prepared."""
+
+
+@dataclass(frozen=True)
+class DegradationKind:
+    """Puts a degradation beside its settings: the ``KIND`` of its module, by which it is found.
+
+    Attributes:
+        settings: a :class:`Table` whose ``kind`` has the name as its default.
+        degradation: the class; called with such settings and a :class:`Context`. It may raise BadInput where
+            the settings cannot be had, such as a perceptual term whose weights are not installed.
+    """
+
+    settings: type[Table]
+    degradation: Callable[[Any, Context], Degradation]
+
+    @property
+    def name(self) -> str:
+        """Return what the ``kind`` of a recipe's table says."""
+        return str(self.settings.model_fields["kind"].default)

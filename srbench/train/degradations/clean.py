@@ -1,4 +1,4 @@
-"""Bicubic downscaling alone: what ESRGAN is trained on."""
+"""Downscale bicubically and nothing else: what ESRGAN is trained on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import torch
 from torch import Tensor
 
 from srbench.train.data.resize import bicubic_down
-from srbench.train.degradations.base import Batch, Context, Degradation, Table
-
-KIND = "clean"
+from srbench.train.degradations.base import Batch, Context, Degradation, DegradationKind, Table
 
 
-class Settings(Table):
-    """Settings of ``clean``.
+class CleanSettings(Table):
+    """Holds the settings of ``clean``.
 
     Attributes:
         quantize: round the LR to 8 bit, as LR files are.
@@ -25,9 +23,9 @@ class Settings(Table):
 
 
 class Clean(Degradation):
-    """MATLAB-style bicubic x1/4."""
+    """Downscales x1/4 as MATLAB does; the context is not used."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: CleanSettings, context: Context) -> None:
         self._settings = settings
 
     def __call__(self, batch: Batch) -> Tensor:
@@ -37,12 +35,10 @@ class Clean(Degradation):
         return self._settings.model_dump(mode="json")
 
 
-def build(settings: Settings, context: Context) -> Clean:
-    """The degradation; ``context`` is not used."""
-    return Clean(settings)
+KIND = DegradationKind(CleanSettings, Clean)
 
 
 def bicubic_lr(hr: Tensor, *, quantize: bool) -> Tensor:
-    """Clean LR (N,3,P/4,P/4) in [0,1] of HR (N,3,P,P) in [0,1], detached."""
+    """Return the clean LR (N,3,P/4,P/4) in [0,1] of HR (N,3,P,P) in [0,1], detached."""
     with torch.no_grad():
         return bicubic_down(hr.detach(), quantize=quantize)

@@ -1,4 +1,4 @@
-"""The networks of DSGAN (Fritsche et al. 2019), which makes bicubic LR look like LR of a source domain."""
+"""Build the networks of DSGAN (Fritsche et al. 2019): bicubic LR comes to look like LR of a domain."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 _DARKEST = 0.5 / 255
-"""Half a level: where a pixel is black or white, its logit would be infinite."""
+"""Pixels are held half a level off black and white, where a logit would be infinite."""
 
 
 class DSGAN(nn.Module):
-    """Generator at LR size: conv-PReLU, residual blocks without normalisation, conv, sigmoid.
+    """Degrades at LR size: conv-PReLU, residual blocks without normalisation, conv, sigmoid.
 
     Args:
         features: channels inside (64 in the published code).
@@ -29,7 +29,7 @@ class DSGAN(nn.Module):
         self.skip = skip
 
     def forward(self, lr: Tensor) -> Tensor:
-        """LR (N,3,H,W) in [0,1] to degraded LR (N,3,H,W) in (0,1)."""
+        """Turn LR (N,3,H,W) in [0,1] into degraded LR (N,3,H,W) in (0,1)."""
         features = self.block_input(lr)
         for block in self.res_blocks:
             features = block(features)
@@ -49,23 +49,8 @@ class _Residual(nn.Module):
         return x + changed
 
 
-def texture_discriminator(features: int = 64) -> nn.Sequential:
-    """Three 5 x 5 convolutions of stride 1 and a 1 x 1: one logit for each pixel of a high-pass (N,3,H,W)."""
-    return nn.Sequential(
-        nn.Conv2d(3, features, 5, padding=2),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(features, 2 * features, 5, padding=2),
-        nn.BatchNorm2d(2 * features),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(2 * features, 4 * features, 5, padding=2),
-        nn.BatchNorm2d(4 * features),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(4 * features, 1, 1),
-    )
-
-
-def build_generator(features: int, blocks: int, skip: bool, random: torch.Generator) -> DSGAN:
-    """A generator with the initial weights that ``random`` (on the CPU) gives."""
+def build_dsgan(features: int, blocks: int, skip: bool, random: torch.Generator) -> DSGAN:
+    """Return a DSGAN with the initial weights that ``random`` (on the CPU) gives."""
     with torch.device("meta"):  # no initialisation of PyTorch's own: nobody's random state is touched
         network = DSGAN(features, blocks, skip)
     network.to_empty(device="cpu")
@@ -77,17 +62,30 @@ def build_generator(features: int, blocks: int, skip: bool, random: torch.Genera
     return network
 
 
-def build_discriminator(features: int, random: torch.Generator) -> nn.Sequential:
-    """A discriminator with the initial weights that ``random`` (on the CPU) gives."""
+def build_texture_discriminator(features: int, random: torch.Generator) -> nn.Sequential:
+    """Return a network that gives each pixel of a high-pass (N,3,H,W) a logit: three 5 x 5 layers, a 1 x 1.
+
+    Its initial weights are those that ``random`` (on the CPU) gives.
+    """
     with torch.device("meta"):
-        network = texture_discriminator(features)
+        network = nn.Sequential(
+            nn.Conv2d(3, features, 5, padding=2),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(features, 2 * features, 5, padding=2),
+            nn.BatchNorm2d(2 * features),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * features, 4 * features, 5, padding=2),
+            nn.BatchNorm2d(4 * features),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(4 * features, 1, 1),
+        )
     network.to_empty(device="cpu")
     _initialise(network, random)
     return network
 
 
 def _initialise(network: nn.Module, random: torch.Generator) -> None:
-    """PyTorch's own initial distributions, drawn from a generator of our own."""
+    """Draw PyTorch's own initial distributions from a generator of our own."""
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.Conv2d):

@@ -1,4 +1,4 @@
-"""ESRGAN-FS: a DSGAN learns to give clean LR the textures of a source domain, then degrades every LR."""
+"""Degrade every LR by a DSGAN that learned the textures of a source domain: ESRGAN-FS."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from srbench.support.home import atomic_path
-from srbench.train.degradations.base import Batch, Context, Degradation, Table
+from srbench.train.degradations.base import Batch, Context, Degradation, DegradationKind, Table
 from srbench.train.degradations.clean import bicubic_lr
 from srbench.train.degradations.dsgan import DSGAN
-from srbench.train.degradations.dsgan_training import FIRST_INPUT, Plan, Training
+from srbench.train.degradations.dsgan_training import FIRST_INPUT, DSGANPlan, DSGANTraining
 from srbench.train.degradations.source_domain import DEFAULT_IMAGES, SourceDomain, open_domain
 
-KIND = "frequency-separation"
 _VERSION = 1
-"""To be raised when the same settings give another DSGAN."""
+"""This is to be raised when the same settings give another DSGAN."""
 _FILE = "dsgan.safetensors"
 
 
-class Settings(Table):
-    """Settings of ``frequency-separation``; the defaults are those of the published code where it has one.
+class FrequencySeparationSettings(Table):
+    """Holds the settings of ``frequency-separation``; defaults are the published code's where it has one.
 
     The published training takes 300 epochs of batches of 16 crops of 128 LR px. Crops here are cut from the
     training crops, of 32 LR px for HR patches of 128, so that a batch of 256 sees as many pixels.
@@ -79,12 +78,12 @@ class Settings(Table):
 
 
 class FrequencySeparation(Degradation):
-    """Clean LR through the DSGAN, which ``prepare`` trains, or loads where it was trained before."""
+    """Puts clean LR through the DSGAN, which ``prepare`` trains, or loads where it was trained before."""
 
-    def __init__(self, settings: Settings, context: Context) -> None:
+    def __init__(self, settings: FrequencySeparationSettings, context: Context) -> None:
         self._settings, self._context = settings, context
         self._dsgan: DSGAN | None = None
-        self._told: dict[str, Any] = {}
+        self._facts: dict[str, Any] = {}
 
     def prepare(self) -> None:
         """Train the DSGAN, or load it. Of several processes on one folder, one trains and the others wait.
@@ -96,18 +95,18 @@ class FrequencySeparation(Degradation):
         """
         if self._dsgan is not None:
             return
-        s, context = self._settings, self._context
-        net, note = _net(s)
+        settings, context = self._settings, self._context
+        net, note = _net(settings)
         if note:
             context.report(f"DSGAN: {note}")
-        domain = open_domain(s.source, context, count=s.source_images)
-        self._told = {
+        domain = open_domain(settings.source, context, count=settings.source_images)
+        self._facts = {
             "source_hash": domain.content_hash,
             "perceptual_used": net or "none",
             "perceptual_note": note,
         }
-        self._dsgan = self._obtain(_plan(s, net), domain).to(context.device)
-        self._told["dsgan_hash"] = _hash_weights(self._dsgan)
+        self._dsgan = self._trained(_plan(settings, net), domain).to(context.device)
+        self._facts["dsgan_hash"] = _hash_weights(self._dsgan)
 
     def __call__(self, batch: Batch) -> Tensor:
         self.prepare()
@@ -118,28 +117,28 @@ class FrequencySeparation(Degradation):
             return (lr * 255).round() / 255 if self._settings.quantize else lr
 
     def describe(self) -> dict[str, Any]:
-        return self._settings.model_dump(mode="json") | self._told
+        return self._settings.model_dump(mode="json") | self._facts
 
-    def _obtain(self, plan: Plan, domain: SourceDomain) -> DSGAN:
+    def _trained(self, plan: DSGANPlan, domain: SourceDomain) -> DSGAN:
         folder = self._context.folder
         if folder is None:
-            return Training(plan, self._context, domain).run()
+            return DSGANTraining(plan, self._context, domain).run()
         key = self._key(plan, domain)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{_FILE}.lock"):
-            kept = _load(folder / _FILE, plan, key)
-            if kept is not None:
+            earlier = _load(folder / _FILE, plan, key)
+            if earlier is not None:
                 self._context.report(f"DSGAN for {domain.spec}: already trained")
-                return kept
+                return earlier
             self._context.report(f"DSGAN for {domain.spec}: {plan.iterations} iterations")
-            network = Training(plan, self._context, domain).run()
+            network = DSGANTraining(plan, self._context, domain).run()
             _save(network, folder / _FILE, key)
             return network
 
-    def _key(self, plan: Plan, domain: SourceDomain) -> str:
-        """sha256 over everything the trained weights follow from."""
+    def _key(self, plan: DSGANPlan, domain: SourceDomain) -> str:
+        """Hash everything the trained weights follow from."""
         inputs = self._context.crops([FIRST_INPUT])
-        what = {
+        causes = {
             "version": _VERSION,
             "plan": vars(plan),
             "seed": self._context.seed,
@@ -147,16 +146,14 @@ class FrequencySeparation(Degradation):
             # The training images are known here by their crops alone; the first stands for all.
             "crops": hashlib.sha256(inputs.cpu().numpy().tobytes()).hexdigest(),
         }
-        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(causes, sort_keys=True).encode()).hexdigest()
 
 
-def build(settings: Settings, context: Context) -> FrequencySeparation:
-    """The degradation; the DSGAN is trained by ``prepare``."""
-    return FrequencySeparation(settings, context)
+KIND = DegradationKind(FrequencySeparationSettings, FrequencySeparation)
 
 
-def _net(settings: Settings) -> tuple[str, str]:
-    """Objective of the perceptual term (empty for none), and a note where it is not the one wanted."""
+def _net(settings: FrequencySeparationSettings) -> tuple[str, str]:
+    """Return the perceptual term's objective (empty for none), and a note where it is not the one wanted."""
     if settings.perceptual_net == "none" or not settings.perceptual:
         return "", ""
     if settings.perceptual_net != "auto":
@@ -166,9 +163,9 @@ def _net(settings: Settings) -> tuple[str, str]:
     return first_available(["lpips-alex", "lpips-squeeze", "lpips-lite"])
 
 
-def _plan(s: Settings, net: str) -> Plan:
-    shared = {name: getattr(s, name) for name in Plan.__dataclass_fields__ if name != "net"}
-    return Plan(**shared, net=net)
+def _plan(settings: FrequencySeparationSettings, net: str) -> DSGANPlan:
+    shared = {name: getattr(settings, name) for name in DSGANPlan.__dataclass_fields__ if name != "net"}
+    return DSGANPlan(**shared, net=net)
 
 
 def _save(network: DSGAN, file: Path, key: str) -> None:
@@ -179,8 +176,8 @@ def _save(network: DSGAN, file: Path, key: str) -> None:
         save_file(state, temporary, metadata={"key": key})
 
 
-def _load(file: Path, plan: Plan, key: str) -> DSGAN | None:
-    """The network trained before with this very key; None where there is none."""
+def _load(file: Path, plan: DSGANPlan, key: str) -> DSGAN | None:
+    """Load the network trained before with this very key; None where there is none."""
     from safetensors import SafetensorError, safe_open
 
     if not file.is_file():

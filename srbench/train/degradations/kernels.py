@@ -1,4 +1,4 @@
-"""Blur kernels from files, and downscaling by them: what Impressionism does in place of bicubic."""
+"""Read blur kernels from files and downscale by them: what Impressionism does in place of bicubic."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NEGLIGIBLE = 1e-6  # of the largest weight
 
 
 class Kernels:
-    """Kernels of one size, ready to be applied.
+    """Holds kernels of one size, ready to be applied.
 
     Args:
         kernels: any sizes and sums; see :func:`centred`.
@@ -47,7 +47,7 @@ class Kernels:
         return len(self.weights)
 
     def downscale(self, hr: Tensor, chosen: list[int]) -> Tensor:
-        """x1/4 of HR (N,3,4H,4W), each image by its own kernel; borders mirrored; (N,3,H,W), not clipped."""
+        """Downscale HR (N,3,4H,4W) to (N,3,H,W), each by its own kernel, borders mirrored; not clipped."""
         weights = self.weights[chosen].to(hr).repeat_interleave(hr.shape[1], 0)
         reach = (weights.shape[-1] - SCALE) // 2
         rows, columns = (_mirrored(size, reach).to(hr.device) for size in hr.shape[-2:])
@@ -58,7 +58,7 @@ class Kernels:
 
 
 def load_kernels(path: Path) -> Kernels:
-    """The kernels of a file, or of every file below a folder, in the order of their paths.
+    """Return the kernels of a file, or of every file below a folder, in the order of their paths.
 
     A ``.mat`` file holds KernelGAN's ``Kernel``, or any matrices, stacks or cells of kernels; ``.npy`` and
     ``.npz`` files hold matrices (k,k) or stacks (n,k,k).
@@ -75,17 +75,17 @@ def load_kernels(path: Path) -> Kernels:
     kernels = []
     for file in files:
         try:
-            found = [kernel for array in _arrays(file) for kernel in _unpacked(array)]
+            matrices = [kernel for array in _arrays(file) for kernel in _unpacked(array)]
         except Exception as error:  # every reader has its own exceptions for a damaged file
             raise BadInput(f"{file} cannot be read as blur kernels ({error}): mend or remove it") from error
-        if not found or any(not np.isfinite(k).all() or k.sum() <= 0 for k in found):
+        if not matrices or any(not np.isfinite(k).all() or k.sum() <= 0 for k in matrices):
             raise BadInput(f"{file} holds something other than blur kernels (k x k, of positive sum)")
-        kernels += found
+        kernels += matrices
     return Kernels(kernels)
 
 
 def centred(kernel: Kernel) -> Kernel:
-    """A kernel of sum 1 whose centre of mass is the middle of an even square, so that LR stays aligned.
+    """Return a kernel of sum 1 with its centre of mass in the middle of an even square: LR stays aligned.
 
     The middle of LR pixel i lies between HR pixels 4i+1 and 4i+2, as it does for bicubic, so an even kernel
     that is centred there moves nothing. KernelGAN shifts its kernels the same way, so that for its files
@@ -122,7 +122,7 @@ def _arrays(file: Path) -> list[NDArray[Any]]:
 
 
 def _unpacked(array: NDArray[Any]) -> Iterator[Kernel]:
-    """The matrices of a matrix, a stack of them, or a MATLAB cell of either."""
+    """Yield the matrices of a matrix, a stack of them, or a MATLAB cell of either."""
     if array.dtype == object:
         for cell in array.flat:
             yield from _unpacked(np.asarray(cell))
@@ -135,6 +135,6 @@ def _unpacked(array: NDArray[Any]) -> Iterator[Kernel]:
 
 
 def _mirrored(size: int, reach: int) -> Tensor:
-    """Indices of a row of ``size`` pixels with ``reach`` mirrored ones at each end."""
+    """Return the indices of a row of ``size`` pixels with ``reach`` mirrored ones at each end."""
     index = torch.arange(-reach, size + reach) % (2 * size)
     return torch.minimum(index, 2 * size - 1 - index)

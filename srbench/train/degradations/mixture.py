@@ -1,4 +1,4 @@
-"""Several degradations in proportion; each sample goes through one of them, which its id decides."""
+"""Mix several degradations in proportion: each sample goes through one of them, which its id decides."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from pydantic import Field, field_validator
 from torch import Tensor
 
 from srbench.attacks.noise import generator
-from srbench.train.degradations.base import Batch, Context, Degradation, Table
+from srbench.train.degradations.base import Batch, Context, Degradation, DegradationKind, Table
+from srbench.train.degradations.registry import make_degradation, parse
 
-KIND = "mixture"
 
-
-class Settings(Table):
-    """Settings of ``mixture``.
+class MixtureSettings(Table):
+    """Holds the settings of ``mixture``.
 
     Attributes:
         parts: tables of degradations, each with a ``weight`` above 0 (1 where it is not given) beside its
@@ -34,18 +33,23 @@ class Settings(Table):
     def _complete(cls, parts: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
         return tuple({"weight": _weight(part), **_parsed(part).model_dump(mode="json")} for part in parts)
 
+    def needs_perceptual(self) -> bool:
+        """Tell whether any of the parts uses the perceptual loss of the training."""
+        return any(_parsed(part).needs_perceptual() for part in self.parts)
+
 
 class Mixture(Degradation):
-    """Splits a batch by the samples' ids and puts the parts together again in their places."""
+    """Splits a batch by the samples' ids and puts the parts together again in their places.
 
-    def __init__(self, settings: Settings, context: Context) -> None:
-        from srbench.train import degradations
+    Each part keeps what it trains in a folder of its own.
+    """
 
+    def __init__(self, settings: MixtureSettings, context: Context) -> None:
         self._settings = settings
         self._seed = context.seed
         self._bounds = torch.tensor([part["weight"] for part in settings.parts]).double().cumsum(0)
         self._parts = [
-            degradations.build(_parsed(part), _own_folder(context, f"part-{number}"))
+            make_degradation(_parsed(part), _own_folder(context, f"part-{number}"))
             for number, part in enumerate(settings.parts, 1)
         ]
 
@@ -54,7 +58,7 @@ class Mixture(Degradation):
             part.prepare()
 
     def part_of(self, sample_id: str) -> int:
-        """Which part a sample goes through, counted from 0."""
+        """Return which part a sample goes through, counted from 0."""
         draw = torch.rand((), generator=generator(self._seed, sample_id, "mixture"), dtype=torch.float64)
         return int(torch.searchsorted(self._bounds, draw * self._bounds[-1], right=True))
 
@@ -73,25 +77,17 @@ class Mixture(Degradation):
         return whole
 
     def describe(self) -> dict[str, Any]:
-        told = self._settings.model_dump(mode="json")
+        facts = self._settings.model_dump(mode="json")
         weights = [part["weight"] for part in self._settings.parts]
         described = zip(weights, self._parts, strict=True)
-        return told | {"parts": [{"weight": weight, **part.describe()} for weight, part in described]}
+        return facts | {"parts": [{"weight": weight, **part.describe()} for weight, part in described]}
 
 
-def build(settings: Settings, context: Context) -> Mixture:
-    """The degradation; each part keeps what it trains in a folder of its own.
-
-    Raises:
-        BadInput: a part cannot be built.
-    """
-    return Mixture(settings, context)
+KIND = DegradationKind(MixtureSettings, Mixture)
 
 
 def _parsed(part: Mapping[str, Any]) -> Table:
-    from srbench.train import degradations
-
-    return degradations.parse({key: value for key, value in part.items() if key != "weight"})
+    return parse({key: value for key, value in part.items() if key != "weight"})
 
 
 def _weight(part: Mapping[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""Impressionism (Real-SR): LR plus real noise, cut from smooth patches of images of the source domain."""
+"""Add real noise to LR, cut from smooth patches of images of the source domain: Impressionism (Real-SR)."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from pydantic import Field
 from torch import Tensor
 
 from srbench.attacks.noise import generator
-from srbench.train.degradations.base import Batch, Context, Degradation, Table
+from srbench.train.degradations.base import Batch, Context, Degradation, DegradationKind, Table
 from srbench.train.degradations.clean import bicubic_lr
 from srbench.train.degradations.kernels import Kernels, load_kernels
-from srbench.train.degradations.noise_patches import NoisePatches, Rules, collect
+from srbench.train.degradations.noise_patches import NoisePatches, PatchRules, collect_patches
 from srbench.train.degradations.source_domain import DEFAULT_IMAGES, open_domain
 
-KIND = "noise-injection"
 
-
-class Settings(Table):
-    """Settings of ``noise-injection``; the defaults are those of Real-SR's published code for df2k.
+class NoiseInjectionSettings(Table):
+    """Holds the settings of ``noise-injection``; the defaults are those of Real-SR's published code for df2k.
 
     Attributes:
         source: LR images of the source domain: a folder, or ``mini:ntire``, ``mini:aim``.
@@ -50,9 +48,12 @@ class Settings(Table):
 
 
 class NoiseInjection(Degradation):
-    """Downscales, adds the noise of a random crop of a random patch, and clips."""
+    """Downscales, adds the noise of a random crop of a random patch, and clips.
 
-    def __init__(self, settings: Settings, context: Context) -> None:
+    Images and kernels are read by :meth:`prepare`.
+    """
+
+    def __init__(self, settings: NoiseInjectionSettings, context: Context) -> None:
         self._settings = settings
         self._context = context
 
@@ -68,18 +69,18 @@ class NoiseInjection(Degradation):
         return (lr + noise.to(lr)).clamp(0, 1)
 
     def describe(self) -> dict[str, Any]:
-        told: dict[str, Any] = self._settings.model_dump(mode="json")
-        told |= {"noise_patches": len(self._noise), "noise_hash": self._noise.hash}
+        facts: dict[str, Any] = self._settings.model_dump(mode="json")
+        facts |= {"noise_patches": len(self._noise), "noise_hash": self._noise.hash}
         if self._kernels is not None:
-            told |= {"kernel_count": len(self._kernels), "kernel_hash": self._kernels.hash}
-        return told
+            facts |= {"kernel_count": len(self._kernels), "kernel_hash": self._kernels.hash}
+        return facts
 
     @cached_property
     def _noise(self) -> NoisePatches:
         s = self._settings
-        found = open_domain(s.source, self._context, count=s.source_images)
-        rules = Rules(s.patch, s.stride, s.max_variance, s.min_mean, s.limit)
-        return collect(found, rules, source=s.source, seed=self._context.seed)
+        domain = open_domain(s.source, self._context, count=s.source_images)
+        rules = PatchRules(s.patch, s.stride, s.max_variance, s.min_mean, s.limit)
+        return collect_patches(domain, rules, source=s.source, seed=self._context.seed)
 
     @cached_property
     def _kernels(self) -> Kernels | None:
@@ -97,6 +98,4 @@ class NoiseInjection(Degradation):
             return (lr * 255).round() / 255 if quantize else lr
 
 
-def build(settings: Settings, context: Context) -> NoiseInjection:
-    """The degradation; images and kernels are read by ``prepare``."""
-    return NoiseInjection(settings, context)
+KIND = DegradationKind(NoiseInjectionSettings, NoiseInjection)

@@ -1,4 +1,4 @@
-"""Impressionism's noise: what smooth patches of images of the source domain show besides their mean."""
+"""Collect Impressionism's noise: what smooth patches of a domain's images show besides their mean."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from srbench.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Rules:
-    """Which patches count as smooth, so that what varies in them is noise.
+class PatchRules:
+    """Says which patches count as smooth, so that what varies in them is noise.
 
     Attributes:
         patch: side of a patch in pixels.
@@ -36,11 +36,12 @@ class Rules:
     limit: int
 
     def accept(self, variance: float, mean: float) -> bool:
+        """Tell whether a patch of this variance and mean is smooth and bright enough."""
         return variance < self.max_variance and mean > self.min_mean
 
 
 class NoisePatches:
-    """Patches collected from images, and noise drawn from them.
+    """Draws noise from patches that were collected from images.
 
     Args:
         patches: (K,S,S,3) uint8.
@@ -57,7 +58,7 @@ class NoisePatches:
         return len(self._patches)
 
     def draw(self, size: tuple[int, int], ids: Sequence[str], seed: str | int) -> Tensor:
-        """Noise (N,3,H,W), float32 in units of the range [0,1], on the CPU: crops less their own mean.
+        """Draw noise (N,3,H,W), float32 in units of the range [0,1], on the CPU: crops less their own mean.
 
         Seed and id decide patch and place; each channel of each sample has mean zero. Where patches are
         smaller than ``size``, noise is put together from several of them, side by side.
@@ -81,14 +82,16 @@ class NoisePatches:
         return self._patches[which, :, top : top + size[0], left : left + size[1]]
 
 
-def collect(images: Iterable[Pixels], rules: Rules, *, source: str, seed: str | int) -> NoisePatches:
-    """Every patch of the images (h,w,3) that the rules accept, or a random ``limit`` of them.
+def collect_patches(
+    images: Iterable[Pixels], rules: PatchRules, *, source: str, seed: str | int
+) -> NoisePatches:
+    """Collect every patch of the images (h,w,3) that the rules accept, or a random ``limit`` of them.
 
     Raises:
-        BadInput: there is none; the message says what was found.
+        BadInput: there is none; the message says what the patches are like.
     """
     random = np.random.Generator(np.random.PCG64(_number(seed)))
-    kept: list[Pixels] = []
+    patches: list[Pixels] = []
     seen = accepted = largest = 0
     smoothest, brightest = np.inf, -np.inf
     for image in images:
@@ -101,12 +104,12 @@ def collect(images: Iterable[Pixels], rules: Rules, *, source: str, seed: str | 
             if not rules.accept(variance, mean):
                 continue
             accepted += 1
-            if len(kept) < rules.limit:
-                kept.append(patch.copy())
+            if len(patches) < rules.limit:
+                patches.append(patch.copy())
             elif (place := int(random.integers(accepted))) < rules.limit:
-                kept[place] = patch.copy()
-    if kept:
-        return NoisePatches(np.stack(kept))
+                patches[place] = patch.copy()
+    if patches:
+        return NoisePatches(np.stack(patches))
     if not seen:
         raise BadInput(
             f"no noise patch could be collected: the images of {source} are at most {largest} px high or "
@@ -125,8 +128,8 @@ def collect(images: Iterable[Pixels], rules: Rules, *, source: str, seed: str | 
     )
 
 
-def _measured(image: Pixels, rules: Rules) -> Iterator[tuple[Pixels, float, float]]:
-    """Each patch with variance and mean of its gray."""
+def _measured(image: Pixels, rules: PatchRules) -> Iterator[tuple[Pixels, float, float]]:
+    """Yield each patch with variance and mean of its gray."""
     gray: NDArray[np.float64] = np.asarray(Image.fromarray(image).convert("L"), dtype=np.float64)
     side = rules.patch
     for top in range(0, image.shape[0] - side + 1, rules.stride):

@@ -1,4 +1,4 @@
-"""LR images of a source domain, for the degradations that learn from them: a folder, or made on the spot."""
+"""Give the degradations LR images of a source domain to learn from: a folder's, or made on the spot."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from srbench.train.data.sharing import ImageCache, visit
 from srbench.train.degradations.base import Context
 
 DEFAULT_IMAGES = 256
-"""Images a mini domain makes where nothing else is said."""
+"""A mini domain makes so many images where nothing else is said."""
 FIRST_CROP = 10**9
 """Training crops from this index on become images of mini domains; training itself stays below it."""
 
 _MINI = "mini:"
-_MADE: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
+_MINI_DEGRADATIONS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
     "ntire": degrade.ntire,
     "aim": degrade.aim,
 }
@@ -39,7 +39,7 @@ _TOGETHER = 16
 
 
 class SourceDomain(ABC):
-    """LR images (h,w,3) uint8 by number, and training crops of them.
+    """Holds LR images (h,w,3) uint8 by number, and cuts training crops of them.
 
     Attributes:
         spec: what the user called it.
@@ -52,18 +52,18 @@ class SourceDomain(ABC):
 
     @abstractmethod
     def image(self, number: int) -> Pixels:
-        """One image; BadInput naming the file where it cannot be decoded."""
+        """Return one image; BadInput naming the file where it cannot be decoded."""
 
     @property
     @abstractmethod
     def content_hash(self) -> str:
-        """sha256 (64 hex digits): equal hashes mean equal images."""
+        """Return the sha256 (64 hex digits) of the images: equal hashes mean equal images."""
 
     def __iter__(self) -> Iterator[Pixels]:
         return (self.image(number) for number in range(len(self)))
 
     def crops(self, indices: Sequence[int], side: int, seed: int) -> Tensor:
-        """Random crops (N,3,side,side), float32 in [0,1] on the CPU, flipped and turned; by index and seed.
+        """Cut crops (N,3,side,side), float32 in [0,1] on the CPU, flipped and turned, by index and seed.
 
         Raises:
             BadInput: an image is smaller than the crop.
@@ -86,8 +86,8 @@ class SourceDomain(ABC):
         return symmetry(image[top : top + side, left : left + side], _draw(8, place))
 
 
-class Folder(SourceDomain):
-    """The images directly in a folder, in the order of their names.
+class FolderDomain(SourceDomain):
+    """Holds the images directly in a folder, in the order of their names.
 
     Raises:
         BadInput: not a folder, or no images there.
@@ -113,8 +113,8 @@ class Folder(SourceDomain):
         return hash_content((file.name, sha256_file(file), "") for file in self._files)
 
 
-class Made(SourceDomain):
-    """Training crops that went through a degradation of the mini track: a domain learned without test images.
+class MiniDomain(SourceDomain):
+    """Puts training crops through a degradation of the mini track: a domain learned without test images.
 
     Each crop is an image of its own, so no image has seams; with HR crops of P px they are P/4 px.
 
@@ -125,8 +125,8 @@ class Made(SourceDomain):
 
     def __init__(self, spec: str, context: Context, count: int) -> None:
         name = spec.removeprefix(_MINI)
-        if name not in _MADE:
-            known = " or ".join(_MINI + known for known in _MADE)
+        if name not in _MINI_DEGRADATIONS:
+            known = " or ".join(_MINI + known for known in _MINI_DEGRADATIONS)
             raise BadInput(f"unknown source domain '{spec}': choose {known}, or a folder of LR images")
         self.spec = spec
         self._images: list[Pixels] = []
@@ -137,7 +137,7 @@ class Made(SourceDomain):
             for number, crop in zip(numbers, pixels, strict=True):
                 digest = hashlib.sha256(f"{context.seed}\0{spec}\0{number}".encode()).digest()
                 random = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "big")))
-                self._images.append(_MADE[name](np.ascontiguousarray(crop), random))
+                self._images.append(_MINI_DEGRADATIONS[name](np.ascontiguousarray(crop), random))
 
     def __len__(self) -> int:
         return len(self._images)
@@ -151,7 +151,7 @@ class Made(SourceDomain):
 
 
 def open_domain(spec: str, context: Context, *, count: int = DEFAULT_IMAGES) -> SourceDomain:
-    """The source domain that a recipe names.
+    """Open the source domain that a recipe names.
 
     Args:
         spec: a folder of LR images (of any sizes), or ``mini:ntire``, ``mini:aim``.
@@ -160,7 +160,7 @@ def open_domain(spec: str, context: Context, *, count: int = DEFAULT_IMAGES) -> 
     Raises:
         BadInput: not a folder, no images in it, or no such mini domain.
     """
-    return Made(spec, context, count) if spec.startswith(_MINI) else Folder(spec)
+    return MiniDomain(spec, context, count) if spec.startswith(_MINI) else FolderDomain(spec)
 
 
 def _draw(below: int, random: torch.Generator) -> int:

@@ -1,1 +1,1 @@
-"""lpips-lite: a perceptual distance that comes with srbench, distilled from LPIPS."""
+"""Distil lpips-lite from LPIPS: a perceptual distance that comes with srbench."""

@@ -1,4 +1,4 @@
-"""Pairs of images to learn a distance from: crops and what distortions, networks and attacks make of them."""
+"""Make pairs of images to learn a distance from: crops, and distortions, SR and attacks of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from srbench.attacks.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from srbench.datasets import degrade
 from srbench.datasets.base import Pixels
-from srbench.train.data.base import generator
+from srbench.train.data.base import sample_rng
 from srbench.train.data.crops import Crops
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -19,14 +19,14 @@ _LR = (degrade.clean, degrade.ntire, degrade.aim)
 
 
 class Pairs:
-    """Batches of (HR, distorted HR); everything about one follows from the seed and its index.
+    """Makes batches of (HR, distorted HR); everything about one follows from the seed and its index.
 
     A third are distorted directly, the rest is what a network makes of a degraded LR; a quarter of both is
     then perturbed along the gradient of a distance, or against it, for a distance is also used to attack.
 
     Args:
         crops: HR crops.
-        networks: what makes SR of LR.
+        networks: make SR of LR.
         batch: pairs of a batch.
     """
 
@@ -34,22 +34,22 @@ class Pairs:
         self.crops, self.networks, self.batch = crops, list(networks), batch
 
     def __call__(self, index: int, distances: Sequence[Distance]) -> tuple[Tensor, Tensor]:
-        """One batch: HR and distorted, (N,3,P,P) in [0,1] each.
+        """Make one batch: HR and distorted, (N,3,P,P) in [0,1] each.
 
         Args:
             index: 0 or more.
             distances: what the perturbed pairs are perturbed by, one of them a batch.
         """
-        rng = generator(self.crops.seed, index, "pairs")
+        rng = sample_rng(self.crops.seed, index, "pairs")
         pixels = [self.crops.pixels(index * self.batch + i) for i in range(self.batch)]
         hr = _tensor(pixels)
         direct = self.batch // 3
-        made = [_tensor([_distort(image, rng) for image in pixels[:direct]])]
+        parts = [_tensor([_distort(image, rng) for image in pixels[:direct]])]
         network = self.networks[int(rng.integers(len(self.networks)))]
         lr = _tensor([_degrade(image, rng) for image in pixels[direct:]])
         with torch.no_grad():
-            made.append(network(lr).clamp(0, 1))
-        other = torch.cat(made)
+            parts.append(network(lr).clamp(0, 1))
+        other = torch.cat(parts)
         chosen = torch.arange(int(rng.integers(4)), self.batch, 4)
         distance = distances[int(rng.integers(len(distances)))]
         other[chosen] = _perturbed(other[chosen], hr[chosen], distance, rng)
@@ -86,7 +86,7 @@ def _corrupt(image: Pixels, name: str, rng: np.random.Generator) -> Pixels:
 
 
 def _perturbed(images: Tensor, hr: Tensor, distance: Distance, rng: np.random.Generator) -> Tensor:
-    """One or two sign steps of 0.5 to 6 levels, to a larger distance or a smaller one."""
+    """Take one or two sign steps of 0.5 to 6 levels, to a larger distance or a smaller one."""
     size = float(rng.uniform(0.5, 6)) / 255 * (1 if rng.random() < 0.7 else -1)
     for _ in range(int(rng.integers(1, 3))):
         images = images.detach().requires_grad_(True)

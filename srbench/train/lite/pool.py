@@ -1,4 +1,4 @@
-"""Pairs and what the teacher says of them, made once: most of a distillation's time would go into them."""
+"""Make pairs and the teacher's answers once: most of a distillation's time would go into them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _FIT = 80
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Pairs of images and their targets, on disk.
+class PairPool:
+    """Holds pairs of images and their targets, on disk.
 
     Attributes:
         images: uint8 (N,2,3,P,P): HR and distorted.
@@ -37,7 +37,7 @@ class Pool:
         return len(self.images)
 
     def batch(self, chosen: npt.NDArray[np.int64]) -> tuple[Tensor, list[Tensor], Tensor]:
-        """Images (2n,3,P,P) in [0,1], first HR, then distorted; their targets; distances (n,layers)."""
+        """Return images (2n,3,P,P) in [0,1], HR before distorted; their targets; distances (n,layers)."""
         images = _joined(self.images[chosen]).float().div_(255)
         return (
             images,
@@ -50,27 +50,27 @@ def _joined(pairs: npt.NDArray[Any]) -> Tensor:
     return torch.from_numpy(np.concatenate([pairs[:, 0], pairs[:, 1]]))
 
 
-def make(
+def make_pool(
     pairs: Pairs,
     teacher: Teacher,
     batches: int,
     folder: Path,
-    tell: Callable[[int], None] = lambda done: None,
-) -> Pool:
+    on_batch: Callable[[int], None] = lambda done: None,
+) -> PairPool:
     """Make a pool of ``batches`` times ``pairs.batch`` pairs in a folder; the teacher is fitted to the first.
 
     A quarter of the pairs is perturbed along LPIPS's gradient.
 
     Args:
-        tell: called with the number of finished batches.
+        on_batch: called with the number of finished batches.
     """
     folder.mkdir(parents=True, exist_ok=True)
     network = teacher.network
     pixels: list[npt.NDArray[np.uint8]] = []
 
     def pair(index: int) -> tuple[Tensor, Tensor]:
-        found = pairs(index, [lambda sr, hr: network(sr, hr, normalize=True).flatten()])
-        first, second = ((images * 255).round() for images in found)
+        batch = pairs(index, [lambda sr, hr: network(sr, hr, normalize=True).flatten()])
+        first, second = ((images * 255).round() for images in batch)
         pixels.append(torch.stack([first, second], 1).to(torch.uint8).numpy())
         return first / 255, second / 255
 
@@ -96,5 +96,5 @@ def make(
         place = slice(index * pairs.batch, (index + 1) * pairs.batch)
         for file, layer in zip(targets, both, strict=True):
             file[place] = layer.numpy()
-        tell(index + 1)
-    return Pool(np.concatenate(pixels), targets, torch.cat(distances).numpy())
+        on_batch(index + 1)
+    return PairPool(np.concatenate(pixels), targets, torch.cat(distances).numpy())

@@ -1,4 +1,4 @@
-"""What lpips-lite learns: LPIPS's weighted features, in few dimensions that keep its distances."""
+"""Give lpips-lite what it learns: LPIPS's weighted features, in few dimensions that keep its distances."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor
 
 
 class Teacher:
-    """LPIPS as embeddings of images.
+    """Turns LPIPS into embeddings of images.
 
     LPIPS is a sum over layers of ``w * (a - b)^2`` with unit features a and b, so that ``sqrt(w) * a`` are
     vectors whose squared distance it is. Of these, the directions in which pairs of images differ the most
-    are kept (the leading eigenvectors of the differences' second moments), from the features' mean.
+    are taken (the leading eigenvectors of the differences' second moments), from the features' mean.
 
     Args:
         network: ``lpips.LPIPS``, frozen, in eval mode.
-        dimensions: kept, for each layer.
+        dimensions: how many directions, for each layer.
 
     Attributes:
-        kept: the share of the squared distance that the kept directions have, for each layer.
+        shares: of the squared distance, what these directions have, for each layer.
     """
 
     def __init__(self, network: Any, dimensions: Sequence[int]) -> None:
@@ -30,19 +30,19 @@ class Teacher:
         self._dimensions = dimensions
         self._means: list[Tensor] = []
         self._directions: list[Tensor] = []
-        self.kept: list[float] = []
+        self.shares: list[float] = []
 
     @torch.no_grad()
     def features(self, images: Tensor) -> list[Tensor]:
-        """``sqrt(w)`` times unit features, (N,C,h,w) for each layer, of images (N,3,H,W) in [0,1]."""
+        """Return ``sqrt(w)`` times unit features, (N,C,h,w) for each layer, of images (N,3,H,W) in [0,1]."""
         from lpips import normalize_tensor
 
-        found = self.network.net(self.network.scaling_layer(2 * images - 1))
+        layers = self.network.net(self.network.scaling_layer(2 * images - 1))
         weights = [head.model[-1].weight.clamp_min(0).sqrt() for head in self.network.lins]
-        return [normalize_tensor(layer) * weight for layer, weight in zip(found, weights, strict=True)]
+        return [normalize_tensor(layer) * weight for layer, weight in zip(layers, weights, strict=True)]
 
     def fit(self, batches: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """Find means and directions from pairs of images, (N,3,H,W) twice a batch."""
+        """Compute means and directions from pairs of images, (N,3,H,W) twice a batch."""
         moments: list[Any] = [0.0] * len(self._dimensions)
         sums: list[Any] = [0.0] * len(self._dimensions)
         counts = [0] * len(self._dimensions)
@@ -52,15 +52,15 @@ class Teacher:
                 moments[index] = moments[index] + (a - b) @ (a - b).T
                 sums[index] = sums[index] + (a + b).sum(1)
                 counts[index] += 2 * a.shape[1]
-        self._means, self._directions, self.kept = [], [], []
+        self._means, self._directions, self.shares = [], [], []
         for moment, total, count, keep in zip(moments, sums, counts, self._dimensions, strict=True):
             values, vectors = torch.linalg.eigh(moment)
             self._means.append((total / count).float()[None, :, None, None])
             self._directions.append(vectors[:, -keep:].T.float()[:, :, None, None].contiguous())
-            self.kept.append(float(values[-keep:].sum() / values.sum()))
+            self.shares.append(float(values[-keep:].sum() / values.sum()))
 
     def embeddings(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """:meth:`features` in the kept dimensions, (N,K,h,w) for each layer."""
+        """Return :meth:`features` in the few dimensions, (N,K,h,w) for each layer."""
         return [
             F.conv2d(layer - mean, directions)
             for layer, mean, directions in zip(features, self._means, self._directions, strict=True)

@@ -1,1 +1,1 @@
-"""The recipes srbench ships, one TOML file each."""
+"""Hold the recipes that come with srbench, one TOML file each."""

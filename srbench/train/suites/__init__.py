@@ -1,1 +1,1 @@
-"""Trainings that belong together: one TOML file for each suite."""
+"""Hold trainings that belong together, one TOML file for each suite."""

@@ -1,4 +1,4 @@
-"""``srbench datasets install``: a data set's published archives, downloaded, unpacked and registered."""
+"""Install a data set: download its published archives, unpack them and register it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from srbench.datasets.registry import SetStatus, add, add_command, status
 from srbench.errors import BadInput
 from srbench.install.archives import unpack
 from srbench.install.first_use import record
-from srbench.install.obtain import Obtained, obtain, taken
-from srbench.install.places import cannot_write, locked, remove, whole_folder
-from srbench.support.home import home, write_atomic
+from srbench.install.obtain import Obtained, obtain, user_file
+from srbench.install.places import locked, remove, whole_folder
+from srbench.support.home import cannot_write, home, write_atomic
 
 _NOTES = ".srbench.json"
 
@@ -23,15 +23,15 @@ Say = Callable[[str], None]
 
 
 def install_set(
-    name: str, *, given: Sequence[Path] = (), to: Path | None = None, say: Say, progress: bool = True
+    name: str, *, archives: Sequence[Path] = (), to: Path | None = None, say: Say, progress: bool = True
 ) -> SetStatus:
     """Fetch what a data set is made of, unpack it and register the set.
 
     Args:
         name: a published data set whose manifest says where it is.
-        given: archives the user has fetched, under their published names; the rest is downloaded.
+        archives: archives the user has fetched, under their published names; the rest is downloaded.
         to: the folder to unpack into (default: ``HOME/files``). Archives two sets share are there once.
-        say: told what is done, a line each: the licence, and a sha256 that was recorded on first use.
+        say: called with what is done, a line each: the licence, and a sha256 that was recorded on first use.
         progress: show progress bars on a terminal.
 
     Raises:
@@ -44,7 +44,7 @@ def install_set(
     if card.is_mini:
         raise BadInput(f"{name} is built in: there is nothing to install")
     roles: list[Role] = ["lr", "hr"] if card.kind == "paired" else ["lr"]
-    files = _assign(card, given)
+    files = _assign(card, archives)
     if not card.installable:
         raise BadInput(
             f"srbench cannot fetch {card.name}: {card.how} Its licence: {card.licence}. Once you have it, "
@@ -59,7 +59,7 @@ def install_set(
 
 
 def install_training(
-    name: str, *, given: Sequence[Path] = (), to: Path | None = None, say: Say, progress: bool = True
+    name: str, *, archives: Sequence[Path] = (), to: Path | None = None, say: Say, progress: bool = True
 ) -> Path:
     """Fetch the images a set publishes to train on; arguments and errors as :func:`install_set`.
 
@@ -69,7 +69,7 @@ def install_training(
     card = manifest(name)
     if not any(source.role == "training" for source in card.sources):
         raise BadInput(f"{name} publishes no images to train on that srbench can fetch: {card.how}")
-    files = _assign(card, given)
+    files = _assign(card, archives)
     say(_terms(card))
     return _folder(card, "training", files, to, say, progress)
 
@@ -79,33 +79,33 @@ def _terms(card: SetManifest) -> str:
     return f"{card.name}: licence: {card.licence}{passing_on}"
 
 
-def _assign(card: SetManifest, given: Sequence[Path]) -> dict[str, Path]:
-    """The user's files by the name they are published under."""
+def _assign(card: SetManifest, archives: Sequence[Path]) -> dict[str, Path]:
+    """Return the user's files by the name they are published under."""
     names = [source.filename for source in card.sources if source.role]
-    for file in given:
+    for file in archives:
         if file.name not in names:
             known = f"its archives are {', '.join(names)}" if names else f"see `{add_command(card)}`"
             raise BadInput(f"{file} is no archive of {card.name}: {known}")
-    return {file.name: file for file in given}
+    return {file.name: file for file in archives}
 
 
 def _folder(
     card: SetManifest, role: Role, files: dict[str, Path], to: Path | None, say: Say, progress: bool
 ) -> Path:
-    """The folder with the images of a role, unpacked if it is not there."""
+    """Return the folder with the images of a role, unpacked if it is not there."""
     source = next(s for s in card.sources if s.role == role)
     root = (to.expanduser() if to else home() / "files").resolve()
     target = root / Path(source.filename).stem
-    given = files.get(source.filename)
+    by_hand = files.get(source.filename)
     download = root / f".{source.filename}"  # ours to remove, unlike a file of the user's
     with locked(target):
-        if given:
-            _unpack(taken(source, given), target)
+        if by_hand:
+            _unpack(user_file(source, by_hand), target)
         elif _notes(target).get("address") != source.address:
             archive = obtain(source, download, progress=progress)
             try:
                 _unpack(archive, target)
-            except BadInput:  # it would be found here again by the next try
+            except BadInput:  # the next try would take the same file again
                 remove(download)
                 raise
         # From the notes, for the process that unpacked it may have been killed before it came to this.
@@ -126,7 +126,7 @@ def _unpack(archive: Obtained, target: Path) -> None:
 
 
 def _notes(target: Path) -> dict[str, Any]:
-    """What was unpacked into a folder; empty where it is not there, or not of srbench's making."""
+    """Return what was unpacked into a folder; empty where it is not there, or not of srbench's making."""
     try:
         notes = json.loads((target / _NOTES).read_text(encoding="utf-8"))
         return {key: notes[key] for key in ("address", "sha256", "bytes")}
@@ -135,7 +135,7 @@ def _notes(target: Path) -> dict[str, Any]:
 
 
 def _images(target: Path) -> Path:
-    """The one folder below ``target`` that holds images; archives differ in how deep it lies."""
+    """Return the one folder below ``target`` that holds images; archives differ in how deep it lies."""
     holders = {
         file.parent
         for file in target.rglob("*")
@@ -144,9 +144,9 @@ def _images(target: Path) -> Path:
         and not any(part.startswith((".", "__MACOSX")) for part in file.relative_to(target).parts)
     }
     if len(holders) != 1:
-        found = ", ".join(sorted(str(folder.relative_to(target)) for folder in holders)[:5]) or "none"
+        names = ", ".join(sorted(str(folder.relative_to(target)) for folder in holders)[:5]) or "none"
         raise BadInput(
-            f"{target} should hold one folder of images and has {len(holders)} ({found}): register the right "
+            f"{target} should hold one folder of images and has {len(holders)} ({names}): register the right "
             "ones with `srbench datasets add`"
         )
     return holders.pop()

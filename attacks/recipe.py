@@ -1,0 +1,221 @@
+"""Fix every setting of an attack, and identify it by a hash of them; nothing heavy loads before ``build``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from srbench.attacks.objectives_text import canonical
+from srbench.attacks.preset_entry import Options
+from srbench.attacks.registry import attack_class, presets
+from srbench.attacks.spec import AttackSpec, settings_hash
+from srbench.attacks.threat import Norm, eps_text
+from srbench.errors import BadInput
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from srbench.attacks.base import SRAttack
+    from srbench.attacks.objectives import Objective
+    from srbench.attacks.passes import AttackPasses
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackRecipe(AttackSpec):
+    """Holds an attack with every setting that can move a number.
+
+    Attributes:
+        name: the preset's name, with what was changed: ``rsr``, ``rsr@8``, ``rsr(steps=10)``.
+        hash: sha256 over the canonical JSON of the settings; names and notes are no part of it.
+        preset: the preset's name.
+        kind: the name of the attack's class.
+        eps: radius in units of the range [0,1].
+        rounded: whether the attacked LR is 8 bit.
+        objective: canonical text of what is made large; empty where the attack has none of its own.
+        options: the class's own options, as pairs.
+        parts: the attacks of an ensemble; the first is the one it never falls behind.
+        measures: what an ensemble chooses by.
+        seed: with the image ids decides the noise.
+        precision: ``fp32`` or ``bf16``, of model and objective during the attack.
+        norm: ``linf`` or ``l2``; see :meth:`in_norm`.
+        samples: forwards averaged per loss, for a model that is random itself.
+        note: one line where the preset could not be had as published; empty otherwise.
+        changed: what sets it apart from its preset, as pairs.
+
+    >>> import torch
+    >>> from srbench import attacks
+    >>> recipe = attacks.preset("ifgsm-choi").with_(steps=3)
+    >>> recipe.name, recipe.needs_gradient, recipe.passes()
+    ('ifgsm-choi(steps=3)', True, AttackPasses(forwards=0, gradients=3))
+    >>> attack = recipe.build(torch.nn.Upsample(scale_factor=4))
+    >>> attack.threat.eps * 255, attack.objective
+    (8.0, <objective mse>)
+    """
+
+    hash: str = field(init=False, default="")
+    preset: str
+    kind: str
+    eps: float
+    rounded: bool = False
+    objective: str = ""
+    options: Options = ()
+    parts: tuple[AttackRecipe, ...] = ()
+    measures: tuple[str, ...] = ()
+    seed: str | int = 0
+    precision: str = "fp32"
+    norm: Norm = "linf"
+    samples: int = 1
+    note: str = ""
+    changed: Options = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hash", settings_hash(self.settings()))
+
+    @property
+    def needs_gradient(self) -> bool:
+        """Return whether it asks for gradients of the model; an ensemble does if one of its parts does."""
+        if self.parts:
+            return any(part.needs_gradient for part in self.parts)
+        return attack_class(self.kind).needs_gradient
+
+    @property
+    def is_noise(self) -> bool:
+        """Return whether it is random noise, which attacks are read against."""
+        return attack_class(self.kind).is_noise
+
+    def settings(self) -> dict[str, Any]:
+        """Return every setting, as JSON types: what :attr:`hash` is taken over."""
+        # Settings that came later are left out at their defaults, so that older records keep their hashes.
+        later = {"norm": (self.norm, "linf"), "samples": (self.samples, 1)}
+        return {key: value for key, (value, default) in later.items() if value != default} | {
+            "version": 1,
+            "kind": self.kind,
+            "eps": self.eps,
+            "rounded": self.rounded,
+            "objective": self.objective,
+            "options": dict(self.options),
+            "parts": [part.settings() for part in self.parts],
+            "measures": list(self.measures),
+            "seed": self.seed,
+            "precision": self.precision,
+        }
+
+    def with_(self, **changes: Any) -> AttackRecipe:
+        """Return the same attack with other settings; its name says which.
+
+        Args:
+            **changes: ``eps``, ``rounded``, ``seed``, ``precision``, ``samples``, ``objective``, or an option
+                of the attack such as ``steps``. An ensemble hands the first five to its parts and has no
+                others.
+
+        Raises:
+            BadInput: no such setting.
+
+        >>> from srbench import attacks
+        >>> attacks.preset("random").with_(eps=4 / 255, structure=2.0).name
+        'random@4(structure=2.0)'
+        """
+        options = dict(self.options)
+        common = ["eps", "rounded", "seed", "precision", "samples"]
+        known = [*common, *(["objective"] if self.objective else []), *options]
+        for key in changes:
+            if key not in known:
+                raise BadInput(f"attack {self.preset} has no setting '{key}': it has {', '.join(known)}")
+        if "objective" in changes:
+            changes["objective"] = canonical(changes["objective"])
+        changed = self._changed(changes)
+        return replace(
+            self,
+            **{key: value for key, value in changes.items() if key not in options},
+            name=_label(self.preset, changed),
+            options=tuple((key, changes.get(key, value)) for key, value in options.items()),
+            parts=tuple(part.with_(**changes) for part in self.parts),
+            note="" if "objective" in changes else self.note,
+            changed=tuple(changed.items()),
+        )
+
+    def in_norm(self, norm: str) -> AttackRecipe:
+        """Return the attack in another norm, as its class translates it; see :meth:`SRAttack.l2_form`.
+
+        Raises:
+            BadInput: an unknown norm, or a preset that has no counterpart in it.
+
+        >>> from srbench import attacks
+        >>> attacks.preset("rsr").in_norm("l2").kind
+        'PGDL2'
+        """
+        if norm == self.norm:
+            return self
+        if norm not in ("linf", "l2"):
+            raise BadInput(f"'{norm}' is not a norm: choose linf or l2")
+        form = _l2_form(self.kind, self.options) if norm == "l2" else None
+        if form is None:
+            able = [name for name, entry in presets().items() if _l2_form(entry.kind, entry.options)]
+            raise BadInput(
+                f"attack {self.preset} is bounded in {self.norm} only: {', '.join(able)} have an l2 form"
+            )
+        kind, options = form
+        changed = self._changed({"norm": norm})
+        return replace(
+            self,
+            name=_label(self.preset, changed),
+            kind=kind,
+            norm="l2",
+            options=tuple(options.items()),
+            changed=tuple(changed.items()),
+        )
+
+    def build(self, model: Callable[[Tensor], Tensor]) -> SRAttack:
+        """Make the attack on a model, (N,3,H,W) in [0,1] to (N,3,4H,4W).
+
+        Raises:
+            BadInput: a setting out of range.
+            Unavailable: the objective's weights are not installed.
+        """
+        from srbench.attacks.objectives_from_text import parse_objective
+
+        # Parts share an objective of one text, and with it the features of HR.
+        return self._build(model, functools.cache(parse_objective))
+
+    def passes(self) -> AttackPasses:
+        """Return the passes one image takes, see :meth:`SRAttack.passes`; no weights are loaded."""
+        from srbench.attacks.objectives import L1
+
+        return self._build(lambda lr: lr, lambda text: L1()).passes()
+
+    def _build(self, model: Callable[[Tensor], Tensor], objective: Callable[[str], Objective]) -> SRAttack:
+        known = attack_class(self.kind)
+        settings: dict[str, Any] = {
+            "precision": self.precision,
+            "samples": self.samples,
+            **dict(self.options),
+        }
+        if self.parts:
+            settings["attacks"] = [part._build(model, objective) for part in self.parts]
+            settings["measures"] = [objective(text) for text in self.measures]
+        else:
+            settings |= {"eps": self.eps, "rounded": self.rounded, "seed": self.seed}
+            if len(known.norms) > 1:
+                settings["norm"] = self.norm
+        if self.objective:
+            settings["objective"] = objective(self.objective)
+        return known.load()(model, **settings)
+
+    def _changed(self, changes: dict[str, Any]) -> dict[str, Any]:
+        changed = {**dict(self.changed), **changes}
+        if changed.get("eps") == presets()[self.preset].eps:
+            del changed["eps"]
+        return changed
+
+
+def _l2_form(kind: str, options: Options) -> tuple[str, dict[str, Any]] | None:
+    return attack_class(kind).load().l2_form(dict(options))
+
+
+def _label(name: str, changed: dict[str, Any]) -> str:
+    rest = {key: value for key, value in changed.items() if key != "eps"}
+    shown = [f"{k}={eps_text(v) if k == 'alpha' and v is not None else v}" for k, v in rest.items()]
+    at = f"@{eps_text(changed['eps']).removesuffix('/255')}" if "eps" in changed else ""
+    return f"{name}{at}" + (f"({','.join(shown)})" if shown else "")

@@ -1,0 +1,144 @@
+"""``srbench maintain``: make anew what comes with srbench and what is committed beside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from srbench.cli.app import app
+from srbench.cli.console import words
+from srbench.cli.options import Precision
+from srbench.run.cost_model import ATTACKS, GPU, RRDBNET_MACS
+
+maintain_app = typer.Typer(
+    help="Make what comes with srbench anew: trained models, weights, committed tables.", no_args_is_help=True
+)
+app.add_typer(maintain_app, name="maintain")
+
+Runs = Annotated[list[Path], typer.Argument(help="Directories of finished runs.")]
+DATA = typer.Option("--data", help="Training images: dead-leaves, directories; by commas.")
+
+
+@maintain_app.command()
+def suite(
+    name: Annotated[str, typer.Argument(help="mini-zoo or ablation-mini.")],
+    data: Annotated[str | None, DATA] = None,
+    out: Annotated[Path, typer.Option("--out", help="Directory of runs.")] = Path("runs"),
+    jobs: Annotated[int, typer.Option("--jobs", min=0, help="Runs at once; 0: one per core.")] = 0,
+    iterations: Annotated[int | None, typer.Option("--iterations", min=1, help="Of every run.")] = None,
+    zoo: Annotated[
+        Path | None, typer.Option("--zoo", help="Pack the models into this folder zoo of a checkout.")
+    ] = None,
+) -> None:
+    """Train a suite, one process a run; finished runs are kept, begun ones go on."""
+    from srbench.train.suite import load, train_all
+
+    changes: dict[str, Any] = {"data.sources": list(words(data)) or None, "schedule.iterations": iterations}
+    recipes = load(name).recipes({key: value for key, value in changes.items() if value is not None})
+    for folder, seconds in train_all(recipes, out, jobs=jobs or os.cpu_count() or 1, zoo=zoo):
+        typer.echo(f"{folder}: {seconds / 60:.1f} minutes")
+
+
+@maintain_app.command()
+def ship(
+    runs: Runs, zoo: Annotated[Path, typer.Option("--zoo", help="The folder zoo of a checkout.")]
+) -> None:
+    """Pack finished runs as models that come with srbench: fp16 weights and a card."""
+    from srbench.train.ship import ship as pack
+
+    for run in runs:
+        typer.echo(pack(run, zoo))
+
+
+@maintain_app.command()
+def account(runs: Runs) -> None:
+    """Print what trainings took and gave, as CSV."""
+    import csv
+    import sys
+
+    from srbench.train import account as accounts
+
+    writer = csv.DictWriter(sys.stdout, accounts.COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(accounts.account(runs))
+
+
+@maintain_app.command()
+def distill(
+    data: Annotated[str, DATA] = "dead-leaves",
+    pairs: Annotated[int, typer.Option("--pairs", min=16, help="Of images, about 200 kB each.")] = 19200,
+    iterations: Annotated[int, typer.Option("--iterations", min=1, help="Steps of the distillation.")] = 7000,
+    side: Annotated[int, typer.Option("--side", min=32, help="Of the crops, in pixels.")] = 128,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights, crops and pairs.")] = 0,
+    precision: Annotated[
+        Precision, typer.Option("--precision", help="Of the convolutions.")
+    ] = Precision.bf16,
+    threads: Annotated[int, typer.Option("--threads", min=0, help="Torch threads; 0: all cores.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file of weights; default: the one that ships.")
+    ] = None,
+) -> None:
+    """Distil lpips-lite from LPIPS-Alex and write its weights."""
+    import torch
+
+    from srbench.metrics.lpips_lite_net import WEIGHTS
+    from srbench.train.lite.distill import make_lpips_lite
+
+    if threads:
+        torch.set_num_threads(threads)
+    make_lpips_lite(
+        words(data),
+        out or WEIGHTS,
+        pairs=pairs,
+        iterations=iterations,
+        side=side,
+        seed=seed,
+        bf16=precision is Precision.bf16,
+        say=lambda line: typer.echo(line, err=True),
+    )
+    typer.echo(out or WEIGHTS)
+
+
+@maintain_app.command()
+def entries(
+    folder: Annotated[Path, typer.Argument(help="The folder of the entries.")] = Path("leaderboards/entries"),
+) -> None:
+    """Write the page of a folder of entries, README.md."""
+    from srbench.entries.board import write_board
+
+    typer.echo(write_board(folder))
+
+
+@maintain_app.command()
+def reports(
+    folder: Annotated[Path, typer.Argument(help="The folder of the reports.")] = Path("leaderboards"),
+) -> None:
+    """Write mini.md, ablation-mini.md and lpips-lite.md where their records are."""
+    from srbench.boards.reports import write_reports
+
+    for page in write_reports(folder):
+        typer.echo(page)
+
+
+@maintain_app.command()
+def cost(
+    models: Annotated[int, typer.Option("--models", min=1, help="How many models.")] = 1000,
+    datasets: Annotated[int, typer.Option("--datasets", min=1, help="How many data sets.")] = 50,
+    images: Annotated[int, typer.Option("--images", min=1, help="Images of a data set.")] = 100,
+    attacks: Annotated[str, typer.Option("--attacks", help="Attacks, by commas.")] = ",".join(ATTACKS),
+    macs: Annotated[float, typer.Option("--macs", help="MAC of the network per LR pixel.")] = RRDBNET_MACS,
+    pixels: Annotated[int, typer.Option("--pixels", min=1, help="LR pixels of an image.")] = 510 * 339,
+    rate: Annotated[float, typer.Option("--rate", help="MAC a second of a device.")] = GPU.rate,
+    devices: Annotated[str, typer.Option("--devices", help="Numbers of devices, by commas.")] = "1,8,512",
+) -> None:
+    """Print what a large benchmark would take, from what networks and attacks compute."""
+    from dataclasses import replace
+
+    from srbench.run.cost_model import Workload, count_passes, table
+
+    passes = count_passes(words(attacks))
+    work = Workload(models, datasets, images, passes, macs, pixels)
+    typer.echo(table(work, replace(GPU, rate=rate), [int(count) for count in words(devices)]))

@@ -1,0 +1,193 @@
+"""One image of a cell: decode it, attack it, super-resolve it, measure it, and write down what was done."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from srbench.errors import RunFailed
+from srbench.run.cache import Cache
+from srbench.run.perturb import attack_image, super_resolve
+from srbench.store import pictures, provenance
+from srbench.store.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from srbench.datasets.base import LoadedImage
+    from srbench.run.instruments import Instruments
+    from srbench.run.perturb import Attacked, Perturbation
+    from srbench.run.plan import Cell
+    from srbench.zoo import SRModel
+
+DECODED_BYTES = 512 << 20
+NOISE_BYTES = 128 << 20
+CLEAN_BYTES = 128 << 20
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One image as it was measured, for whoever wants more than the record.
+
+    Attributes:
+        attacked: the LR image and what the attack did.
+        sr, hr: (1,3,4H,4W); SR unclipped, HR in [0,1] or None.
+    """
+
+    record: Record
+    attacked: Attacked
+    sr: Tensor
+    hr: Tensor | None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to run, with what its network takes and the attack of a cell built for it."""
+
+    model: SRModel
+    cost: dict[str, float]
+    attack: Perturbation | None
+
+
+class ImageMeter:
+    """Measures single images; several threads may use one at a time.
+
+    An image is decoded once for all models; noise made on one model is kept for those it is transferred to,
+    and what a model makes of the clean image for its other attacks.
+
+    Args:
+        instruments: the metrics.
+        device: "cpu", "cuda", …
+        folder: where SR and attacked LR are kept as PNG; None keeps none.
+    """
+
+    def __init__(self, instruments: Instruments, device: str, folder: Path | None = None) -> None:
+        self._instruments, self._device, self._folder = instruments, device, folder
+        self._decoded: Cache[LoadedImage] = Cache(DECODED_BYTES, _pixel_bytes)
+        self._noise: Cache[Tensor] = Cache(NOISE_BYTES, lambda lr: lr.nbytes)
+        self._clean: Cache[Tensor] = Cache(CLEAN_BYTES, lambda sr: sr.nbytes)
+
+    def measure(self, cell: Cell, loaded: Loaded, image: str, names: Sequence[str]) -> Measured:
+        """Measure one image.
+
+        Args:
+            names: the metrics to compute, all ready.
+
+        Raises:
+            RunFailed: the model's output has the wrong shape, or values that are not finite.
+            BadInput: the image cannot be read, or the attack refuses it.
+        """
+        import torch
+
+        lr, hr = self._images(cell, image)
+        run_as = (cell.dataset.content_hash, cell.precision, str(cell.tile), str(cell.halo))
+        key = (cell.model.name, cell.model.weights_sha256, *run_as, image)
+
+        def clean() -> Tensor:
+            return self._clean.get(key, lambda: super_resolve(loaded.model, lr, cell.tile, cell.halo))
+
+        attacked = attack_image(loaded.attack, lr, hr, image, run_as, self._noise, clean)
+        with torch.inference_mode():
+            sr, seconds = _timed(cell, loaded.model, attacked.lr)
+            if loaded.attack is None:
+                self._clean.get(key, lambda: sr)
+            metrics, notes = self._instruments.measure(names, sr, hr)
+            saved: dict[str, float | None] = {}
+            if attacked.saved is not None:
+                of_file = super_resolve(loaded.model, attacked.saved, cell.tile, cell.halo)
+                saved, _ = self._instruments.measure(names, of_file, hr)
+            if self._folder is not None:
+                seen = attacked.lr if cell.attack.hash else None
+                pictures.save(self._folder, cell.path, image, sr, seen)
+            values = {
+                "metrics": metrics,
+                "notes": notes,
+                "saved": saved,
+                "effect": attacked.effect(sr),
+                "attack_settings": attacked.settings,
+                "flags": attacked.flags,
+                "lr_size": tuple(lr.shape[-2:]),
+                "sr_size": tuple(sr.shape[-2:]),
+                "seconds": round(seconds, 6),
+                "cost": loaded.cost,
+                "device": device_name(self._device),
+            }
+        return Measured(_record(cell, image, values), attacked, sr, hr)
+
+    def _images(self, cell: Cell, image: str) -> tuple[Tensor, Tensor | None]:
+        """LR (1,3,H,W) on the device and HR (1,3,4H,4W) or None, in [0,1]."""
+        data = cell.dataset
+        decoded = self._decoded.get((data.content_hash, image), lambda: data.load(image))
+        hr = None if decoded.hr is None else as_tensor(decoded.hr)
+        return as_tensor(decoded.lr).to(self._device), hr
+
+
+def _timed(cell: Cell, model: SRModel, lr: Tensor) -> tuple[Tensor, float]:
+    """SR of an image, checked, and the seconds it took."""
+    import torch
+
+    started = time.perf_counter()
+    sr = super_resolve(model, lr, cell.tile, cell.halo)
+    if sr.device.type == "cuda":
+        torch.cuda.synchronize(sr.device)
+    seconds = time.perf_counter() - started
+    expected = (1, 3, 4 * lr.shape[-2], 4 * lr.shape[-1])
+    if tuple(sr.shape) != expected:
+        raise RunFailed(f"the model made {tuple(sr.shape)} where {expected} was due")
+    if not bool(torch.isfinite(sr).all()):
+        raise RunFailed("the model's output has NaN or infinite values")
+    return sr, seconds
+
+
+def _record(cell: Cell, image: str, values: Mapping[str, Any]) -> Record:
+    """The record of what was measured: the identity of the cell, the values, and the software."""
+    return Record(
+        model=cell.model.name,
+        model_title=cell.model.card.title,
+        training_domain=cell.model.card.domain,
+        weights_sha256=cell.model.weights_sha256,
+        dataset=cell.dataset.name,
+        dataset_domain=cell.dataset.domain,
+        dataset_kind=cell.dataset.kind,
+        dataset_hash=cell.dataset.content_hash,
+        dataset_images=len(cell.dataset.ids),
+        image=image,
+        attack=cell.attack.name,
+        attack_hash=cell.attack.hash,
+        protocol=cell.protocol.name,
+        protocol_hash=cell.protocol.hash,
+        precision=cell.precision,
+        tile=cell.tile,
+        halo=cell.halo,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=provenance.versions(),
+        commit=provenance.commit(),
+        **values,
+    )
+
+
+def as_tensor(pixels: object) -> Tensor:
+    """Turn uint8 (H,W,3) into float32 (1,3,H,W) in [0,1]."""
+    import numpy as np
+    import torch
+
+    # A copy: data sets hand out read-only arrays.
+    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).unsqueeze(0).float() / 255
+
+
+def device_name(device: str) -> str:
+    """Return how a record names a device: "cpu", or "cuda" with the name of the GPU."""
+    if device == "cpu":
+        return "cpu"
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})"
+
+
+def _pixel_bytes(image: LoadedImage) -> int:
+    return int(image.lr.nbytes) + (0 if image.hr is None else int(image.hr.nbytes))

@@ -1,0 +1,86 @@
+"""What becomes of a plan: the outcome of a run, what runs plans, and how a cell fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from srbench.errors import RunFailed, SrbenchError
+
+if TYPE_CHECKING:
+    from srbench.run.plan import Cell
+
+
+@dataclass
+class Outcome:
+    """An outcome says what a run did.
+
+    Attributes:
+        measured: images measured now.
+        kept: images whose records were already there.
+        failures: one line per cell that could not be finished.
+        out_of_memory: the cells among these that need more memory, each with its line.
+        notices: what was not done as planned, a line each.
+    """
+
+    measured: int = 0
+    kept: int = 0
+    failures: list[str] = field(default_factory=list)
+    out_of_memory: list[tuple[Cell, str]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    def add(self, later: Outcome) -> None:
+        """Count a later run in."""
+        self.measured += later.measured
+        self.kept += later.kept
+        self.failures += later.failures
+        self.out_of_memory += later.out_of_memory
+        self.notices += later.notices
+
+
+class Runner(Protocol):
+    """Runs plans: :class:`srbench.run.engine.Engine` in this process, others on several devices or machines.
+
+    Attributes:
+        on_image: called with the cell and how many of its images are done or were already there.
+    """
+
+    on_image: Callable[[Cell, int], None]
+
+    @property
+    def device(self) -> str:
+        """Where models run."""
+
+    def run(self, plan: Sequence[Cell]) -> Outcome:
+        """Measure what the store lacks; RunFailed if the store cannot be written."""
+
+
+class CellFailed(RunFailed):
+    """One cell could not be finished; its earlier records are kept.
+
+    Attributes:
+        measured: images of it that were measured before.
+        out_of_memory: whether smaller tiles would help.
+    """
+
+    def __init__(self, line: str, out_of_memory: bool = False) -> None:
+        super().__init__(line)
+        self.measured = 0
+        self.out_of_memory = out_of_memory
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error of torch, numpy or Python says that there is no more memory."""
+    text = str(error).lower()
+    says_so = "out of memory" in text or "can't allocate" in text or "unable to allocate" in text
+    return isinstance(error, MemoryError) or says_so
+
+
+def reason(error: Exception) -> str:
+    """Return why an image could not be measured, in one line and with what helps."""
+    if is_out_of_memory(error):
+        return "out of memory: try --tile 256, --workers 1 or --precision bf16"
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else type(error).__name__
+    return text if isinstance(error, SrbenchError) else f"{type(error).__name__}: {text}"
