@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     # attacks have their types, these are written out; nothing else depends on the list.
     from srbench.attacks.apgd import APGD as APGD
     from srbench.attacks.base import SRAttack as SRAttack
+    from srbench.attacks.base import ZeroGradient as ZeroGradient
     from srbench.attacks.ensemble import Ensemble as Ensemble
     from srbench.attacks.fgsm import FGSM as FGSM
     from srbench.attacks.ifgsm import IFGSM as IFGSM

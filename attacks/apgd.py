@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from srbench.attacks.base import SRAttack, at_least, worst_of
+from srbench.attacks.base import SRAttack, worst_of
+from srbench.attacks.checked import at_least, one_of, whole
 from srbench.attacks.passes import AttackPasses, restarted
-from srbench.attacks.problem import Problem, Start
+from srbench.attacks.problem import STARTS, Problem, Start
 
 
 class APGD(SRAttack):
@@ -55,13 +56,12 @@ class APGD(SRAttack):
         **settings: Any,
     ) -> None:
         super().__init__(model, norm="linf", **settings)
-        at_least("steps", steps, 1)
         at_least("structure", structure, 1)
-        at_least("restarts", restarts, 1)
-        self.steps = steps
+        self.steps = whole("steps", steps)
         self.structure = structure
+        one_of("start", start, STARTS)
         self.start = start
-        self.restarts = restarts
+        self.restarts = whole("restarts", restarts)
 
     def perturb(self, problem: Problem) -> Tensor:
         runs = (self._ascend(problem, str(r)) for r in range(self.restarts))

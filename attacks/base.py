@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from srbench.attacks.checked import at_least, flag, image_batch, image_ids, whole
+from srbench.attacks.model_state import number_type, untouched
 from srbench.attacks.objectives import Objective
 from srbench.attacks.objectives_from_text import parse_objective
 from srbench.attacks.passes import AttackPasses
-from srbench.attacks.problem import SCALE, Problem, convolutional, untouched
+from srbench.attacks.problem import SCALE, Problem, convolutional
 from srbench.attacks.threat import Norm, ThreatModel, eps_text
 from srbench.errors import BadInput
 from srbench.support.torchvision import prepare_torchvision
@@ -22,7 +26,14 @@ from srbench.support.torchvision import prepare_torchvision
 prepare_torchvision()
 from torchattacks.attack import Attack  # noqa: E402
 
+__all__ = ["Precision", "SRAttack", "ZeroGradient", "at_least", "worst_of"]
+
 Precision = Literal["fp32", "bf16"]
+UNSTEERED = "the gradient was zero on every value"
+
+
+class ZeroGradient(UserWarning):
+    """Warns that an attack asked for gradients and every one was zero: what it gives says little."""
 
 
 class SRAttack(Attack):  # type: ignore[misc]
@@ -55,6 +66,8 @@ class SRAttack(Attack):  # type: ignore[misc]
         samples: forwards averaged for every loss and gradient; above 1 for a model that is random itself
             (expectation over transformation, Athalye et al. 2018). Its randomness comes from torch's
             global state, which the caller seeds.
+        straight_through: let gradients pass through rounding and clipping inside the model (BPDA, Athalye
+            et al. 2018); see :mod:`srbench.attacks.straight_through`.
 
     Raises:
         BadInput: a setting out of range.
@@ -89,6 +102,7 @@ class SRAttack(Attack):  # type: ignore[misc]
         seed: str | int = 0,
         precision: Precision = "fp32",
         samples: int = 1,
+        straight_through: bool = False,
     ) -> None:
         self._device: torch.device | None = None
         # torchattacks reads the device off the first parameter and prints a complaint where there is none
@@ -98,12 +112,14 @@ class SRAttack(Attack):  # type: ignore[misc]
         self.set_model(model)
         self.threat = ThreatModel(norm, eps, rounded=rounded)
         self.objective = parse_objective(objective)
+        if isinstance(seed, bool) or not isinstance(seed, str | int):
+            raise BadInput(f"seed is {seed!r}: it has to be a whole number or text")
         self.seed = seed
         if precision not in ("fp32", "bf16"):
             raise BadInput(f"'{precision}' is not a precision: choose fp32 or bf16")
         self.precision = precision
-        at_least("samples", samples, 1)
-        self.samples = samples
+        self.samples = whole("samples", samples)
+        self.straight_through = flag("straight_through", straight_through)
 
     @abstractmethod
     def perturb(self, problem: Problem) -> Tensor:
@@ -150,10 +166,36 @@ class SRAttack(Attack):  # type: ignore[misc]
 
     def forward(self, lr: Tensor, hr: Tensor | None = None, ids: Sequence[str] | None = None) -> Tensor:
         """Attack a batch, as calling the attack does."""
-        with self.opened(lr, hr, ids) as problem:
+        adversarial, finding = self.examined(lr, hr, ids)
+        if finding:
+            warnings.warn(finding, ZeroGradient, stacklevel=3)
+        return adversarial
+
+    def examined(
+        self, lr: Tensor, hr: Tensor | None = None, ids: Sequence[str] | None = None
+    ) -> tuple[Tensor, str]:
+        """Attack a batch as calling the attack does, and say in place of a warning what it lacked.
+
+        Returns:
+            The attacked LR; and one line, empty where at least one gradient of each image was not zero, or
+            none was asked for.
+        """
+        with self.opened(lr, hr, ids) as opened:
+            problem = replace(opened, blindly=self._goes_on_blindly())
             delta = self.perturb(problem) if self.threat.eps > 0 else problem.zeros
             problem.check(delta)
-            return self.threat.apply(problem.x, delta).contiguous()
+            return self.threat.apply(problem.x, delta).contiguous(), self._lacked(problem.unsteered())
+
+    def _goes_on_blindly(self) -> bool:
+        """Return whether the attack has something to try where a model gives no gradient at all."""
+        return False
+
+    def _lacked(self, images: Sequence[str]) -> str:
+        return f"image {', '.join(images)}: {UNSTEERED}: {self._advice()}" if images else ""
+
+    def _advice(self) -> str:
+        through = "" if self.straight_through else "try straight_through=True, and "
+        return f"the attack is blind and shows no robustness; {through}try the preset square"
 
     def loss(self, lr: Tensor, adversarial: Tensor, hr: Tensor | None = None) -> Tensor:
         """Return the objective of each image, shape (N,), for any perturbed LR of the shape of ``lr``."""
@@ -161,8 +203,12 @@ class SRAttack(Attack):  # type: ignore[misc]
             return problem.losses(adversarial.to(problem.x) - problem.x)
 
     def gradient(self, lr: Tensor, adversarial: Tensor, hr: Tensor | None = None) -> Tensor:
-        """Return the objective's gradient to the perturbation, (N,3,H,W), NaN where it is, for the checks."""
-        with self.opened(lr, hr, None) as problem:
+        """Return the objective's gradient to the perturbation, (N,3,H,W), NaN where it is, for the checks.
+
+        It is zero where the model gives none.
+        """
+        with self.opened(lr, hr, None) as opened:
+            problem = replace(opened, blindly=True)
             return problem.gradient(adversarial.to(problem.x) - problem.x)[0]
 
     @contextmanager
@@ -170,19 +216,20 @@ class SRAttack(Attack):  # type: ignore[misc]
         """Open a problem: the batch checked, the model frozen, gradients off except inside the problem."""
         # Inference tensors cannot take part in a gradient, so the batch is copied outside that mode.
         with torch.inference_mode(False), torch.no_grad(), untouched(self.model):
-            device = self.device or lr.device
+            image = image_batch(lr, "LR")
             layout = torch.channels_last if convolutional(self.model) else torch.contiguous_format
-            x = _checked(lr, "LR").to(device, memory_format=layout, copy=True)
+            x = image.to(
+                self.device or image.device, number_type(self.model, image), memory_format=layout, copy=True
+            )
             if hr is not None:
+                target = image_batch(hr, "HR")
                 due = (len(lr), 3, SCALE * lr.shape[-2], SCALE * lr.shape[-1])
-                if tuple(hr.shape) != due:
+                if tuple(target.shape) != due:
                     raise BadInput(
-                        f"HR is {tuple(hr.shape)} where {due} was due: {SCALE} times the LR's size"
+                        f"HR is {tuple(target.shape)} where {due} was due: {SCALE} times the LR's size"
                     )
-                hr = _checked(hr, "HR").to(x, copy=True)
-            names = [str(i) for i in range(len(lr))] if ids is None else list(ids)
-            if len(names) != len(lr):
-                raise BadInput(f"{len(names)} image ids for {len(lr)} images")
+                hr = target.to(x, copy=True)
+            names = image_ids(ids, len(x))
             yield Problem(
                 self.model,
                 x,
@@ -193,6 +240,7 @@ class SRAttack(Attack):  # type: ignore[misc]
                 self.seed,
                 self.precision == "bf16",
                 self.samples,
+                self.straight_through,
             )
 
     @property
@@ -225,32 +273,6 @@ class SRAttack(Attack):  # type: ignore[misc]
             shown[option] = eps_text(value) if option == "alpha" else value
         shown |= {"objective": self.objective.text, "seed": self.seed, "precision": self.precision}
         return f"{type(self).__name__}({name}, {', '.join(f'{k}={v}' for k, v in shown.items())})"
-
-
-def _checked(image: Tensor, what: str) -> Tensor:
-    if image.ndim != 4 or image.shape[1] != 3 or 0 in image.shape:
-        raise BadInput(f"{what} has to be of shape (N, 3, H, W), not {tuple(image.shape)}")
-    if not image.is_floating_point():
-        raise BadInput(f"{what} has to be float in [0, 1], not {image.dtype}: divide 8-bit images by 255")
-    low, high = image.min().item(), image.max().item()
-    if not (low >= 0 and high <= 1):  # NaN fails as well
-        raise BadInput(f"{what} has to be in [0, 1]; its values go from {low:g} to {high:g}")
-    return image.detach()
-
-
-def at_least(name: str, value: float, least: float) -> None:
-    """Refuse an option that is too small or not a number.
-
-    Raises:
-        BadInput: it is.
-
-    >>> from srbench.attacks.base import at_least
-    >>> at_least("steps", 0, 1)
-    Traceback (most recent call last):
-    srbench.errors.BadInput: steps is 0: it has to be 1 or more
-    """
-    if not least <= value < float("inf"):
-        raise BadInput(f"{name} is {value:g}: it has to be {least:g} or more")
 
 
 def worst_of(problem: Problem, candidates: Iterator[Tensor], count: int) -> Tensor:

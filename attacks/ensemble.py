@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from srbench.attacks.base import SRAttack
+from srbench.attacks.checked import whole
 from srbench.attacks.objectives import Objective, WeightedSum
 from srbench.attacks.objectives_from_text import parse_objective
 from srbench.attacks.passes import AttackPasses
@@ -99,7 +100,7 @@ class Ensemble(SRAttack):
         threat = attacks[0].threat
         if any(attack.threat != threat or attack.model is not model for attack in attacks):
             raise BadInput("the attacks of an ensemble have to share one model and one threat model")
-        if not 1 <= references <= len(attacks):
+        if not 1 <= whole("references", references) <= len(attacks):
             raise BadInput(f"references is {references}: it has to be from 1 to {len(attacks)}, the attacks")
         self.measures = tuple(parse_objective(measure) for measure in measures)
         super().__init__(
@@ -111,13 +112,26 @@ class Ensemble(SRAttack):
             **settings,
         )
         self.attacks = list(attacks)
-        self.references = references
+        self.references = whole("references", references)
 
     def perturb(self, problem: Problem) -> Tensor:
         deltas = [a.perturb(problem.pursuing(a.objective, a.seed)) for a in self.attacks]
         damage = torch.stack([problem.damage(delta, self.measures) for delta in deltas])
         winner = choose(damage, self.references)
         return torch.stack(deltas)[winner, torch.arange(len(winner), device=winner.device)]
+
+    def _goes_on_blindly(self) -> bool:
+        return not all(attack.needs_gradient for attack in self.attacks)
+
+    def _advice(self) -> str:
+        if not self._goes_on_blindly():
+            return super()._advice()
+        blind = [type(attack).__name__ for attack in self.attacks if not attack.needs_gradient]
+        through = "" if self.straight_through else "try straight_through=True, and "
+        return (
+            f"only {', '.join(blind)} of the ensemble, which need none, searched; {through}try the preset "
+            "square, which searches longer"
+        )
 
     def asks(self) -> AttackPasses:
         return sum((attack.asks() for attack in self.attacks), AttackPasses())

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from srbench.attacks.base import SRAttack
+from srbench.attacks.checked import one_of
 from srbench.attacks.passes import AttackPasses
-from srbench.attacks.problem import Problem, Start
+from srbench.attacks.problem import STARTS, Problem, Start
 
 
 class FGSM(SRAttack):
@@ -35,6 +36,7 @@ class FGSM(SRAttack):
 
     def __init__(self, model: Callable[[Tensor], Tensor], *, start: Start = "auto", **settings: Any) -> None:
         super().__init__(model, norm="linf", **settings)
+        one_of("start", start, STARTS)
         self.start = start
 
     def perturb(self, problem: Problem) -> Tensor:

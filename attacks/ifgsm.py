@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from srbench.attacks.base import SRAttack, at_least
+from srbench.attacks.base import SRAttack
+from srbench.attacks.checked import one_of, step_length, whole
 from srbench.attacks.passes import AttackPasses
-from srbench.attacks.problem import Problem, Start
+from srbench.attacks.problem import STARTS, Problem, Start
 
 PRESETS = {
     "ifgsm-choi": {
@@ -56,10 +57,9 @@ class IFGSM(SRAttack):
         **settings: Any,
     ) -> None:
         super().__init__(model, norm="linf", objective=objective, **settings)
-        at_least("steps", steps, 1)
-        self.alpha = self.threat.eps if alpha is None else alpha
-        at_least("alpha", self.alpha, 0)
-        self.steps = steps
+        self.alpha = step_length(alpha, self.threat.eps)
+        self.steps = whole("steps", steps)
+        one_of("start", start, STARTS)
         self.start = start
 
     def perturb(self, problem: Problem) -> Tensor:

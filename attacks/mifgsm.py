@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from srbench.attacks.base import SRAttack, at_least
+from srbench.attacks.base import SRAttack
+from srbench.attacks.checked import at_least, one_of, whole
 from srbench.attacks.passes import AttackPasses
-from srbench.attacks.problem import Problem, Start
+from srbench.attacks.problem import STARTS, Problem, Start
 from srbench.attacks.structured_pgd import unit_mean
 
 
@@ -46,10 +47,10 @@ class MIFGSM(SRAttack):
         **settings: Any,
     ) -> None:
         super().__init__(model, norm="linf", **settings)
-        at_least("steps", steps, 1)
         at_least("decay", decay, 0)
-        self.steps = steps
+        self.steps = whole("steps", steps)
         self.decay = decay
+        one_of("start", start, STARTS)
         self.start = start
 
     def perturb(self, problem: Problem) -> Tensor:

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from srbench.attacks.base import SRAttack, at_least, worst_of
+from srbench.attacks.base import SRAttack, worst_of
+from srbench.attacks.checked import at_least, one_of, step_length, whole
 from srbench.attacks.noise import generator
 from srbench.attacks.passes import AttackPasses, restarted
-from srbench.attacks.problem import Problem, Start
+from srbench.attacks.problem import STARTS, Problem, Start
 from srbench.attacks.random_noise import unit_rms
 from srbench.attacks.threat import Norm
 
@@ -56,15 +57,13 @@ class PGDL2(SRAttack):
         **settings: Any,
     ) -> None:
         super().__init__(model, norm="l2", **settings)
-        at_least("steps", steps, 1)
         at_least("structure", structure, 1)
-        at_least("restarts", restarts, 1)
-        self.alpha = 2.5 * self.threat.eps / steps if alpha is None else alpha
-        at_least("alpha", self.alpha, 0)
-        self.steps = steps
+        self.steps = whole("steps", steps)
+        self.alpha = step_length(alpha, 2.5 * self.threat.eps / self.steps)
         self.structure = structure
+        one_of("start", start, STARTS)
         self.start = start
-        self.restarts = restarts
+        self.restarts = whole("restarts", restarts)
 
     def perturb(self, problem: Problem) -> Tensor:
         runs = (self._ascend(problem, str(r)) for r in range(self.restarts))

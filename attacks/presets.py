@@ -10,7 +10,7 @@ from srbench.attacks.preset_entry import Part, PresetEntry
 from srbench.attacks.recipe import AttackRecipe
 from srbench.attacks.registry import attack_class, presets
 from srbench.attacks.threat import parse_eps
-from srbench.errors import Unavailable, unknown
+from srbench.errors import BadInput, Unavailable, unknown
 
 Choose: TypeAlias = Callable[[list[str]], tuple[str, str]]
 """It maps objectives, the best first, to the one that is used and a note; see :func:`first_available`."""
@@ -30,6 +30,8 @@ def preset(text: str) -> AttackRecipe:
     >>> recipe.name, recipe.kind, round(recipe.eps * 255, 6)
     ('random@8', 'RandomNoise', 8.0)
     """
+    if not isinstance(text, str) or not text:
+        raise BadInput(f"{text!r} names no attack: name a preset such as rsr")
     name, at, radius = text.partition("@")
     if name not in presets():
         from srbench.attacks.corruptions import CORRUPTIONS

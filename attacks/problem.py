@@ -5,8 +5,7 @@ How bad is a perturbation (:meth:`Problem.losses`), and which way is worse (:met
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -15,11 +14,13 @@ from torch import Tensor, nn
 
 from srbench.attacks.noise import structured_uniform
 from srbench.attacks.objectives import Objective, Score
+from srbench.attacks.straight_through import gradients_straight_through
 from srbench.attacks.threat import ThreatModel
 from srbench.errors import BadInput, RunFailed
 
 SCALE = 4
 Start = Literal["auto", "zero", "random"]
+STARTS: tuple[Start, ...] = ("auto", "zero", "random")
 
 
 @dataclass(eq=False)
@@ -28,12 +29,16 @@ class _Shared:
 
     scores: dict[Objective, Score] = field(default_factory=dict)
     clean: Tensor | None = None
-    finite: Tensor | None = None  # per image, kept on the device: looking would wait for it at every step
+    # Both are per image, and kept on the device: looking would wait for it at every step.
+    finite: Tensor | None = None
+    steered: Tensor | None = None  # whether any gradient had a value that is not zero
 
     def watch(self, losses: Tensor, gradient: Tensor | None = None) -> None:
         finite = torch.isfinite(losses)
         if gradient is not None:
             finite = finite & torch.isfinite(gradient).flatten(1).all(1)
+            steered = (gradient != 0).flatten(1).any(1)
+            self.steered = steered if self.steered is None else self.steered | steered
         self.finite = finite if self.finite is None else self.finite & finite
 
 
@@ -51,6 +56,9 @@ class Problem:
         seed: seeds the noise, together with the ids.
         bf16: run model and objective under bfloat16 autocast.
         samples: forwards averaged for every loss and gradient.
+        straight_through: pass gradients through rounding and clipping inside the model; see
+            :mod:`srbench.attacks.straight_through`.
+        blindly: give a gradient of zeros where the model gives none, in place of an error.
 
     >>> import torch
     >>> from srbench.attacks import RandomNoise
@@ -69,6 +77,8 @@ class Problem:
     seed: str | int
     bf16: bool
     samples: int = 1
+    straight_through: bool = False
+    blindly: bool = False
     _shared: _Shared = field(default_factory=_Shared)
 
     def pursuing(self, objective: Objective, seed: str | int) -> Problem:
@@ -128,6 +138,8 @@ class Problem:
         leaf = delta.detach().requires_grad_()
         with torch.enable_grad():
             losses = self._losses(self._perturbed(leaf))
+            if not losses.requires_grad and self.blindly:
+                return torch.zeros_like(delta), losses
             if not losses.requires_grad:
                 raise BadInput(
                     "the model gives no gradient to its input (no_grad, inference_mode, a constant output): "
@@ -143,7 +155,10 @@ class Problem:
         Raises:
             BadInput: the model is not an x4 RGB model.
         """
-        with torch.autocast(lr.device.type, torch.bfloat16, enabled=self.bf16):
+        with (
+            torch.autocast(lr.device.type, torch.bfloat16, enabled=self.bf16),
+            gradients_straight_through(self.straight_through and torch.is_grad_enabled()),
+        ):
             sr = self.model(lr)
         due = (len(lr), 3, SCALE * lr.shape[-2], SCALE * lr.shape[-1])
         if not isinstance(sr, Tensor) or tuple(sr.shape) != due:
@@ -170,6 +185,12 @@ class Problem:
         if not bool(finite.all()):
             bad = ", ".join(i for i, good in zip(self.ids, finite.tolist(), strict=True) if not good)
             raise RunFailed(f"the model's output or gradient has NaN or infinite values (image {bad})")
+
+    def unsteered(self) -> list[str]:
+        """Return the ids of the images of which gradients were asked, and every one was zero everywhere."""
+        if self._shared.steered is None:
+            return []
+        return [i for i, steered in zip(self.ids, self._shared.steered.tolist(), strict=True) if not steered]
 
     def damage(self, delta: Tensor, measures: Sequence[Objective]) -> Tensor:
         """Return measures of SR as metrics take them, shape (len(measures), N).
@@ -237,35 +258,3 @@ def convolutional(model: object) -> bool:
     return any(isinstance(leaf, nn.Conv2d) for leaf in leaves) and all(
         isinstance(leaf, _LAYOUT_FREE) for leaf in leaves
     )
-
-
-@contextmanager
-def untouched(model: object) -> Iterator[None]:
-    """Freeze a model's parameters and put everything back as it was, whatever happens.
-
-    The mode stays as it is; in train mode the buffers (running statistics) are put back too.
-
-    >>> from torch import nn
-    >>> from srbench.attacks.problem import untouched
-    >>> model = nn.Conv2d(3, 3, 3)
-    >>> with untouched(model):
-    ...     model.weight.requires_grad
-    False
-    >>> model.weight.requires_grad
-    True
-    """
-    if not isinstance(model, nn.Module):
-        yield
-        return
-    thawed = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    training = any(module.training for module in model.modules())
-    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()] if training else []
-    for parameter in thawed:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in thawed:
-            parameter.requires_grad_(True)
-        for buffer, before in buffers:
-            buffer.copy_(before)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from srbench.attacks.base import SRAttack, at_least, worst_of
+from srbench.attacks.base import SRAttack, worst_of
+from srbench.attacks.checked import at_least, whole
 from srbench.attacks.passes import AttackPasses, restarted
 from srbench.attacks.problem import Problem
 from srbench.attacks.threat import Norm
@@ -58,9 +59,8 @@ class RandomNoise(SRAttack):
     ) -> None:
         super().__init__(model, **settings)
         at_least("structure", structure, 1)
-        at_least("restarts", restarts, 1)
         self.structure = structure
-        self.restarts = restarts
+        self.restarts = whole("restarts", restarts)
 
     def perturb(self, problem: Problem) -> Tensor:
         draws = (self._draw(problem, str(r)) for r in range(self.restarts))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from srbench.attacks.checked import at_least, flag, is_whole, one_of, step_length, whole
 from srbench.attacks.objectives_text import canonical
 from srbench.attacks.preset_entry import Options
 from srbench.attacks.registry import attack_class, presets
@@ -41,6 +42,7 @@ class AttackRecipe(AttackSpec):
         precision: ``fp32`` or ``bf16``, of model and objective during the attack.
         norm: ``linf`` or ``l2``; see :meth:`in_norm`.
         samples: forwards averaged per loss, for a model that is random itself.
+        straight_through: whether gradients pass through rounding and clipping inside the model.
         note: one line where the preset could not be had as published; empty otherwise.
         changed: what sets it apart from its preset, as pairs.
 
@@ -67,6 +69,7 @@ class AttackRecipe(AttackSpec):
     precision: str = "fp32"
     norm: Norm = "linf"
     samples: int = 1
+    straight_through: bool = False
     note: str = ""
     changed: Options = ()
 
@@ -88,7 +91,11 @@ class AttackRecipe(AttackSpec):
     def settings(self) -> dict[str, Any]:
         """Return every setting, as JSON types: what :attr:`hash` is taken over."""
         # Settings that came later are left out at their defaults, so that older records keep their hashes.
-        later = {"norm": (self.norm, "linf"), "samples": (self.samples, 1)}
+        later: dict[str, tuple[Any, Any]] = {
+            "norm": (self.norm, "linf"),
+            "samples": (self.samples, 1),
+            "straight_through": (self.straight_through, False),
+        }
         return {key: value for key, (value, default) in later.items() if value != default} | {
             "version": 1,
             "kind": self.kind,
@@ -106,25 +113,24 @@ class AttackRecipe(AttackSpec):
         """Return the same attack with other settings; its name says which.
 
         Args:
-            **changes: ``eps``, ``rounded``, ``seed``, ``precision``, ``samples``, ``objective``, or an option
-                of the attack such as ``steps``. An ensemble hands the first five to its parts and has no
-                others.
+            **changes: ``eps``, ``rounded``, ``seed``, ``precision``, ``samples``, ``straight_through``,
+                ``objective``, or an option of the attack such as ``steps``. An ensemble hands the first six
+                to its parts and has no others. A whole number may be written as 2.0.
 
         Raises:
-            BadInput: no such setting.
+            BadInput: no such setting, or one that is of another kind or out of range.
 
         >>> from srbench import attacks
         >>> attacks.preset("random").with_(eps=4 / 255, structure=2.0).name
         'random@4(structure=2.0)'
         """
         options = dict(self.options)
-        common = ["eps", "rounded", "seed", "precision", "samples"]
+        common = ["eps", "rounded", "seed", "precision", "samples", "straight_through"]
         known = [*common, *(["objective"] if self.objective else []), *options]
         for key in changes:
             if key not in known:
                 raise BadInput(f"attack {self.preset} has no setting '{key}': it has {', '.join(known)}")
-        if "objective" in changes:
-            changes["objective"] = canonical(changes["objective"])
+        changes = {key: _as_kept(key, value, options.get(key)) for key, value in changes.items()}
         changed = self._changed(changes)
         return replace(
             self,
@@ -191,7 +197,7 @@ class AttackRecipe(AttackSpec):
             "precision": self.precision,
             "samples": self.samples,
             **dict(self.options),
-        }
+        } | ({"straight_through": True} if self.straight_through else {})
         if self.parts:
             settings["attacks"] = [part._build(model, objective) for part in self.parts]
             settings["measures"] = [objective(text) for text in self.measures]
@@ -208,6 +214,35 @@ class AttackRecipe(AttackSpec):
         if changed.get("eps") == presets()[self.preset].eps:
             del changed["eps"]
         return changed
+
+
+def _as_kept(key: str, value: Any, usual: Any) -> Any:
+    """Return a setting as hashes are taken over it, one text for one value; refuse what JSON cannot hold.
+
+    Args:
+        usual: the option's value in the preset; None for settings that all attacks have.
+    """
+    if key == "objective":
+        if not isinstance(value, str):
+            raise BadInput(
+                f"objective is {value!r}: a preset takes text such as 0.01*l1+mse; a class takes both"
+            )
+        return canonical(value)
+    if key in ("rounded", "straight_through"):
+        return flag(key, value)
+    if key == "samples" or (isinstance(usual, int) and not isinstance(usual, bool)):
+        # How small it may be is the class's affair.
+        return int(value) if is_whole(value) else whole(key, value)
+    if key == "alpha" and value is not None:
+        return step_length(value, 0)
+    if key == "start":
+        one_of(key, value, ("auto", "zero", "random"))
+    elif key == "eps" or isinstance(usual, float):
+        at_least(key, value, 0)
+        return float(value) if isinstance(usual, float) or key == "eps" else value
+    if not isinstance(value, str | int | float | bool | None):
+        raise BadInput(f"{key} is {value!r}: it has to be a number or text")
+    return value
 
 
 def _l2_form(kind: str, options: Options) -> tuple[str, dict[str, Any]] | None:

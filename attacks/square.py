@@ -14,14 +14,26 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from srbench.attacks.base import SRAttack, at_least
+from srbench.attacks import checked
+from srbench.attacks.base import SRAttack
 from srbench.attacks.noise import generator
 from srbench.attacks.passes import AttackPasses
 from srbench.attacks.problem import Problem
-from srbench.errors import BadInput
 
 # Queries (of 10000) after which the share of pixels a square covers is halved, from the paper.
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+
+
+PRESETS = {
+    "square": {
+        "kind": "SquareSearch",
+        "about": "A thousand squares enlarge the squared error against HR, with the share of AutoAttack and "
+        "the halvings of the paper; it shows models whose gradients mislead (Andriushchenko et al. 2020).",
+        "eps": 14,
+        "objective": "mse",
+        "options": {"queries": 1000, "share": 0.8},
+    },
+}
 
 
 class SquareSearch(SRAttack):
@@ -60,11 +72,8 @@ class SquareSearch(SRAttack):
         **settings: Any,
     ) -> None:
         super().__init__(model, norm="linf", **settings)
-        at_least("queries", queries, 1)
-        if not 0 < share <= 1:
-            raise BadInput(f"share is {share:g}: it has to be above 0 and at most 1")
-        self.queries = queries
-        self.share = share
+        self.queries = checked.whole("queries", queries)
+        self.share = checked.share("share", share)
 
     def perturb(self, problem: Problem) -> Tensor:
         x, eps = problem.x, self.threat.eps

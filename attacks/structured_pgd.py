@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from srbench.attacks.base import SRAttack, at_least, worst_of
+from srbench.attacks.base import SRAttack, worst_of
+from srbench.attacks.checked import at_least, step_length, whole
 from srbench.attacks.passes import AttackPasses, restarted
 from srbench.attacks.problem import Problem
 
@@ -75,15 +76,12 @@ class StructuredPGD(SRAttack):
         **settings: Any,
     ) -> None:
         super().__init__(model, norm="linf", **settings)
-        at_least("alpha", alpha, 0)
-        at_least("steps", steps, 1)
         at_least("structure", structure, 1)
-        at_least("restarts", restarts, 1)
         at_least("momentum", momentum, 0)
-        self.alpha = alpha
-        self.steps = steps
+        self.alpha = step_length(alpha, 1 / 255)
+        self.steps = whole("steps", steps)
         self.structure = structure
-        self.restarts = restarts
+        self.restarts = whole("restarts", restarts)
         self.momentum = momentum
 
     def perturb(self, problem: Problem) -> Tensor:

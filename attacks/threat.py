@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -48,6 +49,10 @@ class ThreatModel:
     def __post_init__(self) -> None:
         if self.norm not in ("linf", "l2"):
             raise BadInput(f"'{self.norm}' is not a norm: choose linf or l2")
+        if isinstance(self.eps, bool) or not isinstance(self.eps, numbers.Real):
+            raise BadInput(f"eps {self.eps!r} is not a number: write 14 levels of 255 as 14/255")
+        if not isinstance(self.rounded, bool):
+            raise BadInput(f"rounded is {self.rounded!r}: it has to be True or False")
         if not 0 <= self.eps <= 1:
             raise BadInput(f"eps {self.eps:g} is not in [0, 1]: write 14 levels of 255 as 14/255")
         if not self.low < self.high:
@@ -110,6 +115,33 @@ class ThreatModel:
         )
         return ((clean + levels.to(x.dtype)) / 255).clamp(self.low, self.high)
 
+    def to_8bit(self, clean: Tensor, adversarial: Tensor) -> Tensor:
+        """Return the 8-bit image nearest to the attacked one that is still in the ball, as a file holds it.
+
+        Where plain rounding stays inside, as it does in l-inf at whole levels, it is plain rounding.
+        Elsewhere values are rounded towards the clean image: in l-inf those that left, in l2 as few as it
+        takes, those first that move least for what they give. Of a clean image that is not 8 bit, a value
+        without any 8-bit neighbour in the ball is rounded plainly.
+
+        Args:
+            clean: LR (N,3,H,W) in [low, high].
+            adversarial: attacked LR of the same shape, inside the ball.
+
+        >>> import torch
+        >>> from srbench.attacks import ThreatModel
+        >>> clean = torch.full((1, 3, 1, 1), 100 / 255)
+        >>> (ThreatModel(eps=2.6 / 255).to_8bit(clean, clean + 2.6 / 255) * 255).unique()
+        tensor([102.])
+        """
+        levels = (adversarial * 255).round()
+        if self.norm == "l2":
+            return _inside_l2(clean * 255, adversarial * 255, levels, self.eps * 255) / 255
+        # A value of float32 is off by less than this, in levels, and what checks let pass is more.
+        exact, radius = clean.double() * 255, self.eps * 255 + 1e-4
+        least, most = (exact - radius).ceil(), (exact + radius).floor()
+        inside = levels.clamp(least.to(levels), most.to(levels))
+        return inside.where((least <= most), levels) / 255
+
     def size(self, x: Tensor, adversarial: Tensor) -> Tensor:
         """Return how large the perturbation of each image is, in the norm's unit, shape (N,)."""
         delta = (adversarial - x).flatten(1).double()
@@ -117,6 +149,21 @@ class ThreatModel:
 
     def __str__(self) -> str:
         return f"{self.norm} eps={eps_text(self.eps)}" + (", 8 bit" if self.rounded else "")
+
+
+def _inside_l2(clean: Tensor, adversarial: Tensor, levels: Tensor, eps: float) -> Tensor:
+    """Return rounded images, all in levels, with values that went outwards turned inwards as needed."""
+    count = clean[0].numel()
+    wish, moved = ((image - clean).double().flatten(1) for image in (adversarial, levels))
+    outward = moved.abs() > wish.abs()
+    gain = (2 * moved.abs() - 1).where(outward, moved.new_zeros(()))
+    cost = (1 - 2 * (moved - wish).abs()) / gain.clamp_min(1e-9)
+    order = cost.where(outward, cost.new_tensor(math.inf)).argsort(dim=1)
+    excess = moved.square().sum(1, keepdim=True) - eps**2 * count
+    before = gain.gather(1, order).cumsum(1) - gain.gather(1, order)
+    turned = outward.new_zeros(outward.shape).scatter(1, order, before < excess)
+    inward = (turned & outward).to(moved) * moved.sign()
+    return levels - inward.reshape(levels.shape).to(levels)
 
 
 def _norm(delta: Tensor) -> Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor
 
-from srbench.attacks.base import SRAttack
+from srbench.attacks.base import SRAttack, ZeroGradient
 from srbench.attacks.problem import SCALE
 
 
@@ -38,18 +40,35 @@ def attack_in_tiles(
     >>> attack_in_tiles(attack, torch.rand(1, 3, 20, 30), None, "0801", tile=16, halo=4).shape
     torch.Size([1, 3, 20, 30])
     """
+    adversarial, finding = examine_in_tiles(attack, lr, hr, image, tile, halo)
+    if finding:
+        warnings.warn(finding, ZeroGradient, stacklevel=2)
+    return adversarial
+
+
+def examine_in_tiles(
+    attack: SRAttack, lr: Tensor, hr: Tensor | None, image: str, tile: int, halo: int
+) -> tuple[Tensor, str]:
+    """Attack as :func:`attack_in_tiles`, and say in place of a warning what the attack lacked.
+
+    Returns:
+        The attacked LR; and one line, empty where the attack found a gradient in every piece.
+    """
     height, width = lr.shape[-2:]
     if tile >= max(height, width):
-        whole: Tensor = attack(lr, hr, ids=[image])
-        return whole
-    delta = torch.zeros_like(lr)
+        return attack.examined(lr, hr, ids=[image])
+    delta, findings, pieces = torch.zeros_like(lr), list[str](), 0
     for top in range(0, height, tile):
         for left in range(0, width, tile):
             y0, x0 = max(top - halo, 0), max(left - halo, 0)
             y1, x1 = min(top + tile + halo, height), min(left + tile + halo, width)
             seen = lr[..., y0:y1, x0:x1]
             target = None if hr is None else hr[..., SCALE * y0 : SCALE * y1, SCALE * x0 : SCALE * x1]
-            noise = attack(seen, target, ids=[f"{image}#{top},{left}"]).to(lr) - seen
+            attacked, finding = attack.examined(seen, target, ids=[f"{image}#{top},{left}"])
+            noise = attacked.to(lr) - seen
+            pieces += 1
+            findings += [finding] if finding else []
             bottom, right = min(top + tile, height), min(left + tile, width)
             delta[..., top:bottom, left:right] = noise[..., top - y0 : bottom - y0, left - x0 : right - x0]
-    return attack.threat.apply(lr, delta)
+    first = f"{findings[0]} ({len(findings)} of {pieces} tiles)" if findings else ""
+    return attack.threat.apply(lr, delta), first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any, ClassVar
@@ -9,7 +10,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from srbench.attacks.base import SRAttack, at_least
+from srbench.attacks.base import SRAttack, ZeroGradient
+from srbench.attacks.checked import at_least, step_length, whole
 from srbench.attacks.noise import structured_uniform
 from srbench.attacks.passes import AttackPasses
 from srbench.attacks.problem import Problem
@@ -53,11 +55,9 @@ class UniversalPerturbation(SRAttack):
         **settings: Any,
     ) -> None:
         super().__init__(model, norm="linf", objective=objective, **settings)
-        at_least("steps", steps, 1)
         at_least("size", min(size or (1, 1)), 1)
-        self.alpha = self.threat.eps if alpha is None else alpha
-        at_least("alpha", self.alpha, 0)
-        self.steps = steps
+        self.alpha = step_length(alpha, self.threat.eps)
+        self.steps = whole("steps", steps)
         self.size = size
         self.noise: Tensor | None = None
 
@@ -97,6 +97,9 @@ class UniversalPerturbation(SRAttack):
             for problem in problems:
                 problem.check(_tiled(noise, problem.x))
             self.noise = noise
+            blind = [image for problem in problems for image in problem.unsteered()]
+            if len(blind) == sum(len(problem.x) for problem in problems):
+                warnings.warn(self._lacked(["all"]), ZeroGradient, stacklevel=2)
         return self
 
     def perturb(self, problem: Problem) -> Tensor:

@@ -22,6 +22,10 @@ TOLERANCE = 1e-6
 """This much of the range adding in float32 can be off by, with room."""
 
 
+BLIND = ": try straight_through=True, and the preset square"
+"""This is what helps where gradients are zero: to pass them through what rounds, and to search without."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Holds one check's answer.
@@ -120,14 +124,14 @@ def usable_gradient(gradient: Tensor, *, most_zero: float = 0.5) -> Verdict:
     >>> import torch
     >>> from srbench.attacks.verdicts import usable_gradient
     >>> usable_gradient(torch.zeros(1, 3, 4, 4)).detail
-    'zero everywhere in 1 of 1 images'
+    'zero everywhere in 1 of 1 images: try straight_through=True, and the preset square'
     """
     name = "usable gradient"
     flat = gradient.flatten(1)
     if broken := int((~flat.isfinite().all(1)).sum()):
         return Verdict(name, False, f"NaN or infinite in {broken} of {len(flat)} images")
     if dead := int((flat == 0).all(1).sum()):
-        return Verdict(name, False, f"zero everywhere in {dead} of {len(flat)} images")
+        return Verdict(name, False, f"zero everywhere in {dead} of {len(flat)} images{BLIND}")
     if flat.shape[1] > 1 and (same := int((flat == flat[:, :1]).all(1).sum())):
         return Verdict(name, False, f"the same everywhere in {same} of {len(flat)} images")
     zero = (flat == 0).double().mean().item()

@@ -186,25 +186,35 @@ def attack(
     True
 
     Args:
-        model: a network or function from LR to SR, as it is; or a name, a file or a resolved model, which
-            is loaded where ``lr`` is.
-        lr: (N, 3, H, W), RGB in [0, 1].
+        model: a network or function from LR to SR; or a name, a file or a resolved model, which is loaded
+            where ``lr`` is. It is attacked in eval mode and left as found; where train mode would show, a
+            warning says so. Networks behind functions are found as far as
+            :func:`srbench.attacks.model_state.networks` says.
+        lr: (N, 3, H, W), RGB in [0, 1], a tensor. Half and float64 are converted to float32, unless the
+            network is seen to have weights of that type; so is the result.
         hr: (N, 3, 4H, 4W), RGB in [0, 1]; without it the target is the model's own clean output.
         preset: see :func:`srbench.attacks.preset`.
         eps: radius in units of the range, such as ``14 / 255``; the preset's own if None.
         ids: image ids, which seed the noise; by default "0", "1", …
-        **settings: further settings of the preset, such as ``steps``; see
+        **settings: further settings of the preset, such as ``steps`` (2.0 is 2), ``alpha`` (above 0, at
+            most 1) or ``straight_through``; see
             :meth:`srbench.attacks.AttackRecipe.with_`.
 
     Returns:
-        (N, 3, H, W) in [0, 1], within eps of ``lr``.
+        (N, 3, H, W) in [0, 1], within eps of ``lr``. Where every gradient of an image was zero, a
+        :class:`srbench.attacks.ZeroGradient` warning says that the attack was blind.
 
     Raises:
-        BadInput: an unknown name or setting, wrong shapes or range.
+        BadInput: an unknown name or setting, one of another kind or out of range; an image that is no
+            tensor, or of a wrong shape or range.
         RunFailed: NaN or infinite values in the model's output or gradient.
     """
     from srbench import attacks
+    from srbench.attacks.base import ZeroGradient
+    from srbench.attacks.checked import image_batch
+    from srbench.attacks.model_state import evaluating, number_type
 
+    image = image_batch(lr, "LR")
     recipe = attacks.preset(preset)
     if eps is not None:
         settings["eps"] = eps
@@ -221,7 +231,18 @@ def attack(
             raise BadInput(f"{model} is {len(refs)} models: an attack needs one")
         ((ref, _),) = refs.values()
         network = ref.load(str(lr.device))
-    adversarial: Tensor = recipe.build(network)(lr, hr, ids)
+    import torch
+
+    kind = number_type(network, image, unseen=torch.float32)
+    with evaluating(network) as trained:
+        adversarial, lacked = recipe.build(network).examined(image.to(kind), hr, ids)
+    if trained:
+        warnings.warn(
+            f"{', '.join(trained)} was in train mode: it was attacked in eval mode, and is as it was again",
+            stacklevel=2,
+        )
+    if lacked:
+        warnings.warn(lacked, ZeroGradient, stacklevel=2)
     return adversarial
 
 

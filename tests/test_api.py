@@ -194,7 +194,7 @@ def test_what_is_not_as_asked_for_is_said(pairs: str) -> None:
 
 
 words = st.text(st.characters(codec="utf-8", exclude_characters=":;", exclude_categories=("C",)), min_size=1)
-numbers = st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.floats(-1e6, 1e6)
 measured = st.sampled_from(["psnr", "ssim", "lpips", "niqe"])
 
 
@@ -212,7 +212,7 @@ def any_record(draw: st.DrawFn) -> Record:
         notes={name: draw(words) for name, value in values.items() if value is None},
         attack=draw(words),
         attack_hash=attack,
-        attack_settings={"eps": draw(numbers), "note": draw(words)} if attack else None,
+        attack_settings={"eps": draw(st.floats(0, 1)), "note": draw(words)} if attack else None,
         effect=draw(st.dictionaries(st.sampled_from(["lr_psnr", "sr_psnr", "lr_max"]), numbers)),
         saved=saved,
         flags=draw(st.dictionaries(words, words, max_size=2)),

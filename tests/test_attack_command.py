@@ -242,3 +242,19 @@ def test_bad_input_is_one_line(arguments: list[str], words: list[str]) -> None:
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("srbench: ")]
     for word in words:
         assert word in line
+
+
+def test_what_cannot_be_attacked_is_named_and_the_rest_is_reported(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (32, 40, 3), dtype=np.uint8)
+    for name, shape in (("a", (1, 1)), ("b", (32, 40)), ("c", (2, 2)), ("d", (24, 24))):
+        Image.fromarray(pixels[: shape[0], : shape[1]]).save(tmp_path / f"{name}.png")
+    done = srbench("attack", "bicubic", "--images", str(tmp_path), "--json")
+    assert done.returncode == 1, done.stderr
+    assert "unexpected" not in done.stderr
+    content = json.loads(done.stdout)
+    assert content["images"] == 2, "those that could be attacked"
+    assert content["curve"][0]["effects"]["rsr"]["sr_psnr"] < 60
+    failed = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
+    assert len(failed) == 2, "random noise, and rsr"
+    assert all("image a: " in line or "images a" in line for line in failed)
+    assert "image c: " in failed[1], "whose SR is too small for the objective"

@@ -54,6 +54,7 @@ GOLDEN = {
     "rsr": "41879eca201ae4c5a9eb98275523aa4a1a7751f4b1e730f7afb04b32dfec64c2",
     "rsr-paper": "b094a939027fa33d9401b3689912125fdafe2d30fc904e25b179a7412c011546",
     "ifgsm-choi": "b47b40dbcac93f250e6f67c03119405e1ae1a65663b07f4c7555e85e81e7adc2",
+    "square": "3aec143e4d35794ac2beaf4d1f30467fba8403459749d12e3c6960a59cdadd2b",
     "strong": "e3cb008791eaa94657c70e600e796c9e3a2ef7ca37c4dca3cbd3777ba08b0a7a",
 }
 

@@ -92,7 +92,7 @@ def test_equal_models_and_single_images() -> None:
     )
     said = verdict(one(measured("a", [0.1, 0.3, 0.2], []), measured("b", [0.3, 0.3, 0.4], [0.5])))
     assert "wins 2 of 3 images and equals b on 1" in said
-    assert said.endswith("Left out: 1 images that only one of them was measured on.")
+    assert said.endswith("Compared on 3 of 4 images, those on which both have LPIPS: a has none on 1.")
 
 
 def test_a_table_has_every_set_and_their_average() -> None:

@@ -125,7 +125,12 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "a file of 20 GB": (_sparse, "larger than 1 GiB"),
     "a strip of 2 GB": (_tiff_of_strips, "damaged"),
     "zero bytes": (_bytes(b""), "not an image"),
-    "a page": (_bytes(b"<!DOCTYPE html><html></html>", "a.jpg"), "not an image"),
+    "a page": (_bytes(b"<!DOCTYPE html><html></html>", "a.jpg"), "is a web page (HTML)"),
+    "a pointer of Git LFS": (
+        _bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+        "run `git lfs pull`",
+    ),
+    "right CRCs around broken pixels": (_bytes(png(24, 16, 8, 2, bytes(10))), "damaged"),
     "SVG": (_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "not an image"),
     "animated GIF": (_frames("gif"), "2 frames"),
     "animated PNG": (_frames("png"), "2 frames"),

@@ -168,18 +168,17 @@ def test_files(tmp_path: Path) -> None:
     assert len(rows) == 6
     assert rows["lpips"].isna().sum() == 1
     nested = json.loads((tmp_path / "out" / "leaderboard.json").read_text())
-    assert nested[0]["rows"][0]["model"] == "b"
-    assert nested[0]["rows"][1]["average"]["none"]["lpips"]["mean"] == pytest.approx(0.3)
+    assert [row["model"] for row in nested[0]["rows"]] == ["a", "c", "b"]
+    assert nested[0]["rows"][0]["average"]["none"]["lpips"]["mean"] == pytest.approx(0.3)
     flat = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
     chosen = flat[(flat.model == "a") & (flat.metric == "lpips") & (flat.dataset == "average")]
     assert chosen["value"].item() == pytest.approx(0.3)
     markdown = (tmp_path / "out" / "leaderboard.md").read_text()
-    # b shares one image with the others, which says nothing; a is better than c on both.
-    assert "| 1–3 | b | – |" in markdown
-    assert "| 1–2 | a | ntire |" in markdown
-    assert "| 2–3 | c | ntire |" in markdown
-    assert text.SHARED in markdown
-    assert "0.3000 ●" in markdown
+    assert "| 1 | a | ntire |" in markdown
+    assert "| 2 | c | ntire |" in markdown
+    assert "| – | b | – | **20.00** | 0.1000 (1 of 2) | – |" in markdown
+    assert "- b is not ranked: LPIPS on only 1 of 2 images of ntire." in markdown
+    assert "**0.3000** ●" in markdown
     assert markdown.endswith("- esrgan is not installed\n")
 
 

@@ -41,11 +41,11 @@ def test_every_mean_and_interval_is_the_leaderboards(records: list[Record]) -> N
             means = [row.means[name, column] for column in table.columns]
             averages = [row.average[name, attack] for attack in table.attacks]
             shown = board["means"][name][index] + board["average"][name][index]
-            for mean, (value, low, high, n) in zip(means + averages, shown, strict=True):
+            for mean, (value, low, high, n, of) in zip(means + averages, shown, strict=True):
                 assert (value, low, high) == pytest.approx(
                     (mean.value, mean.low, mean.high), abs=10.0 ** -(metric(name).decimals + 1)
                 )
-                assert n == mean.n
+                assert (n, of) == (mean.n, mean.of)
                 compared += 1
     assert compared == 3 * 3 * (2 * len(attacks()) + len(attacks()))
 

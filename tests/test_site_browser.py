@@ -374,6 +374,33 @@ def test_boards_of_several_protocols(tmp_path: Path, visit: Open) -> None:
     assert page.locator(".tabulator-row a").first.get_attribute("href").startswith("#record/1/")
 
 
+def test_a_mean_over_fewer_images_is_not_best_and_says_so(tmp_path: Path, visit: Open) -> None:
+    records = [
+        r.model_copy(update={"metrics": r.metrics | {"lpips": None if r.image == "i1" else 0.01}})
+        if (r.model, r.dataset) == ("clean-net", "one")
+        else r
+        for r in synthetic([("one", "clean", "a" * 64), ("two", "ntire", "b" * 64)], ["i0", "i1"], clean=True)
+    ]
+    build_page(tmp_path / "page", records)
+    page = visit(tmp_path / "page")
+    assert models(page)[-1] == "clean-net"
+    row = page.locator(".tabulator-row", has_text="clean-net")
+    assert row.locator(".fewer").all_text_contents() == [" (3 of 4)", " (1 of 2)"]
+    assert row.locator(".value.best").count() == 0
+    assert row.locator(".rank").count() == 0
+    page.locator(".tabulator-col", has_text="LPIPS ↓ mean").locator("button.sort").click()
+    assert models(page)[-1] == "clean-net"
+    page.select_option("#set", label="one")
+    assert row.locator(".fewer").all_text_contents() == [" (1 of 2)"]
+    page.select_option("#matrix-by", "model")
+    assert "1 of 2" in page.locator("#matrix-table td.none").all_text_contents()[0]
+    row.locator("a.average").click()
+    dialog = page.locator("dialog#record[open]")
+    dialog.locator("summary", has_text="All 2 images").click()
+    assert dialog.locator("details tbody tr").first.locator("td").last.inner_text() == "–"
+    assert "1 of 2" in dialog.locator("table").first.inner_text()
+
+
 HOSTILE = "<script>alert(1)</script><img src=x onerror=document.title='taken'>"
 
 

@@ -386,7 +386,6 @@ def test_gathered_mean_of_low_precision_logits_is_single() -> None:
 _LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "generator": losses.generator_gan,
     "discriminator": losses.discriminator_gan,
-    "through": lambda r, f: losses.discriminator_gan(r, f, through_means=True),
 }
 
 

@@ -73,6 +73,7 @@ class SRModel(nn.Module):
         if precision == "bf16" and any(True for _ in network.parameters()):
             self._dtype = torch.bfloat16
             self.network.to(torch.bfloat16)
+        super().train(False)  # the flag of this wrapper too, which attacks go by
 
     def channels_last(self) -> SRModel:
         """Lay images out with a pixel's channels together: faster in many networks, other last digits."""

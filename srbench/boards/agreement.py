@@ -19,8 +19,11 @@ WANTED = 0.97
 def agreement(records: Sequence[Record], learnt_from: Collection[str]) -> str:
     """Return correlations and errors by kind of image, and how either distance orders the models.
 
+    Images on which some model lacks either distance are left out, of all models, so that every mean is over
+    the same ones.
+
     Args:
-        records: with both metrics.
+        records: of images on which the metrics were measured.
         learnt_from: models whose SR was among the pairs lpips-lite was learnt from.
     """
     distances = pd.DataFrame(
@@ -32,7 +35,7 @@ def agreement(records: Sequence[Record], learnt_from: Collection[str]) -> str:
             TRUE: record.metrics[TRUE],
             LITE: record.metrics[LITE],
         }
-        for record in records
+        for record in _shared(records)
     )
     clean, unseen = distances[distances.attack == "none"], distances[~distances.seen]
     decisive = clean[~clean.seen]
@@ -55,6 +58,16 @@ def agreement(records: Sequence[Record], learnt_from: Collection[str]) -> str:
             _order(clean),
         ]
     )
+
+
+def _shared(records: Sequence[Record]) -> list[Record]:
+    """Return the records of images on which every record has both distances."""
+    lacking = {
+        (r.dataset, r.attack, r.image)
+        for r in records
+        if r.metrics.get(TRUE) is None or r.metrics.get(LITE) is None
+    }
+    return [r for r in records if (r.dataset, r.attack, r.image) not in lacking]
 
 
 def _row(part: pd.DataFrame) -> list[str]:

@@ -96,6 +96,7 @@ def as_dict(pair: Pair) -> dict[str, Any]:
         ],
         "tests": pair.tests,
         "images_left_out": pair.comparison.lone,
+        "images_lacking": {"first": pair.comparison.lacking[0], "second": pair.comparison.lacking[1]},
     }
 
 

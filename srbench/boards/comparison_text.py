@@ -63,8 +63,14 @@ def _tested(pair: Pair) -> list[str]:
 
 
 def _lone(pair: Pair) -> list[str]:
-    lone = pair.comparison.lone
-    return [f"Left out: {lone} images that only one of them was measured on."] if lone else []
+    """Say on how many images they were compared, if not on all, and which of them lacks the metric."""
+    lone, images = pair.comparison.lone, pair.comparison.overall.images
+    if not lone:
+        return []
+    title = metric(pair.metric).title
+    lacking = zip((pair.first, pair.second), pair.comparison.lacking, strict=True)
+    who = " and ".join(f"{model} has none on {count}" for model, count in lacking if count)
+    return [f"Compared on {images} of {images + lone} images, those on which both have {title}: {who}."]
 
 
 def _p(value: float, equals: str = "") -> str:

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 import numpy as np
 
 from srbench import attacks, protocols
+from srbench.boards.flags import flags
 from srbench.boards.index import Index
 from srbench.boards.ranks import Rank, ranks
 from srbench.boards.stats import summarise
 from srbench.boards.table import Column, Row, RowKey, Table, column_of, row_key
+from srbench.errors import BadInput
 from srbench.metrics import metric, registry
 from srbench.store.record import Record
 
@@ -74,7 +76,7 @@ def _table(
     for row in table.rows:
         row.partial = _partial(table, row, table.columns_of(table.attacks[0]), table.rank_by)
     _rank(table, data)
-    table.flags = _flags(table, data, noise)
+    table.flags = flags(table, data, noise)
     return table
 
 
@@ -91,6 +93,12 @@ def _ranking(protocol: str, kind: str, metrics: list[str], data: Index) -> tuple
         if all(any(name in m for m in cell.values()) for cell in data.cells.values()):
             return name, choices[0]
     fallback = [name for name in choices if name in metrics] or metrics
+    if not fallback:
+        known_kind = "metric" if kind == "paired" else "no-reference metric"
+        raise BadInput(
+            f"the records of protocol {protocol} on {kind} sets have no {known_kind} that this srbench "
+            "knows: leave them out with --datasets or --protocol"
+        )
     return fallback[0], choices[0]
 
 
@@ -113,16 +121,18 @@ def _fill(table: Table, data: Index, key: RowKey, row: Row, attack: str) -> None
             values = data.values(key, column, name)
             n = int(np.isfinite(values).sum())
             if n:
-                mean = float(np.nanmean(values))
-                row.means[name, column] = summarise(mean, data.draws(key, column, name), n)
+                mean, of = float(np.nanmean(values)), data.comparable(column, name)
+                row.means[name, column] = summarise(mean, data.draws(key, column, name), n, of)
     for name in table.metrics:
         if all((name, column) in row.means for column in columns):
             stacked = np.stack([data.draws(key, column, name) for column in columns])
-            mean = float(np.mean([row.means[name, column].value for column in columns]))
-            n = sum(row.means[name, column].n for column in columns)
-            row.average[name, attack] = summarise(mean, stacked.mean(axis=0), n)
-    reached = [row.means[table.rank_by, c].value for c in columns if (table.rank_by, c) in row.means]
-    if reached:
+            means = [row.means[name, column] for column in columns]
+            mean = float(np.mean([m.value for m in means]))
+            n, of = sum(m.n for m in means), sum(m.of for m in means)
+            row.average[name, attack] = summarise(mean, stacked.mean(axis=0), n, of)
+    overall = row.average.get((table.rank_by, attack))
+    if overall and overall.whole:
+        reached = [row.means[table.rank_by, column].value for column in columns]
         row.worst[attack] = min(reached) if metric(table.rank_by).higher_is_better else max(reached)
 
 
@@ -131,35 +141,13 @@ def _partial(table: Table, row: Row, columns: Sequence[Column], name: str) -> st
     for column in columns:
         if row.images[column] < table.images[column]:
             return f"{row.images[column]} of {table.images[column]} images on {table.column_title(column)}"
-        if (name, column) not in row.means:
+        mean = row.means.get((name, column))
+        if mean is None:
             return f"no {metric(name).title} on {table.column_title(column)}"
+        if not mean.whole:
+            reached = f"{metric(name).title} on only {mean.n} of {mean.of} images"
+            return f"{reached} of {table.column_title(column)}"
     return ""
-
-
-def _flags(table: Table, data: Index, noise: Set[Column]) -> list[str]:
-    """Failed checks of single images, and attacks that random noise of the same radius beats."""
-    lines = [f"{attack}: {note}" for attack, note in sorted(data.remarks)]
-    lines += [
-        f"{data.rows[key].model}, {table.column_title(column)}, {column.attack}: {check} failed on "
-        f"{len(findings)} images ({findings[0]})"
-        for (key, column, check), findings in sorted(data.flagged.items(), key=str)
-    ]
-    beside = {(c.dataset_hash, data.radius.get(c)): c for c in table.columns if c in noise}
-    sign = -1.0 if metric(table.rank_by).higher_is_better else 1.0
-    for row in table.rows:
-        for column in table.columns:
-            random = beside.get((column.dataset_hash, data.radius.get(column)))
-            if not column.attack_hash or random is None or column in noise:
-                continue
-            pair = [row.means.get((table.rank_by, c)) for c in (column, random)]
-            if pair[0] and pair[1] and sign * pair[0].value <= sign * pair[1].value:
-                where = f"{row.label}, {table.column_title(column)}"
-                damage = f"{metric(table.rank_by).title} damage"
-                lines.append(
-                    f"weak attack: {column.attack} on {where} does no more {damage} than random noise "
-                    "of the same radius"
-                )
-    return lines
 
 
 def mark(training: str, shown: str) -> str:

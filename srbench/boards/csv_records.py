@@ -12,12 +12,14 @@ from pydantic import ValidationError
 
 from srbench.errors import BadInput
 from srbench.metrics import registry
-from srbench.store.record import Record
+from srbench.store.record import Record, refusal
 
 _EFFECTS = ("lr_psnr", "sr_psnr", "lr_max")
 _AS_8BIT = "_as_8bit"
 _VERSION = "version_"
 _COST = "cost_"
+# OverflowError: "inf" for a size. RecursionError: brackets ten thousand deep for the settings of an attack.
+_NO_RECORD = (ValidationError, ValueError, KeyError, OverflowError, RecursionError)
 _SIZES = ("lr_height", "lr_width", "sr_height", "sr_width")
 
 
@@ -38,9 +40,10 @@ def read_csv(file: Path) -> list[Record]:
     for number, row in enumerate(table.to_dict("records"), start=2):
         try:
             records.append(_record({str(key): str(value) for key, value in row.items()}))
-        # "inf" for a size, and brackets ten thousand deep for the settings of an attack.
-        except (ValidationError, ValueError, KeyError, OverflowError, RecursionError) as error:
-            raise BadInput(f"{file} line {number} is not a record: name a file that --out wrote") from error
+        except _NO_RECORD as error:
+            raise BadInput(
+                f"{file} line {number} is not a record ({_reason(error)}): name a file that --out wrote"
+            ) from error
     return records
 
 
@@ -55,15 +58,19 @@ def from_frame(table: pd.DataFrame) -> list[Record]:
     for number, row in enumerate(table[columns].to_dict("records")):
         try:
             records.append(_record({str(key): _text(value) for key, value in row.items()}))
-        except (ValidationError, ValueError, KeyError) as error:
-            reason = (
-                f"no column {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:160]
-            )
+        except _NO_RECORD as error:
             raise BadInput(
-                f"row {number} is not a record ({reason}): give a frame that srbench.evaluate returned, "
-                "whole or some of its rows"
+                f"row {number} is not a record ({_reason(error)}): give a frame that srbench.evaluate "
+                "returned, whole or some of its rows"
             ) from error
     return records
+
+
+def _reason(error: Exception) -> str:
+    """Say in a few words why a row is not a record."""
+    if isinstance(error, ValidationError):
+        return refusal(error)
+    return f"no column {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:160]
 
 
 def _is_ours(column: str) -> bool:

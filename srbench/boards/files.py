@@ -65,7 +65,11 @@ def _rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def means_frame(tables: Sequence[Table]) -> pd.DataFrame:
-    """Return a row per model, data set, attack and metric; data set ``average`` is the mean over the sets."""
+    """Return a row per model, data set, attack and metric; data set ``average`` is the mean over the sets.
+
+    ``value`` is the mean over ``n`` images; where these are fewer than ``of`` it does not stand beside the
+    others'.
+    """
     rows = []
     for table in tables:
         for row in table.rows:
@@ -168,7 +172,8 @@ def _nested(table: Table) -> dict[str, Any]:
 
 
 def _mean(mean: Mean) -> dict[str, float | int | None]:
-    return {"mean": _number(mean.value), "low": _number(mean.low), "high": _number(mean.high), "n": mean.n}
+    low, high = _number(mean.low), _number(mean.high)
+    return {"mean": _number(mean.value), "low": low, "high": high, "n": mean.n, "of": mean.of}
 
 
 def _number(value: float) -> float | None:

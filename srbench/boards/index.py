@@ -44,6 +44,7 @@ class Index:
                 self.flagged[key, column, check].append(finding)
         self.images = {column: sorted(ids) for column, ids in images.items()}
         self._counts: dict[tuple[str, int], Array] = {}
+        self._comparable: dict[tuple[Column, str], int] = {}
         self._draws: dict[tuple[Column, str], dict[RowKey, Array]] = {}
 
     def values(self, row: RowKey, column: Column, name: str) -> Array:
@@ -51,6 +52,21 @@ class Index:
         cell = self.cells.get((row, column), {})
         measured = (cell.get(image, {}).get(name) for image in self.images[column])
         return np.array([math.nan if value is None else value for value in measured], dtype=np.float64)
+
+    def comparable(self, column: Column, name: str) -> int:
+        """Return on how many images of a column a row's mean of the metric should be.
+
+        An image does not count where the metric is undefined for every one of two rows or more, such as one
+        too small for it: all their means are over the others. Undefined for one row alone, it counts.
+        """
+        if (column, name) not in self._comparable:
+            cells = [self.cells[row, column] for row in self.rows if (row, column) in self.cells]
+            left = set(self.images[column])
+            for cell in cells:  # nothing is left after the first row that has the metric everywhere
+                left = {image for image in left if cell.get(image, {}).get(name) is None}
+            nowhere = {i for i in left if sum(name in cell.get(i, {}) for cell in cells) > 1}
+            self._comparable[column, name] = len(self.images[column]) - len(nowhere)
+        return self._comparable[column, name]
 
     def counts(self, column: Column) -> Array:
         """Return how often each image of a column is in each resample, shape (10000, images)."""

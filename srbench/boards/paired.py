@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,12 +48,14 @@ class PairedComparison:
     Attributes:
         overall: over all data sets on which both have the metric.
         sets: by column, the difference there; each row's mean of the same images; the signed-rank test.
-        lone: images that only one of the two was measured on; they do not take part.
+        lone: images on which not both have the metric, measured and defined; they do not take part.
+        lacking: on how many of these the first has none, and the second.
     """
 
     overall: Difference
     sets: dict[Column, tuple[Difference, tuple[float, float], SignedRank]]
     lone: int
+    lacking: tuple[int, int]
 
 
 def compare(
@@ -71,11 +73,13 @@ def compare(
     """
     first_values, second_values = (_values(records, name, attack) for records in (first, second))
     pairs: dict[Column, Array] = {}
-    draws, lone = [], 0
+    draws, lone, lacking = [], 0, (0, 0)
     for column in sorted({*first_values, *second_values}):
-        a, b = first_values.get(column, {}), second_values.get(column, {})
+        measured = first_values.get(column, {}).keys() | second_values.get(column, {}).keys()
+        a, b = (_defined(values.get(column, {})) for values in (first_values, second_values))
         both = sorted(a.keys() & b.keys())
-        lone += len(a.keys() ^ b.keys())
+        lone += len(measured) - len(both)
+        lacking = lacking[0] + len(measured) - len(a), lacking[1] + len(measured) - len(b)
         if both:
             pairs[column] = np.array([[of[image] for image in both] for of in (a, b)], dtype=np.float64)
             draws.append(resampled_means(pairs[column], resample_counts(len(both), column.dataset_hash)))
@@ -91,17 +95,21 @@ def compare(
         )
         for (column, values), resampled in zip(pairs.items(), draws, strict=True)
     }
-    return PairedComparison(_difference(name, list(pairs.values()), np.mean(draws, axis=0)), sets, lone)
+    overall = _difference(name, list(pairs.values()), np.mean(draws, axis=0))
+    return PairedComparison(overall, sets, lone, lacking)
 
 
-def _values(records: Iterable[Record], name: str, attack: str) -> dict[Column, dict[str, float]]:
-    """Return the values by column and image."""
-    values: dict[Column, dict[str, float]] = defaultdict(dict)
+def _values(records: Iterable[Record], name: str, attack: str) -> dict[Column, dict[str, float | None]]:
+    """Return the values by column and image; None where the metric is undefined or was not measured."""
+    values: dict[Column, dict[str, float | None]] = defaultdict(dict)
     for record in records:
-        value = record.metrics.get(name)
-        if record.attack == attack and value is not None:
-            values[column_of(record)][record.image] = value
+        if record.attack == attack:
+            values[column_of(record)][record.image] = record.metrics.get(name)
     return values
+
+
+def _defined(values: Mapping[str, float | None]) -> dict[str, float]:
+    return {image: value for image, value in values.items() if value is not None}
 
 
 def _difference(name: str, sets: Sequence[Array], draws: Array) -> Difference:

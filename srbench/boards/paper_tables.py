@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -99,25 +100,30 @@ def _cells(table: Table, row: Row) -> list[str]:
             mark = text.MARKS[row.marks[columns[place]]] if name == "lpips" else ""
             cells.append(f"{text.value(name, row.means.get((name, columns[place])))} {mark}".strip())
         cells.append(text.value(name, row.average.get((name, attack))))
-    return [*cells, f"{_gap(table, row):.{metric('lpips').decimals}f}"]
+    gap = _gap(table, row)
+    return [*cells, f"{gap:.{metric('lpips').decimals}f}" if math.isfinite(gap) else text.DASH]
 
 
 def _gap(table: Table, row: Row) -> float:
-    first, second = (row.means["lpips", column].value for column in table.columns_of(table.attacks[0]))
-    return abs(first - second)
+    """Return how far apart LPIPS is on the two sets; NaN where it is not over all images of both."""
+    means = [row.means.get(("lpips", column)) for column in table.columns_of(table.attacks[0])]
+    values = [mean.value for mean in means if mean and mean.whole]
+    return abs(values[0] - values[1]) if len(values) == len(SETS) else math.nan
 
 
 def _claim(table: Table, records: Sequence[Record], robust: str) -> str:
     """Say whether one robust model has the best average LPIPS and the smallest gap between the two sets."""
     others = [row for row in table.rows if row.model != robust]
     (own,) = (row for row in table.rows if row.model == robust)
-    place = 1 + sum(_gap(table, row) < _gap(table, own) for row in others)
+    gap = _gap(table, own)
+    smaller = sum(_gap(table, row) < gap for row in others)
+    place = f"number {smaller + 1}" if math.isfinite(gap) else "not placed"
     parts = [
         "## The claim",
         "The paper's claim: the one robust model has the best average LPIPS over the two degradations it has "
         "not seen, and the smallest gap between them.",
-        f"Here {robust} has rank {text.rank(own)} of {len(table.rows)} by average LPIPS, and is number "
-        f"{place} by the gap. Against each other model, average LPIPS (negative: {robust} is better), "
+        f"Here {robust} has rank {text.rank(own)} of {len(table.rows)} by average LPIPS, and is {place} by "
+        f"the gap. Against each other model, average LPIPS (negative: {robust} is better), "
         "images won, paired bootstrap over images:",
     ]
     by_model: dict[str, list[Record]] = defaultdict(list)
@@ -126,17 +132,22 @@ def _claim(table: Table, records: Sequence[Record], robust: str) -> str:
     lines = []
     for row in others:
         comparison = compare(by_model[robust], by_model[row.model], "lpips")
-        lines.append(
-            [row.label, *_difference(comparison.overall), f"{_gap(table, own) - _gap(table, row):+.4f}"]
-        )
+        apart = gap - _gap(table, row)
+        shown = f"{apart:+.4f}" if math.isfinite(apart) else text.DASH
+        won = _difference(comparison.overall, comparison.overall.images + comparison.lone)
+        lines.append([row.label, *won, shown])
     header = ["Model", "Difference", "95 %", "Images won", "Certain", "Difference of gaps"]
     return "\n\n".join([*parts, markdown_table(header, lines, [0])])
 
 
-def _difference(difference: Difference) -> list[str]:
+def _difference(difference: Difference, images: int) -> list[str]:
+    """Return the cells of a difference, with how many images it is over where these are not all."""
     sure = "yes" if difference.certain else "no"
-    interval = f"{difference.low:+.4f} to {difference.high:+.4f}"
-    return [f"{difference.value:+.4f}", interval, f"{difference.wins} of {difference.images}", sure]
+    interval = (
+        f"{difference.low:+.4f} to {difference.high:+.4f}" if math.isfinite(difference.low) else text.DASH
+    )
+    fewer = f" ({difference.images} of {images})" if difference.images < images else ""
+    return [f"{difference.value:+.4f}{fewer}", interval, f"{difference.wins} of {difference.images}", sure]
 
 
 def _printed(row: Row, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

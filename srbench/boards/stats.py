@@ -18,15 +18,25 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Mean:
-    """Hold a mean over images with its 95 % bootstrap interval; ``n`` images were defined and measured.
+    """Hold a mean over images with its 95 % bootstrap interval.
 
-    ``low`` and ``high`` are NaN where a data set has a single image, which says nothing of others.
+    Attributes:
+        low, high: NaN where a data set has a single image, which says nothing of others, and where the mean
+            is not over every image it should be.
+        n: images on which the metric was measured and defined.
+        of: images on which it should be: those the other rows' means are over.
     """
 
     value: float
     low: float
     high: float
     n: int
+    of: int
+
+    @property
+    def whole(self) -> bool:
+        """Return whether the mean is over every image, so that it may stand beside the others'."""
+        return self.n >= self.of
 
 
 def resample_counts(images: int, seed: str) -> Array:
@@ -70,6 +80,7 @@ def interval(resampled: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def summarise(value: float, resampled: Array, n: int) -> Mean:
-    """Return the mean of ``n`` images with the interval of its resampled means."""
-    return Mean(value, *interval(resampled), n)
+def summarise(value: float, resampled: Array, n: int, of: int) -> Mean:
+    """Return the mean over ``n`` of ``of`` images, with the interval of its resampled means if over all."""
+    low, high = interval(resampled) if n >= of else (float("nan"), float("nan"))
+    return Mean(value, low, high, n, of)

@@ -24,9 +24,10 @@ class Row:
 
     Attributes:
         means: by metric and column.
-        average: by metric and attack, the mean over that attack's columns; only where every one is there.
+        average: by metric and attack, the mean over that attack's columns; only where every one is there, and
+            whole only where every one of them is.
         marks: by column: "in-domain", "out-of-domain", "generalist", or "" (no training domain known).
-        worst: by attack, the worst column mean of the ranking metric.
+        worst: by attack, the worst column mean of the ranking metric; only where all are there and whole.
         images: measured images by column.
         partial: why the row is not ranked; empty for a ranked row.
         rank: 1 + how many rows are certainly better (:mod:`srbench.boards.ranks`); None where not ranked.
@@ -68,7 +69,7 @@ class Table:
         rank_by: the metric the rows are ordered by.
         rank_choice: what the protocol would have ranked by.
         images: by column, how many images the fullest row has; ``complete`` how many the set has.
-        flags: what the attack-strength checks found, one line each.
+        flags: what the attack-strength checks found, and the rows that lose to bicubic, one line each.
     """
 
     protocol: str

@@ -70,7 +70,7 @@ def _cell(place: int, words: str) -> Text:
     """Return a cell of a leaderboard: numbers may be bold and have a mark."""
     if place in text.WORDS:
         return _plain(words)
-    number, _, mark = words.partition(" ") if words[-1] in MARK_STYLES else (words, "", "")
+    number, _, mark = words.rpartition(" ") if words[-1] in MARK_STYLES else (words, "", "")
     cell = Text(number.strip(text.OPEN + text.CLOSE))
     if number.startswith(text.OPEN):
         cell.stylize("bold")

@@ -19,6 +19,10 @@ SHARED = (
     "A rank is 1 plus the number of rows that are certainly better: the 95 % interval of the paired "
     "difference, on the same images, leaves out zero. 2–4: at best second, at worst fourth"
 )
+FEWER = (
+    "A value with (2 of 4) is a mean over 2 of 4 images, as the metric is undefined or was not measured on "
+    "the others: it is not comparable, has no interval, and is never best"
+)
 LEGEND = (
     "● trained for this degradation, ○ trained for another, ◆ trained for none in particular "
     "(adversarial or broad random degradations)"
@@ -39,10 +43,11 @@ def ranks_are_shared(table: Table) -> bool:
 
 
 def value(name: str, mean: Mean | None) -> str:
-    """Return a mean with the digits the metric deserves, or a dash."""
+    """Return a mean with the digits the metric deserves, and of how many images if not of all; or a dash."""
     if mean is None or mean.n == 0:
         return DASH
-    return f"{mean.value:.{metric(name).decimals}f}"
+    shown = f"{mean.value:.{metric(name).decimals}f}"
+    return shown if mean.whole else f"{shown} ({mean.n} of {mean.of})"
 
 
 def interval(name: str, mean: Mean | None) -> str:
@@ -58,6 +63,22 @@ def heading(name: str) -> str:
     return f"{metric(name).title} {metric(name).arrow}"
 
 
+def _undefined_for_all(table: Table) -> list[str]:
+    """Say which metrics are undefined for every row on some images, so that all means are over the others."""
+    counts = {key: mean.of for row in table.rows for key, mean in row.means.items()}
+    return [
+        f"{metric(name).title} is undefined for every row on {table.images[column] - of} of "
+        f"{table.images[column]} images of {table.column_title(column)}: no mean is over these."
+        for (name, column), of in sorted(counts.items())
+        if of < table.images[column]
+    ]
+
+
+def fewer_images(table: Table) -> bool:
+    """Return whether some mean is not over every image."""
+    return any(not mean.whole for row in table.rows for mean in row.means.values())
+
+
 def trained_for(row: Row) -> str:
     """Return the training domain; a dash where nothing was learnt, ``?`` where nobody knows."""
     return {"none": DASH, "unknown": "?"}.get(row.training_domain, row.training_domain)
@@ -71,23 +92,22 @@ def title(table: Table, attack: str) -> str:
 
 
 def worst(table: Table, row: Row, attack: str) -> str:
-    """Return the worst mean of the ranking metric over the data sets."""
+    """Return the worst mean of the ranking metric over the data sets, or a dash if not all are there."""
     if attack not in row.worst:
         return DASH
     return f"{row.worst[attack]:.{metric(table.rank_by).decimals}f}"
 
 
 def best(table: Table, name: str, column: Column | str) -> float | None:
-    """Return the best mean of a metric in a column, or of its average over an attack's columns."""
-    means = [
-        mean.value
+    """Return the best mean of a metric in a column, or of its average over an attack's columns.
+
+    Means that are not over all images are left out: the best of them may only lack its worst image.
+    """
+    found = (
+        row.average.get((name, column)) if isinstance(column, str) else row.means.get((name, column))
         for row in table.rows
-        if (
-            mean := row.average.get((name, column))
-            if isinstance(column, str)
-            else row.means.get((name, column))
-        )
-    ]
+    )
+    means = [mean.value for mean in found if mean and mean.whole]
     if len(means) < 2:
         return None
     return max(means) if metric(name).higher_is_better else min(means)
@@ -118,7 +138,8 @@ def grid(
 
     def cell(name: str, column: Column | str, mean: Mean | None) -> str:
         shown = value(name, mean)
-        return bold(shown) if mean and mean.value == best(table, name, column) else shown
+        is_best = mean and mean.whole and mean.value == best(table, name, column)
+        return bold(shown) if is_best else shown
 
     header = ["#", "Model", "Trained for"]
     for name in metrics:
@@ -174,6 +195,9 @@ def notes(table: Table) -> list[str]:
         if table.images[column] < table.complete[column]:
             name = table.column_title(column)
             lines.append(f"Only {table.images[column]} of {table.complete[column]} images of {name}.")
+    lines += _undefined_for_all(table)
+    if fewer_images(table):
+        lines.append(FEWER + ".")
     lines += [f"Flag: {flag}." for flag in table.flags]
     lines += [f"{row.label} is not ranked: {row.partial}." for row in table.rows if row.partial]
     if any(mark for row in table.rows for mark in row.marks.values()):

@@ -46,6 +46,14 @@ class AttackFlags:
         ),
     ] = None
 
+    straight_through: Annotated[
+        bool,
+        typer.Option(
+            "--straight-through",
+            help="Gradients pass rounding and clamping inside the model unchanged.",
+        ),
+    ] = False
+
     def changes(self) -> tuple[tuple[str, Any], ...]:
         """Return the settings that were given, by their names in a preset."""
         from srbench.attacks.threat import parse_eps
@@ -56,6 +64,7 @@ class AttackFlags:
             "objective": self.loss,
             "restarts": self.restarts,
             "samples": self.samples,
+            "straight_through": self.straight_through or None,
             "alpha": None if self.alpha is None else parse_eps(self.alpha),
         }
         return tuple((key, value) for key, value in settings.items() if value is not None)
@@ -130,13 +139,14 @@ def attack(
     with following(prepared.run.runner, prepared.run.plan, "attack"):
         outcome = job.run(prepared)
     gallery.complete()
-    report_failures(outcome)
     damage = curve(prepared)
     if not damage.points:
-        raise BadInput("no radius has records of every image: run the command again")
+        report_failures(outcome)
+        raise BadInput("no image has records under every attack: run the command again")
     with err().status("checking the attack"):
         verdicts = check_strength(prepared)
     report(prepared, damage, verdicts, out_dir, as_json)
+    report_failures(outcome)
 
 
 def _dataset(dataset: str | None, images: Path | None, pairs: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,8 +38,9 @@ def err() -> Console:
 
 
 def words(text: str | None) -> tuple[str, ...]:
-    """Return the parts of a comma-separated option."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    """Return the parts of a comma-separated option; ``\\,`` is a comma of a part, as in a path."""
+    parts = re.split(r"(?<!\\),", text or "")
+    return tuple(part.strip().replace("\\,", ",") for part in parts if part.strip())
 
 
 def matches(name: str, patterns: Sequence[str]) -> bool:

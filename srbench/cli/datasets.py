@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from srbench.cli.app import app
-from srbench.cli.console import err, out
+from srbench.cli.console import err, out, say
 from srbench.cli.options import Json
 
 if TYPE_CHECKING:
     from srbench.datasets import SetStatus
+    from srbench.datasets.base import SetDomain
+
+
+class Domain(StrEnum):
+    """The degradations of :data:`srbench.datasets.base.SetDomain`."""
+
+    CLEAN = "clean"
+    NTIRE = "ntire"
+    AIM = "aim"
+    DPED = "dped"
+    FACES = "faces"
+    UNKNOWN = "unknown"
+
 
 datasets_app = typer.Typer(
     help="List data sets, install, register and verify them.", invoke_without_command=True
@@ -31,7 +45,7 @@ def datasets(
     from srbench import datasets as sets
     from srbench.datasets.registry import how_to_get
 
-    rows = [(sets.manifest(name), sets.status(name)) for name in sets.names()]
+    rows = [(sets.manifest(name), sets.status(name)) for name in (*sets.names(), *sets.own_names())]
     if as_json:
         import json
 
@@ -104,16 +118,39 @@ def build(
 
 @datasets_app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="A data set from `srbench datasets`.")],
+    name: Annotated[
+        str, typer.Argument(help="A data set from `srbench datasets`, or a new name for images of your own.")
+    ],
     lr: Annotated[Path, typer.Option("--lr", help="Directory of LR images.")],
     hr: Annotated[Path | None, typer.Option("--hr", help="Directory of HR images, for paired sets.")] = None,
+    domain: Annotated[
+        Domain | None, typer.Option("--domain", help="Degradation of a set of your own (default: unknown).")
+    ] = None,
+    pair_by: Annotated[
+        str | None,
+        typer.Option(
+            "--pair-by",
+            metavar="PATTERN",
+            help="Regular expression with one group: what the names of an LR and its HR share.",
+        ),
+    ] = None,
 ) -> None:
     """Check a local copy, register it and record a hash of its content."""
     from srbench import datasets as sets
 
     with err().status(f"checking {name}"):
-        status = sets.add(name, lr, hr)
+        chosen = cast("SetDomain | None", domain and domain.value)
+        status = sets.add(name, lr, hr, domain=chosen, pair_by=pair_by)
     _registered(name, status)
+
+
+@datasets_app.command()
+def remove(name: Annotated[str, typer.Argument(help="A registered data set.")]) -> None:
+    """Forget a registered copy; its images stay where they are."""
+    from srbench import datasets as sets
+
+    sets.remove(name)
+    typer.echo(f"{name} is no longer registered; its images are where they were")
 
 
 @datasets_app.command()
@@ -126,7 +163,7 @@ def verify(
     from srbench import datasets as sets
     from srbench.errors import BadInput
 
-    chosen = names or [name for name in sets.names() if sets.status(name).available]
+    chosen = names or [name for name in (*sets.names(), *sets.own_names()) if sets.status(name).available]
     failures = []
     for name in chosen:
         try:
@@ -139,6 +176,13 @@ def verify(
 
 
 def _registered(name: str, status: SetStatus) -> None:
+    from srbench import datasets as sets
+    from srbench.datasets.listing import notices
+
     typer.echo(f"{name} is registered: {status.images} images, content {status.content_hash}")
+    if name in sets.own_names():  # or a published name that was misspelt
+        domain = sets.manifest(name).domain
+        typer.echo(f"it is a set of your own (degradation: {domain}): `srbench evaluate --datasets {name}`")
     if status.note:
         typer.echo(status.note)
+    say(notices(status.lr, status.hr))

@@ -61,9 +61,10 @@ def account(runs: Runs) -> None:
 
     from srbench.train import account as accounts
 
+    rows = accounts.account(runs)
     writer = csv.DictWriter(sys.stdout, accounts.COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(accounts.account(runs))
+    writer.writerows(rows)
 
 
 @maintain_app.command()

@@ -1,7 +1,8 @@
 """Open data sets: the published ones a user has registered, the built-in mini sets, and any folder.
 
-``names`` and ``manifest`` say what is known, ``add``, ``verify`` and ``status`` what is registered, and
-``resolve`` opens what a user asked for. Nothing heavy is imported before one of them is used.
+``names``, ``own_names`` and ``manifest`` say what is known, ``add``, ``remove``, ``verify`` and ``status``
+what is registered, and ``resolve`` opens what a user asked for. Nothing heavy is imported before one of
+them is used.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from srbench.datasets.base import DataSet, LoadedImage
-    from srbench.datasets.manifests import SetManifest, manifest, names
-    from srbench.datasets.registry import SetStatus, add, status, verify
+    from srbench.datasets.manifests import SetManifest, manifest, names, own_names
+    from srbench.datasets.registry import SetStatus, add, remove, status, verify
     from srbench.datasets.selection import resolve
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "add",
     "manifest",
     "names",
+    "own_names",
+    "remove",
     "resolve",
     "status",
     "verify",
@@ -29,8 +32,8 @@ __all__ = [
 
 _HOMES = {
     "base": ("DataSet", "LoadedImage"),
-    "manifests": ("SetManifest", "manifest", "names"),
-    "registry": ("SetStatus", "add", "status", "verify"),
+    "manifests": ("SetManifest", "manifest", "names", "own_names"),
+    "registry": ("SetStatus", "add", "remove", "status", "verify"),
     "selection": ("resolve",),
 }
 

@@ -13,39 +13,32 @@ CMYK, YCbCr         Pillow's conversion
 ICC profile         ignored, as those tools do
 ==================  ==============================================================================
 
-Refused: anything but PNG, JPEG, BMP, TIFF, WebP, GIF and PPM by content (the extension decides nothing),
-more than one frame, more than 16384 px a side or 100 megapixels (read from the header, nothing is decoded),
-files larger than 1 GiB, 32-bit or floating-point samples (no defined white), 16-bit colour in TIFF, and
-whatever cannot be decoded.
+Refused: anything but PNG, JPEG, BMP, TIFF, WebP, GIF, PPM (PGM, PBM), JPEG 2000 and AVIF by content (the
+extension decides nothing; the last two are read where the Pillow at hand can), more than one frame, more
+than 16384 px a side or 100 megapixels (read from the header, nothing is decoded),
+files larger than 1 GiB, 32-bit or floating-point samples (no defined white), 16-bit colour in TIFF
+and JPEG 2000, and whatever cannot be decoded.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageFile
 
 from srbench.datasets.base import Pixels
+from srbench.datasets.formats import HEAD, deep_jpeg2000, format_of, is_read, names_read, open_as
 from srbench.datasets.png16 import decode_16_bit_colour, is_16_bit_colour
+from srbench.datasets.png_whole import why_not_whole
 from srbench.errors import BadInput
+from srbench.support.not_the_file import what_instead
 
 MAX_SIDE = 16384
 MAX_PIXELS = 100_000_000
@@ -53,17 +46,6 @@ MAX_BYTES = 1 << 30  # 100 megapixels of 16-bit colour, uncompressed, are 600 MB
 
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE = 258
-
-# Image.open would warn of (or refuse) large images by limits of its own that are global to the process.
-_OPENERS: tuple[tuple[tuple[bytes, ...], Callable[[io.BytesIO], ImageFile.ImageFile]], ...] = (
-    ((b"\x89PNG\r\n\x1a\n",), PngImagePlugin.PngImageFile),
-    ((b"\xff\xd8\xff",), JpegImagePlugin.JpegImageFile),
-    ((b"BM",), BmpImagePlugin.BmpImageFile),
-    ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImagePlugin.TiffImageFile),
-    ((b"RIFF",), WebPImagePlugin.WebPImageFile),
-    ((b"GIF87a", b"GIF89a"), GifImagePlugin.GifImageFile),
-    (tuple(b"P%d" % n for n in range(1, 7)), PpmImagePlugin.PpmImageFile),
-)
 
 # PNG text and EXIF blocks in which Pillow looks for an orientation.
 _PNG_ORIENTATION_CARRIERS = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
@@ -84,11 +66,15 @@ class FileFacts:
     height: int
 
 
-def inspect(path: Path) -> FileFacts:
+def inspect(path: Path, *, whole: bool = False) -> FileFacts:
     """Read a file once, hash it, and make sure that it can be decoded.
 
     PNG is checked by its chunks' CRCs and JPEG by its end marker, both without decoding; the other
     formats, and a PNG or JPEG for which that does not suffice, are decoded.
+
+    Args:
+        path: the file.
+        whole: decode every format: right CRCs around broken pixels are found by nothing else.
 
     Raises:
         BadInput: the file cannot be read or is refused by the rule above; the message names it.
@@ -97,6 +83,10 @@ def inspect(path: Path) -> FileFacts:
     with _refusing(path):
         image = _open(data)
         width, height = _checked_size(image, data)
+        if whole and image.format in ("PNG", "JPEG"):
+            _pixels(_open(data), data)
+        if whole and image.format == "PNG" and (reason := why_not_whole(data)):
+            raise _RefusedError(f"is damaged and cannot be decoded ({reason}): replace or remove it")
     return FileFacts(hashlib.sha256(data).hexdigest(), width, height)
 
 
@@ -148,12 +138,12 @@ class _RefusedError(Exception):
 
 def _open(data: bytes) -> ImageFile.ImageFile:
     """Read the header; refuse by size before anything else is looked at."""
-    opener = next((o for magic, o in _OPENERS if data.startswith(magic)), None)
-    if opener is None or (data.startswith(b"RIFF") and data[8:12] != b"WEBP"):
-        raise _RefusedError("is not an image srbench reads (PNG, JPEG, BMP, TIFF, WebP, GIF, PPM): remove it")
+    kind = format_of(data[:HEAD])
+    if kind is None or not is_read(kind):
+        raise _RefusedError(_what_it_is(data[:HEAD]))
     # Libraries that train on scraped images (pyiqa has such a module) set this flag for the whole process.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    image = opener(io.BytesIO(data))
+    image = open_as(kind, data)
     width, height = image.size
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise _RefusedError(
@@ -165,6 +155,13 @@ def _open(data: bytes) -> ImageFile.ImageFile:
     if frames > 1:
         raise _RefusedError(f"has {frames} frames; only still images are read: extract the one you mean")
     return image
+
+
+def _what_it_is(head: bytes) -> str:
+    """Return why a file is refused by its first bytes, worded to follow its name."""
+    if kind := format_of(head):
+        return f"is not an image srbench reads: it is {kind.name}; convert it to PNG"
+    return what_instead(head) or f"is not an image srbench reads ({names_read()}): remove it"
 
 
 @contextmanager
@@ -209,6 +206,8 @@ def _check_samples(image: ImageFile.ImageFile) -> None:
 
 def _pixels(image: ImageFile.ImageFile, data: bytes) -> Pixels:
     _check_samples(image)
+    if image.format == "JPEG2000" and deep_jpeg2000(data):
+        raise _RefusedError("has 16-bit colour in JPEG 2000, which Pillow truncates: convert it to PNG")
     if image.format == "PNG" and is_16_bit_colour(data):
         orientation, pixels = _orientation(image), _to_8_bit(decode_16_bit_colour(data))
     else:

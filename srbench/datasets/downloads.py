@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from srbench.datasets.listing import EXTENSIONS
 from srbench.datasets.manifests import Role, SetManifest, manifest
-from srbench.datasets.pairs import EXTENSIONS
 from srbench.datasets.registry import SetStatus, add, add_command, status
 from srbench.errors import BadInput
 from srbench.install.archives import unpack

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from srbench.datasets.base import SCALE, DataSet, LoadedImage, Pixels, SetDomain, SetKind, hash_content
 from srbench.datasets.decode import FileFacts, decode, inspect
+from srbench.datasets.labels import default_name
 from srbench.datasets.pairs import match_pairs, single_images
 from srbench.errors import BadInput, RunFailed
 
@@ -66,16 +66,21 @@ class FileSet(DataSet):
         return LoadedImage(image_id, lr, hr.copy() if hr.base is not None else hr)
 
 
-def check_pairs(lr_dir: Path, hr_dir: Path) -> dict[str, CheckedImage]:
-    """Match the two folders and check every file and size.
+def check_pairs(lr_dir: Path, hr_dir: Path, *, pair_by: str | None = None) -> dict[str, CheckedImage]:
+    """Match the two folders, decode every file and check every size.
 
     An HR image is cut at the bottom and right to a multiple of 4 (the field's modcrop) and must then
     be exactly four times its LR image.
 
+    Args:
+        lr_dir: the folder of the LR images.
+        hr_dir: the folder of the HR images, which may be the same.
+        pair_by: see :func:`srbench.datasets.pairs.match_pairs`.
+
     Raises:
         BadInput: a file without partner, a file that cannot be used, or a size that does not fit.
     """
-    matched = match_pairs(lr_dir, hr_dir)
+    matched = match_pairs(lr_dir, hr_dir, pair_by=pair_by)
     checked = iter(_inspect_all(file for pair in matched.values() for file in pair))
     images = {image_id: CheckedImage(next(checked), next(checked)) for image_id in matched}
     for image in images.values():
@@ -96,28 +101,34 @@ def content_hash(images: Mapping[str, CheckedImage]) -> str:
     )
 
 
-def user_pairs(lr_dir: Path, hr_dir: Path) -> FileSet:
-    """Open a user's own pairs, named after the HR folder and the content. BadInput as :func:`check_pairs`."""
+def user_pairs(lr_dir: Path, hr_dir: Path, *, name: str = "") -> FileSet:
+    """Open a user's own pairs, named after the HR folder and the content if nothing else is said.
+
+    Raises:
+        BadInput: as :func:`check_pairs`.
+    """
     images = check_pairs(lr_dir, hr_dir)
-    return FileSet(images, name=_label(hr_dir, images), title=f"{lr_dir} against {hr_dir}", domain="unknown")
+    title = f"LR {lr_dir}, HR {hr_dir}"
+    return FileSet(
+        images, name=name or default_name(hr_dir, content_hash(images)), title=title, domain="unknown"
+    )
 
 
-def user_folder(folder: Path) -> FileSet:
+def user_folder(folder: Path, *, name: str = "") -> FileSet:
     """Open a user's own images without ground truth, named likewise. BadInput as :func:`check_folder`."""
     images = check_folder(folder)
-    return FileSet(images, name=_label(folder, images), title=str(folder), domain="unknown")
-
-
-def _label(folder: Path, images: Mapping[str, CheckedImage]) -> str:
-    """``Set5-HR@1a2b3c4d``: tells folders of one name apart, and cannot pass for a registered set."""
-    words = "-".join(folder.resolve().parts[-2:])
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '', words)}@{content_hash(images)[:8]}"
+    return FileSet(
+        images,
+        name=name or default_name(folder, content_hash(images)),
+        title=f"LR {folder}",
+        domain="unknown",
+    )
 
 
 def _inspect_all(files: Iterable[Path]) -> list[CheckedFile]:
-    # Hashing and CRCs release the interpreter lock; four files in memory at most.
+    # Hashing, CRCs and decoders release the interpreter lock; four files in memory at most.
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda file: CheckedFile(file, inspect(file)), files))
+        return list(pool.map(lambda file: CheckedFile(file, inspect(file, whole=True)), files))
 
 
 def _check_sizes(image: CheckedImage) -> None:

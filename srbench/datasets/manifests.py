@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -9,6 +10,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from srbench.datasets.base import SetDomain, SetKind
+from srbench.datasets.labels import NAME
+from srbench.datasets.registrations import Registration, read_registration, registered_names
 from srbench.errors import unknown
 from srbench.install.source import Source
 from srbench.support.toml import read_toml
@@ -76,6 +79,20 @@ class SetManifest(BaseModel):
         return wanted <= {source.role for source in self.sources if source.downloads}
 
 
+class OwnSet(SetManifest):
+    """Describe a set that a user registered under a name of their own."""
+
+    name: str = Field(pattern=f"^{NAME}$")
+
+    @property
+    def is_mini(self) -> bool:
+        return False
+
+    @property
+    def installable(self) -> bool:
+        return False
+
+
 def names() -> list[str]:
     """Return every known data set: the published ones by name, then the mini ones.
 
@@ -86,8 +103,17 @@ def names() -> list[str]:
     return sorted((p.stem for p in _SETS.glob("*.toml")), key=lambda name: (name.endswith(MINI_SUFFIX), name))
 
 
+def own_names() -> list[str]:
+    """Return the sets that are registered on this machine and that no manifest describes, sorted."""
+    known = names()
+    return [name for name in registered_names() if name not in known and re.fullmatch(NAME, name)]
+
+
 def manifest(name: str) -> SetManifest:
-    """Return the manifest of a data set. BadInput with the nearest names where it is not known.
+    """Return the manifest of a data set, made up for one of :func:`own_names`.
+
+    Raises:
+        BadInput: it is not known (the message says the nearest names), or its registration is damaged.
 
     >>> from srbench import datasets
     >>> datasets.manifest("ntire").mini
@@ -97,8 +123,24 @@ def manifest(name: str) -> SetManifest:
     if name not in known:
         name = next((n for n in known if name in _read(_SETS / f"{n}.toml").aliases), name)
     if name not in known:
-        raise unknown("data set", name, known, "srbench datasets")
+        own = own_names()
+        if name in own and (registration := read_registration(name)):
+            return _own(name, registration)
+        raise unknown("data set", name, [*known, *own], "srbench datasets")
     return _read(_SETS / f"{name}.toml")
+
+
+def _own(name: str, registration: Registration) -> OwnSet:
+    lr, hr = registration.lr, registration.hr
+    return OwnSet(
+        name=name,
+        title=f"LR {lr}, HR {hr}" if hr else f"LR {lr}",
+        domain=registration.domain or "unknown",
+        kind="paired" if hr else "no-reference",
+        how="It was registered on this machine.",
+        licence="not known to srbench",
+        citation="",
+    )
 
 
 @lru_cache

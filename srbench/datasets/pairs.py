@@ -2,78 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 
+from srbench.datasets.listing import EXTENSIONS, describe_files, examples, image_files, list_folder
+from srbench.datasets.suffixes import (
+    HR_SUFFIXES,
+    LEVELS,
+    LR_SUFFIXES,
+    Role,
+    composed,
+    readings,
+    strip_suffix,
+)
 from srbench.errors import BadInput
 
-EXTENSIONS = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm"))
+__all__ = [
+    "EXTENSIONS",
+    "HR_SUFFIXES",
+    "LR_SUFFIXES",
+    "describe_files",
+    "image_files",
+    "match_pairs",
+    "single_images",
+    "strip_suffix",
+]
 
-LR_SUFFIXES = (
-    "_SRF_4_LR",  # SelfExSR's Set5, Set14, BSD100, Urban100
-    "_LRBI_x4",  # EDSR's and RCAN's benchmark folders
-    "_bicubic_x4",
-    "_LR_x4",
-    "_LRx4",
-    "_LR4",  # RealSR
-    "_LR",
-    "_x4",
-    "-x4",
-    "x4",  # DIV2K bicubic, EDSR's benchmark
-    "x4m",  # DIV2K mild, difficult and wild
-    "x4d",
-    "x4w",
-)
-HR_SUFFIXES = (
-    "_SRF_4_HR",
-    "_HR_x4",
-    "_HRx4",
-    "_HR",
-    "_GT",
-    "_x1",  # DRealSR
-)
-"""Names of LR and of HR files may end in these, in any case, after the stem that they share."""
-
-
-def strip_suffix(stem: str, suffixes: Iterable[str]) -> str:
-    """Return ``stem`` without the longest of ``suffixes`` it ends in (in any case), if that leaves something.
-
-    >>> strip_suffix("0801x4", LR_SUFFIXES), strip_suffix("0801", LR_SUFFIXES)
-    ('0801', '0801')
-    """
-    ends = [s for s in suffixes if stem.lower().endswith(s.lower()) and len(stem) > len(s)]
-    return stem[: -max(map(len, ends))] if ends else stem
-
-
-def image_files(folder: Path) -> list[Path]:
-    """List the image files directly in ``folder``, by extension; hidden files are passed over.
-
-    Raises:
-        BadInput: not a directory, not readable, without image files, or with one that is none (a link that
-            leads nowhere, a pipe) or whose name cannot be written in one line.
-    """
-    if not folder.is_dir():
-        raise BadInput(f"{folder} is not a directory: give the folder that holds the images")
-    try:
-        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and _is_meant(p))
-    except OSError as error:
-        raise BadInput(f"{folder} cannot be read ({error.strerror or error})") from error
-    if not files:
-        raise BadInput(
-            f"{folder} holds no images ({', '.join(sorted(EXTENSIONS))}; sub-folders are not searched)"
-        )
-    return files
-
-
-def _is_meant(path: Path) -> bool:
-    """Return whether it is an image by its name: neither hidden nor a folder."""
-    if path.name.startswith(".") or path.is_dir():
-        return False
-    if not path.is_file():
-        raise BadInput(f"{path} is no file (a link that leads nowhere, a pipe or a device): remove it")
-    if not path.name.isprintable():  # control characters, and bytes that are no UTF-8
-        raise BadInput(f"{path.name!a} in {path.parent} has characters no table can show: rename it")
-    return True
+Pairs = dict[str, tuple[Path, Path]]
 
 
 def single_images(folder: Path) -> dict[str, Path]:
@@ -85,13 +43,19 @@ def single_images(folder: Path) -> dict[str, Path]:
     return _by_key((file.stem, file) for file in image_files(folder))
 
 
-def match_pairs(lr_dir: Path, hr_dir: Path) -> dict[str, tuple[Path, Path]]:
+def match_pairs(lr_dir: Path, hr_dir: Path, *, pair_by: str | None = None) -> Pairs:
     """Pair the LR with the HR files of two folders, or of one folder that holds both.
 
     In two folders, files of equal stem belong together; what is left is matched after stripping
-    :data:`LR_SUFFIXES` from the LR and :data:`HR_SUFFIXES` from the HR stems. In one folder, the
-    suffix of either role says which file is the LR and which the HR; a file without one takes the
-    role its partner leaves free.
+    :data:`LR_SUFFIXES` from the LR and :data:`HR_SUFFIXES` from the HR stems, and then by the wider rules
+    of :func:`~srbench.datasets.suffixes.readings`. In one folder, the suffix of either role says which
+    file is the LR and which the HR; a file without one takes the role its partner leaves free.
+
+    Args:
+        lr_dir: the folder of the LR images.
+        hr_dir: the folder of the HR images, which may be the same.
+        pair_by: a regular expression whose one group is what the stems of a pair share; no suffix
+            counts then.
 
     Returns:
         The shared stem to (LR file, HR file), sorted by stem.
@@ -107,33 +71,120 @@ def match_pairs(lr_dir: Path, hr_dir: Path) -> dict[str, tuple[Path, Path]]:
     {'bird': ('bird_LR.png', 'bird_HR.png')}
     """
     one_folder = lr_dir.resolve() == hr_dir.resolve()
-    pairs = _match_in_one(lr_dir) if one_folder else _match_in_two(lr_dir, hr_dir)
+    if pair_by is not None:
+        if one_folder:
+            raise BadInput("--pair-by tells pairs, not LR from HR: put the LR and the HR in two folders")
+        key = _key_pattern(pair_by)
+        lr, hr = (_by_key((_key(key, file), file) for file in image_files(d)) for d in (lr_dir, hr_dir))
+        pairs = {k: (lr[k], hr[k]) for k in lr if k in hr}
+    elif one_folder:
+        pairs = _match_in_one(lr_dir)
+    else:
+        lr, hr = single_images(lr_dir), single_images(hr_dir)
+        pairs = _match_in_two(lr, hr)
+    if not one_folder:
+        _refuse_what_is_left(pairs, lr_dir, lr.values(), hr_dir, hr.values())
     return dict(sorted(pairs.items()))
 
 
-def _match_in_two(lr_dir: Path, hr_dir: Path) -> dict[str, tuple[Path, Path]]:
-    lr, hr = single_images(lr_dir), single_images(hr_dir)
-    shared = lr.keys() & hr.keys()
-    lr = _by_key((k if k in shared else strip_suffix(k, LR_SUFFIXES), f) for k, f in lr.items())
-    hr = _by_key((k if k in shared else strip_suffix(k, HR_SUFFIXES), f) for k, f in hr.items())
-    if not lr.keys() & hr.keys():
+def _match_in_two(lr: Mapping[str, Path], hr: Mapping[str, Path]) -> Pairs:
+    pairs = {stem: (lr[stem], hr[stem]) for stem in lr.keys() & hr.keys()}
+    # The listed suffixes may not make two files one, matched or not: whose partner would it be?
+    lr_by = _by_key((k if k in pairs else strip_suffix(k, LR_SUFFIXES), f) for k, f in lr.items())
+    hr_by = _by_key((k if k in pairs else strip_suffix(k, HR_SUFFIXES), f) for k, f in hr.items())
+    pairs |= {key: (lr_by[key], hr_by[key]) for key in lr_by.keys() & hr_by.keys()}
+    done = {file for pair in pairs.values() for file in pair}
+    # The least stripping first.
+    for level, other in sorted(product(range(LEVELS), repeat=2), key=sum):
+        lr_left = _groups(lr, "lr", level, done)
+        hr_left = _groups(hr, "hr", other, done)
+        for key in lr_left.keys() & hr_left.keys():
+            for files in (lr_left[key], hr_left[key]):
+                if len(files) > 1:
+                    raise _both(files[0], files[1], key)
+            if key in pairs:
+                raise _both(pairs[key][0], lr_left[key][0], key)
+            pairs[key] = (lr_left[key][0], hr_left[key][0])
+            done.update(pairs[key])
+    return pairs
+
+
+def _groups(files: Mapping[str, Path], role: Role, level: int, done: set[Path]) -> dict[str, list[Path]]:
+    """Group files without a partner by what they may stand for."""
+    groups = defaultdict(list)
+    for stem, file in files.items():
+        if file not in done:
+            groups[composed(readings(stem, role)[level])].append(file)
+    return groups
+
+
+def _refuse_what_is_left(
+    pairs: Pairs, lr_dir: Path, lr: Iterable[Path], hr_dir: Path, hr: Iterable[Path]
+) -> None:
+    lr, hr = list(lr), list(hr)
+    paired = {file for pair in pairs.values() for file in pair}
+    sides: tuple[tuple[Role, Path, list[Path], Role, Path], ...] = (
+        ("lr", lr_dir, lr, "hr", hr_dir),
+        ("hr", hr_dir, hr, "lr", lr_dir),
+    )
+    for role, _, files, other, there in sides:
+        alone = [file for file in files if file not in paired]
+        for path, reason in list_folder(there).skipped.items() if alone else ():
+            keys = {composed(key) for key in readings(path.stem, other)}
+            if partner := next((f for f in alone if not keys.isdisjoint(_keys(f, role))), None):
+                raise BadInput(
+                    f"{path}, the {other.upper()} of {partner.name}, cannot be read ({reason}): "
+                    "convert it to PNG"
+                )
+    if not pairs:
+        stem = min(hr).stem
         raise BadInput(
-            f"no image in {lr_dir} ({_examples(lr.values())}) matches one in {hr_dir} "
-            f"({_examples(hr.values())}): LR and HR files must share their stem, such as "
-            f"{next(iter(hr))}x4.png and {next(iter(hr))}.png"
+            f"no image in {lr_dir} ({examples(lr)}) matches one in {hr_dir} ({examples(hr)}): LR and HR "
+            f"files must share their stem, such as {stem}x4.png and {stem}.png, or what "
+            "`srbench datasets add --pair-by PATTERN` says"
         )
-    if alone := [f for k, f in lr.items() if k not in hr]:
-        raise BadInput(f"no HR image in {hr_dir} for {_examples(alone)} of {lr_dir}: add or remove them")
-    if alone := [f for k, f in hr.items() if k not in lr]:
-        raise BadInput(f"no LR image in {lr_dir} for {_examples(alone)} of {hr_dir}: add or remove them")
-    return {key: (lr[key], hr[key]) for key in lr}
+    for _, here, files, other, there in sides:
+        if alone := [file for file in files if file not in paired]:
+            raise BadInput(
+                f"no {other.upper()} image in {there} for {examples(alone)} of {here}: add or remove them"
+            )
 
 
-def _match_in_one(folder: Path) -> dict[str, tuple[Path, Path]]:
+def _keys(file: Path, role: Role) -> set[str]:
+    return {composed(key) for key in readings(file.stem, role)}
+
+
+def _match_in_one(folder: Path) -> Pairs:
+    files = single_images(folder)
+    pairs: Pairs = {}
+    for level in range(1, LEVELS):
+        done = {file for pair in pairs.values() for file in pair}
+        left = {stem: file for stem, file in files.items() if file not in done}
+        found = _roles_of(folder, left, level)
+        if twice := sorted(pairs.keys() & found.keys()):
+            raise _both(pairs[twice[0]][0], found[twice[0]][0], twice[0])
+        pairs |= found
+    paired = {file for pair in pairs.values() for file in pair}
+    if alone := [file for file in files.values() if file not in paired]:
+        for path, reason in list_folder(folder).skipped.items():
+            raise BadInput(
+                f"{examples(alone)} in {folder} has no partner, and {path.name} cannot be read ({reason}): "
+                "convert it to PNG, or remove it"
+            )
+        raise BadInput(
+            f"{examples(alone)} in {folder} has no partner: in one folder for LR and HR, names must "
+            "end in a role, such as a_LR.png and a_HR.png"
+        )
+    return pairs
+
+
+def _roles_of(folder: Path, files: Mapping[str, Path], level: int) -> Pairs:
     groups: dict[str, dict[str, list[Path]]] = {}
-    for stem, file in single_images(folder).items():
-        role, key = _role(stem)
-        groups.setdefault(key, {"lr": [], "hr": [], "": []})[role].append(file)
+    raw: dict[str, set[str]] = defaultdict(set)
+    for stem, file in files.items():
+        role, key = _role(stem, level)
+        raw[composed(key)].add(key)
+        groups.setdefault(composed(key), {"lr": [], "hr": [], "": []})[role].append(file)
     pairs = {}
     for key, roles in groups.items():
         lr, hr, free = roles["lr"], roles["hr"], roles[""]
@@ -145,48 +196,51 @@ def _match_in_one(folder: Path) -> dict[str, tuple[Path, Path]]:
             lr = lr + free
         if len(lr) > 1 or len(hr) > 1:
             crowd = lr if len(lr) > 1 else hr
-            raise BadInput(f"{_examples(crowd)} in {folder} all stand for '{key}': keep one")
+            raise BadInput(f"{examples(crowd)} in {folder} all stand for '{key}': keep one")
         if lr and hr:
-            pairs[key] = (lr[0], hr[0])
-    if alone := [
-        f for k, roles in groups.items() if k not in pairs for files in roles.values() for f in files
-    ]:
-        raise BadInput(
-            f"{_examples(alone)} in {folder} has no partner: in one folder for LR and HR, names must "
-            "end in a role, such as a_LR.png and a_HR.png"
-        )
+            # Where both files spell the key alike, it stays as they spell it: ids are part of hashes.
+            pairs[raw[key].pop() if len(raw[key]) == 1 else key] = (lr[0], hr[0])
     return pairs
 
 
-def _role(stem: str) -> tuple[str, str]:
+def _role(stem: str, level: int) -> tuple[str, str]:
     """Return ("lr", "hr" or "", key) of a file in a folder that holds both roles."""
-    readings = [(role, strip_suffix(stem, s)) for role, s in (("lr", LR_SUFFIXES), ("hr", HR_SUFFIXES))]
+    roles: tuple[Role, ...] = ("lr", "hr")
     # "_HR_x4" ends in "x4" too: the longer suffix, which leaves the shorter stem, is the one meant.
-    role, key = min(readings, key=lambda reading: len(reading[1]))
+    role, key = min(
+        ((role, readings(stem, role)[level]) for role in roles), key=lambda reading: len(reading[1])
+    )
     return ("", stem) if key == stem else (role, key)
+
+
+def _key_pattern(text: str) -> re.Pattern[str]:
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise BadInput(f"--pair-by '{text}' is no regular expression ({error})") from error
+    if pattern.groups != 1:
+        raise BadInput(
+            f"--pair-by '{text}' has {pattern.groups} groups: put what LR and HR names share in one, as in "
+            r"'^(\d+)_'"
+        )
+    return pattern
+
+
+def _key(pattern: re.Pattern[str], file: Path) -> str:
+    match = pattern.search(composed(file.stem))
+    if not match or not match[1]:
+        raise BadInput(f"--pair-by '{pattern.pattern}' finds nothing in {file.name} of {file.parent}")
+    return match[1]
 
 
 def _by_key(keyed_files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for key, file in keyed_files:
         if key in files:
-            raise BadInput(
-                f"{files[key].name} and {file.name} in {file.parent} both stand for '{key}': keep one"
-            )
+            raise _both(files[key], file, key)
         files[key] = file
     return dict(sorted(files.items()))
 
 
-def _examples(files: Iterable[Path], most: int = 3) -> str:
-    names = sorted(file.name for file in files)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def describe_files(groups: Mapping[str, Iterable[Path]]) -> str:
-    """Describe files for a message; empty groups are left out.
-
-    >>> describe_files({"changed": [Path("a.png")], "missing": [], "new": [Path("b.png"), Path("c.png")]})
-    '1 changed (a.png), 2 new (b.png, c.png)'
-    """
-    listed = {word: list(files) for word, files in groups.items()}
-    return ", ".join(f"{len(files)} {word} ({_examples(files)})" for word, files in listed.items() if files)
+def _both(one: Path, two: Path, key: str) -> BadInput:
+    return BadInput(f"{one.name} and {two.name} in {one.parent} both stand for '{key}': keep one")

@@ -1,17 +1,12 @@
-"""Know which published data sets have a local copy, and whether it is still what was registered.
-
-A registration is ``HOME/datasets/NAME.json``: the folders and, per file, its sha256 and size, so that
-a later change can be named.
-"""
+"""Know which data sets have a local copy, and whether it is still what was registered."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from srbench.datasets.base import DataSet
+from srbench.datasets.base import DataSet, SetDomain
 from srbench.datasets.decode import FileFacts, inspect
 from srbench.datasets.files import (
     CheckedFile,
@@ -21,11 +16,19 @@ from srbench.datasets.files import (
     check_pairs,
     content_hash,
 )
-from srbench.datasets.manifests import SetManifest, manifest
+from srbench.datasets.labels import NAME
+from srbench.datasets.listing import describe_files, image_files
+from srbench.datasets.manifests import SetManifest, manifest, names, own_names
 from srbench.datasets.mini import MiniSet
-from srbench.datasets.pairs import describe_files, image_files
+from srbench.datasets.registrations import (
+    RegisteredFile,
+    RegisteredImage,
+    Registration,
+    read_registration,
+    remove_registration,
+    write_registration,
+)
 from srbench.errors import BadInput
-from srbench.support.home import cannot_write, home, write_atomic
 
 
 @dataclass(frozen=True)
@@ -51,47 +54,26 @@ class SetStatus:
     note: str = ""
 
 
-class _File(BaseModel):
-    """Hold one file as it was when it was registered; ``mtime_ns`` only spares reading it again."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    path: Path
-    sha256: str
-    width: int
-    height: int
-    bytes: int
-    mtime_ns: int
-
-
-class _Image(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    lr: _File
-    hr: _File | None
-
-
-class _Registration(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    name: str
-    lr: Path
-    hr: Path | None
-    content_hash: str
-    images: dict[str, _Image]
-
-    def files(self) -> list[_File]:
-        return [file for image in self.images.values() for file in (image.lr, image.hr) if file]
-
-
-def add(name: str, lr: Path, hr: Path | None) -> SetStatus:
+def add(
+    name: str,
+    lr: Path,
+    hr: Path | None,
+    *,
+    domain: SetDomain | None = None,
+    pair_by: str | None = None,
+) -> SetStatus:
     """Check a local copy of a data set from end to end and register it, replacing an earlier one.
 
     Args:
-        name: a published data set.
+        name: a published data set, or any other name for a set of one's own.
         lr: the folder of its LR images.
         hr: the folder of its HR images (may be the same one); None for a set without ground truth.
+        domain: the degradation of a set of one's own, "unknown" if not given.
+        pair_by: see :func:`srbench.datasets.pairs.match_pairs`.
 
     Raises:
-        BadInput: unknown or built-in name, ``hr`` missing or too much, or whatever is wrong with the
-            files (see :func:`srbench.datasets.files.check_pairs`).
+        BadInput: the name of a built-in set or one that cannot be a name, ``hr`` missing or too much, or
+            whatever is wrong with the files (see :func:`srbench.datasets.files.check_pairs`).
         RunFailed: the registration cannot be written.
 
     >>> import tempfile
@@ -102,28 +84,66 @@ def add(name: str, lr: Path, hr: Path | None) -> SetStatus:
     >>> datasets.add("faces", folder, hr=None).note
     '1 images, the published set has 100'
     """
-    card = manifest(name)
-    if card.is_mini:
-        raise BadInput(f"{name} is built in: there is nothing to register")
-    if (hr is None) == (card.kind == "paired"):
-        wanted = "needs its HR images too" if hr is None else "has no HR images"
-        raise BadInput(f"{name} {wanted}: `{add_command(card)}`")
+    card = _published(name)
+    if card:
+        name = card.name
+        if card.is_mini:
+            raise BadInput(f"{name} is built in: there is nothing to register")
+        if (hr is None) == (card.kind == "paired"):
+            wanted = "needs its HR images too" if hr is None else "has no HR images"
+            raise BadInput(f"{name} {wanted}: `{add_command(card)}`")
+        if domain not in (None, card.domain):
+            raise BadInput(
+                f"{name} is published as {card.domain}: leave --domain out, or choose another name"
+            )
+    if pair_by is not None and hr is None:
+        raise BadInput("--pair-by tells which LR and HR belong together: give --hr too")
     lr, hr = lr.expanduser().resolve(), hr.expanduser().resolve() if hr else None
-    images = check_pairs(lr, hr) if hr else check_folder(lr)
-    registration = _Registration(
-        name=name,
-        lr=lr,
-        hr=hr,
-        content_hash=content_hash(images),
-        images={
-            i: _Image(lr=_record(image.lr), hr=_record(image.hr) if image.hr else None)
-            for i, image in images.items()
-        },
+    images = check_pairs(lr, hr, pair_by=pair_by) if hr else check_folder(lr)
+    write_registration(
+        Registration(
+            name=name,
+            lr=lr,
+            hr=hr,
+            content_hash=content_hash(images),
+            images={
+                i: RegisteredImage(lr=_record(image.lr), hr=_record(image.hr) if image.hr else None)
+                for i, image in images.items()
+            },
+            domain=None if card else domain or "unknown",
+        )
     )
-    target = _path(name)
-    with cannot_write(target):
-        write_atomic(target, registration.model_dump_json(indent=1) + "\n")
     return status(name)
+
+
+def remove(name: str) -> None:
+    """Forget the registration of a data set; its images stay where they are.
+
+    Raises:
+        BadInput: a built-in set, or nothing is registered under the name.
+        RunFailed: the registration cannot be removed.
+    """
+    if name in names() and manifest(name).is_mini:
+        raise BadInput(f"{name} is built in: there is nothing to remove")
+    if name not in own_names():
+        name = manifest(name).name
+    remove_registration(name)
+
+
+def _published(name: str) -> SetManifest | None:
+    """Return the manifest of a published or built-in set; None for what can name a set of one's own."""
+    try:
+        return manifest(name) if name not in own_names() else None
+    except BadInput:
+        pass
+    if not re.fullmatch(NAME, name) or name.lower() == "all":
+        raise BadInput(
+            f"'{name}' cannot name a data set: use letters, digits and . _ + -, a letter or digit first, and "
+            "not 'all'"
+        )
+    if twin := next((known for known in [*names(), *own_names()] if known.lower() == name.lower()), None):
+        raise BadInput(f"'{name}' differs from {twin} in case only: write {twin}, or choose another name")
+    return None
 
 
 def status(name: str) -> SetStatus:
@@ -140,7 +160,7 @@ def status(name: str) -> SetStatus:
     if card.is_mini:
         built_in = MiniSet(card)
         return SetStatus(True, len(built_in), built_in.content_hash)
-    registration = _registration(name)
+    registration = read_registration(name)
     if registration is None:
         return SetStatus(False, how=add_command(card))
     count, lr, hr = len(registration.images), registration.lr, registration.hr
@@ -160,7 +180,7 @@ def verify(name: str) -> SetStatus:
     card = manifest(name)
     if card.is_mini:
         return status(name)
-    registration = _registration(name)
+    registration = read_registration(name)
     if registration is None:
         raise BadInput(f"{name} is not registered: `{add_command(card)}`")
     known = {file.path: file for file in registration.files()}
@@ -188,7 +208,7 @@ def open_set(card: SetManifest) -> DataSet:
     """
     if card.is_mini:
         return MiniSet(card)
-    registration = _registration(card.name)
+    registration = read_registration(card.name)
     if registration is None:
         raise BadInput(f"{card.name} is not registered: `{add_command(card)}`")
     for file in registration.files():
@@ -216,26 +236,10 @@ def how_to_get(card: SetManifest) -> str:
     return f"{install}`{add_command(card)}`"
 
 
-def _path(name: str) -> Path:
-    return home() / "datasets" / f"{name}.json"
-
-
-def _registration(name: str) -> _Registration | None:
-    path = _path(name)
-    try:
-        return _Registration.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror or error})") from error
-    except ValidationError as error:
-        raise BadInput(f"{path} is damaged: register again with `{add_command(manifest(name))}`") from error
-
-
-def _record(file: CheckedFile) -> _File:
+def _record(file: CheckedFile) -> RegisteredFile:
     stat = file.path.stat()
     facts = file.facts
-    return _File(
+    return RegisteredFile(
         path=file.path,
         sha256=facts.sha256,
         width=facts.width,
@@ -252,11 +256,11 @@ def _images_left(folder: Path) -> list[Path]:
         return []
 
 
-def _checked(file: _File) -> CheckedFile:
+def _checked(file: RegisteredFile) -> CheckedFile:
     return CheckedFile(file.path, FileFacts(file.sha256, file.width, file.height))
 
 
-def _untouched(file: _File) -> bool:
+def _untouched(file: RegisteredFile) -> bool:
     try:
         stat = file.path.stat()
     except OSError:
@@ -264,7 +268,7 @@ def _untouched(file: _File) -> bool:
     return (stat.st_size, stat.st_mtime_ns) == (file.bytes, file.mtime_ns)
 
 
-def _changed(file: _File) -> bool:
+def _changed(file: RegisteredFile) -> bool:
     try:
         return inspect(file.path).sha256 != file.sha256
     except BadInput:  # it was sound once

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 from srbench.datasets.base import DataSet
-from srbench.datasets.files import user_folder, user_pairs
-from srbench.datasets.manifests import SetManifest, manifest, names
+from srbench.datasets.manifests import OwnSet, SetManifest, manifest, names, own_names
 from srbench.datasets.mini import CROP
+from srbench.datasets.own import is_own, open_own
 from srbench.datasets.registry import add_command, how_to_get, open_set, status
 from srbench.errors import BadInput
-from srbench.support.home import user_path
 
 Track = Literal["auto", "full", "mini"]
 
@@ -24,12 +22,14 @@ def resolve(specs: Sequence[str], *, track: Track = "auto") -> tuple[list[DataSe
     Args:
         specs: any of: a name; ``all`` (every registered set; with none registered, or on the mini
             track, the mini sets); a wildcard (what is available among the names it matches);
-            ``pairs:LR_DIR:HR_DIR`` and ``folder:DIR`` for a user's own images, on any track.
+            ``pairs:LR_DIR:HR_DIR`` and ``folder:DIR`` for a user's own images, on any track, with
+            ``NAME=`` before them to choose what they are called.
         track: "auto" takes a registered set or else its mini, "full" and "mini" insist on either.
 
     Returns:
         The data sets in the order asked for, each once, and one line for everything that is not as
-        asked for to the letter (a mini in the place of a full set, an unusual number of images).
+        asked for to the letter (a mini in the place of a full set, an unusual number of images, files
+        that were skipped, sets that had to be named after their LR folders).
 
     Raises:
         BadInput: unknown name, a set that is not on this machine, or anything wrong with its files.
@@ -43,8 +43,11 @@ def resolve(specs: Sequence[str], *, track: Track = "auto") -> tuple[list[DataSe
     ((64, 64, 3), (256, 256, 3))
     """
     opened: dict[str, DataSet] = {}
-    notices: list[str] = []
+    own, notices = open_own([spec for spec in specs if is_own(spec)])
     for spec in specs:
+        if spec in own:
+            opened.setdefault(own[spec].name, own[spec])
+            continue
         if spec == "all" and track == "auto" and not _registered():
             notices.append(
                 "no data set is registered: using the mini sets; `srbench datasets` lists the full ones"
@@ -58,10 +61,6 @@ def resolve(specs: Sequence[str], *, track: Track = "auto") -> tuple[list[DataSe
 
 
 def _open_spec(spec: str, track: Track) -> list[tuple[DataSet, list[str]]]:
-    if spec.startswith("pairs:"):
-        return [(user_pairs(*_two_folders(spec)), [])]
-    if spec.startswith("folder:"):
-        return [(user_folder(user_path(spec.removeprefix("folder:"))), [])]
     if spec == "all" or any(c in spec for c in "*?["):
         return [_open_named(name, track) for name in _expand(spec, track)]
     return [_open_named(spec, track)]
@@ -71,7 +70,7 @@ def _open_named(name: str, track: Track) -> tuple[DataSet, list[str]]:
     card = manifest(name)
     if track == "full" and card.is_mini:
         raise BadInput(f"{name} is a mini set, which --track full rules out: name the full set")
-    if track == "mini" and not card.is_mini:
+    if track == "mini" and not card.is_mini and not isinstance(card, OwnSet):
         if card.mini is None:
             raise BadInput(f"{name} has no mini set: leave --track mini out, or {name}")
         return open_set(manifest(card.mini)), [_in_place(card, "--track mini")]
@@ -98,14 +97,17 @@ def _in_place(card: SetManifest, reason: str) -> str:
 
 def _expand(pattern: str, track: Track) -> list[str]:
     """Return the names a pattern stands for; ``all`` stands for ``*``."""
-    cards = [manifest(n) for n in fnmatch.filter(names(), "*" if pattern == "all" else pattern.lower())]
+    cards = [manifest(n) for n in _matching("*" if pattern == "all" else pattern)]
     if not cards:
         raise BadInput(f"no data set matches '{pattern}': `srbench datasets` lists them all")
     full = [c for c in cards if not c.is_mini]
+    own = [c.name for c in full if isinstance(c, OwnSet)]
     minis = [c.name for c in cards if c.is_mini]
     registered = [c for c in full if c.name in _registered()]
     if track == "mini":
         chosen = [*minis, *(c.mini for c in full if c.mini and c.mini not in minis)]
+        # Images of one's own have no mini set and are meant where they are named, all of them are not.
+        chosen += own if pattern != "all" and not chosen else []
     elif track == "full":
         chosen = [c.name for c in registered]
     elif pattern == "all":
@@ -120,18 +122,11 @@ def _expand(pattern: str, track: Track) -> list[str]:
     return chosen
 
 
+def _matching(pattern: str) -> list[str]:
+    """Return the known names a wildcard matches, in any case."""
+    return [name for name in (*names(), *own_names()) if fnmatch.fnmatchcase(name.lower(), pattern.lower())]
+
+
 def _registered() -> list[str]:
     """List the full sets that are registered; one whose folder is gone counts, so that opening it says so."""
-    return [n for n in names() if not manifest(n).is_mini and status(n).images is not None]
-
-
-def _two_folders(spec: str) -> tuple[Path, Path]:
-    """Return the folders of ``pairs:LR_DIR:HR_DIR``, whose paths may hold colons themselves."""
-    text = spec.removeprefix("pairs:")
-    splits = [
-        (text[:i], text[i + 1 :]) for i, c in enumerate(text) if c == ":" and text[:i] and text[i + 1 :]
-    ]
-    if not splits:
-        raise BadInput(f"'{spec}' does not name two folders: write pairs:LR_DIR:HR_DIR")
-    pairs = [(user_path(lr), user_path(hr)) for lr, hr in splits]
-    return next((pair for pair in pairs if pair[0].is_dir() and pair[1].is_dir()), pairs[0])
+    return [n for n in (*names(), *own_names()) if not manifest(n).is_mini and status(n).images is not None]

@@ -47,12 +47,15 @@ def facts(card: Card, weights_sha256: str, *, parameters: int | None = None, sou
 
 
 def means(records: Sequence[Record]) -> Means:
-    """Return the mean of every metric over the images of each data set under each attack."""
+    """Return the mean of every metric over the images of each data set under each attack.
+
+    It is None where the metric is undefined on some image: a mean over the others would be over easier ones.
+    """
     table = frame(records)
     names = [name for name in registry() if name in table.columns]
     by_dataset: Means = {}
     for (dataset, attack), group in table.groupby(["dataset", "attack"]):
-        values = group[names].astype(float).mean()
+        values = group[names].astype(float).mean(skipna=False)
         present = {name for record in records for name in record.metrics if record.dataset == dataset}
         by_dataset.setdefault(str(dataset), {})[str(attack)] = {
             name: None if values.isna()[name] else float(values[name]) for name in names if name in present

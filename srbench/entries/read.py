@@ -73,6 +73,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _lines(error: ValidationError) -> list[str]:
     return [
-        f"{'.'.join(str(part) for part in one['loc'])}: {one['msg'][:1].lower()}{one['msg'][1:]}"
+        f"{'.'.join(str(part) for part in one['loc'])}: {_said(one['msg'].removeprefix('Value error, '))}"
         for one in error.errors(include_url=False, include_input=False)
     ]
+
+
+def _said(message: str) -> str:
+    return message[:1].lower() + message[1:]

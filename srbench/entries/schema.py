@@ -34,7 +34,7 @@ ENTRY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+:-]*")
 """An entry may call its model so: the name stands in tables and file names."""
 
 Means = dict[str, dict[str, dict[str, float | None]]]
-"""Means over the images stand by data set, attack and metric; null where the metric is undefined for all."""
+"""Means over the images stand by data set, attack and metric; null where the metric is undefined on any."""
 
 
 class _Frozen(BaseModel):

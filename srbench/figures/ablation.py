@@ -9,11 +9,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from srbench.boards.stats import Mean
-from srbench.boards.table import Column, Table
+from srbench.boards.table import Column, Row, Table
 from srbench.boards.text import heading
 from srbench.errors import BadInput
 from srbench.figures import style
 from srbench.figures.board import one_board, table_of
+from srbench.metrics import metric as known
 from srbench.store.record import Record
 
 if TYPE_CHECKING:
@@ -59,12 +60,13 @@ def factors(
     """Find every setting that some runs differ in alone, from the run that has most such neighbours.
 
     Args:
-        records: of one board; other models than those of ``settings`` are left out.
+        records: of one board; other models than those of ``settings`` are left out, and those that lack the
+            metric on some image: their means are not over the images of the others.
         name: the metric.
         settings: by model, what its attack was.
 
     Raises:
-        BadInput: no two of the models differ in one setting alone.
+        BadInput: no two of the models that have the metric on every image differ in one setting alone.
     """
     ours = [r for r in records if r.model in settings and r.attack == attack]
     if not ours:
@@ -73,7 +75,9 @@ def factors(
             "leaderboards/ablation-mini/records.csv with --records"
         )
     table = table_of(ours, name)
-    keys = {row.model: _key(settings[row.model]) for row in table.rows if (name, attack) in row.average}
+    keys = {row.model: _key(settings[row.model]) for row in table.rows if _whole(row, name, attack)}
+    if not keys:
+        raise BadInput(f"no model of the ablation has {known(name).title} on every image: measure it again")
     base = max(keys, key=lambda model: (sum(_apart(keys[model], k) == 1 for k in keys.values()), model))
     varied = []
     for place, factor in enumerate(FACTORS):
@@ -83,6 +87,11 @@ def factors(
     if not varied:
         raise BadInput("no two models of the ablation differ in one setting alone: measure more of them")
     return varied
+
+
+def _whole(row: Row, name: str, attack: str) -> bool:
+    mean = row.average.get((name, attack))
+    return mean is not None and mean.whole
 
 
 SettingsKey = tuple[float | str, ...]

@@ -41,7 +41,7 @@ def save_image(folder: Path, measured: Measured, clean_metrics: dict[str, float 
     assert attacked.clean_sr is not None
     lr, clean, sr, clean_sr = (
         _pixels(t[0].float().cpu().clamp(0, 1).permute(1, 2, 0).numpy())
-        for t in (attacked.lr, attacked.clean, measured.sr, attacked.clean_sr)
+        for t in (attacked.as_file, attacked.clean, measured.sr, attacked.clean_sr)
     )
     _save(folder / f"{name}_lr.png", lr)
     _save(folder / f"{name}_sr.png", sr)

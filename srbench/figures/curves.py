@@ -48,8 +48,9 @@ class PlottedCurve:
 def plotted_curves(records: Sequence[Record], name: str) -> list[PlottedCurve]:
     """Return the curves that records of one board give, models in order of rank, random noise first.
 
-    A point is there only where it was measured on as many images of every data set as the clean input:
-    means over other images would bend the curve. Two settings of one attack at one radius are no curve.
+    A point is there only where it was measured, and the metric defined, on the same images of every data set
+    as the clean input: means over other images would bend the curve. A model whose clean input lacks some has
+    none. Two settings of one attack at one radius are no curve.
 
     Args:
         name: the metric.
@@ -69,12 +70,12 @@ def plotted_curves(records: Sequence[Record], name: str) -> list[PlottedCurve]:
     plotted = []
     for row in table.rows:
         clean = row.average.get((name, "none"))
-        for group, line, axis in order if clean else ():
+        for group, line, axis in order if clean and clean.whole else ():
             assert clean is not None
             points = [(0.0, clean)]
             for at, attacks in sorted(lines[group, line, axis].items()):
                 mean = row.average.get((name, attacks[0]))
-                if len(attacks) == 1 and mean and _same_images(table, row, attacks[0]):
+                if len(attacks) == 1 and mean and mean.whole and _same_images(table, row, attacks[0]):
                     points.append((at, mean))
             if len(points) > 1:
                 title = RANDOM_LABEL if group == "random" and noises[axis] == 1 else line

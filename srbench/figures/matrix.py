@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from srbench.boards.stats import Mean
 from srbench.boards.text import DASH, MARKS, heading
 from srbench.errors import BadInput, unknown
 from srbench.figures import style
@@ -31,15 +32,17 @@ class Matrix:
 
     Attributes:
         rows, columns: their titles.
-        values: shape (rows, columns), NaN where nothing was measured; a mean of means where several
-            models or data sets share a cell.
+        values: shape (rows, columns), NaN where nothing was measured, or where the metric is not there on
+            every image; a mean of means where several models or data sets share a cell.
         marks: of the same shape, see :func:`srbench.boards.compute.mark`.
+        fewer: of the same shape, "2 of 4" where the metric is there on 2 of 4 images, else "".
     """
 
     rows: list[str]
     columns: list[str]
     values: np.ndarray[tuple[int, int], np.dtype[np.float64]]
     marks: list[list[str]]
+    fewer: list[list[str]]
 
 
 def matrix(records: Sequence[Record], name: str, attack: str = "none", by: MatrixBy = "domain") -> Matrix:
@@ -56,7 +59,7 @@ def matrix(records: Sequence[Record], name: str, attack: str = "none", by: Matri
     if attack not in table.attacks:
         raise unknown("recorded attack", attack, table.attacks, "srbench leaderboard")
     domains = {r.dataset_hash: r.dataset_domain for r in records}
-    means: dict[tuple[str, str], list[float]] = defaultdict(list)
+    means: dict[tuple[str, str], list[Mean]] = defaultdict(list)
     marks: dict[tuple[str, str], str] = {}
     models: dict[str, set[str]] = defaultdict(set)
     sets: dict[str, set[str]] = defaultdict(set)
@@ -66,7 +69,7 @@ def matrix(records: Sequence[Record], name: str, attack: str = "none", by: Matri
                 continue
             side = row.training_domain if by == "domain" else row.label
             top = domains[column.dataset_hash] if by == "domain" else table.column_title(column)
-            means[side, top].append(mean.value)
+            means[side, top].append(mean)
             marks[side, top] = row.marks[column]
             models[side].add(row.label)
             sets[top].add(table.column_title(column))
@@ -74,13 +77,25 @@ def matrix(records: Sequence[Record], name: str, attack: str = "none", by: Matri
     if by == "domain":
         rows.sort(key=domain_place)
         columns.sort(key=domain_place)
-    values = [[fmean(means[r, c]) if (r, c) in means else np.nan for c in columns] for r in rows]
+    values = [[_value(means.get((r, c), [])) for c in columns] for r in rows]
     return Matrix(
         [_NOTHING.get(r, r) + _several(len(models[r]), "models") for r in rows],
         [c + _several(len(sets[c]), "sets") for c in columns],
         np.array(values, dtype=np.float64),
         [[marks.get((r, c), "") for c in columns] for r in rows],
+        [[_fewer(means.get((r, c), [])) for c in columns] for r in rows],
     )
+
+
+def _value(means: Sequence[Mean]) -> float:
+    """Return the mean of means; NaN where there is none, or one that is not over every image."""
+    return fmean(mean.value for mean in means) if means and not _fewer(means) else np.nan
+
+
+def _fewer(means: Sequence[Mean]) -> str:
+    """Say of how many images the means are, unless of all."""
+    n, of = sum(mean.n for mean in means), sum(mean.of for mean in means)
+    return f"{n} of {of}" if n < of else ""
 
 
 def _several(count: int, what: str) -> str:
@@ -101,7 +116,9 @@ def draw(
     board, name = one_board(records, metric)
     means = matrix(board, name, attack, by)
     if not np.isfinite(means.values).any():
-        raise BadInput(f"no record under {attack} has {known(name).title}: choose another --metric")
+        raise BadInput(
+            f"no model has {known(name).title} on every image under {attack}: choose another --metric"
+        )
     return _draw(means, name, attack, by)
 
 
@@ -116,7 +133,7 @@ def _draw(means: Matrix, name: str, attack: str, by: MatrixBy) -> Figure:
     colours = "cividis" if known(name).higher_is_better else "cividis_r"
     heat = axis.imshow(means.values, cmap=colours, aspect="auto", interpolation="none")
     for (y, x), value in np.ndenumerate(means.values):
-        _cell(axis, x, y, float(value), name, means.marks[y][x], heat)
+        _cell(axis, x, y, float(value), name, means.marks[y][x], means.fewer[y][x], heat)
     axis.grid(visible=False)
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
@@ -142,11 +159,11 @@ def _draw(means: Matrix, name: str, attack: str, by: MatrixBy) -> Figure:
     return figure
 
 
-def _cell(axis: Axes, x: int, y: int, value: float, name: str, mark: str, heat: object) -> None:
+def _cell(axis: Axes, x: int, y: int, value: float, name: str, mark: str, fewer: str, heat: object) -> None:
     from matplotlib.patches import Rectangle
 
     if not np.isfinite(value):
-        axis.text(x, y, DASH, ha="center", va="center")
+        axis.text(x, y, fewer or DASH, ha="center", va="center")
         return
     red, green, blue, _ = heat.to_rgba(value)  # type: ignore[attr-defined]
     # Where white and black have the same contrast, by WCAG 2, for a colour that is nearly grey.

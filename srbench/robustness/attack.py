@@ -81,9 +81,9 @@ class AttackRun:
         return self.run.plan[0].dataset
 
     @property
-    def images(self) -> tuple[str, ...]:
-        """The images that are attacked."""
-        return self.run.plan[0].images
+    def images(self) -> list[str]:
+        """The images that every attack was measured on."""
+        return [record.image for record in records(self).get("", [])]
 
 
 def prepare(
@@ -152,6 +152,8 @@ def _recipes(request: AttackRequest) -> dict[float, dict[str, AttackRecipe]]:
     from srbench.attacks.presets import preset
     from srbench.attacks.threat import parse_eps
 
+    if not request.presets:
+        raise BadInput("--preset names no attack: name one such as rsr")
     chosen = {name: preset(name) for name in (RANDOM, *request.presets)}
     if any("@" in name for name in chosen):
         raise BadInput("give radii with --eps, as in --eps 2,4,8,14")
@@ -201,20 +203,22 @@ def run(attack: AttackRun) -> Outcome:
 def records(attack: AttackRun, model: str | None = None) -> dict[str, list[Record]]:
     """Return a model's stored records by hash of the attack, in image order.
 
+    Attacks are only comparable on the same images, so these are the images that have a record under every
+    attack that was measured at all; an image that could not be attacked is left out everywhere.
+
     Args:
         model: the attacked one if None.
-
-    Returns:
-        Only attacks all of whose images are there.
     """
     from srbench.store.address import open_store
 
-    store, complete = open_store(attack.run.store), {}
+    store = open_store(attack.run.store)
+    by_attack: dict[str, dict[str, Record]] = {}
+    images: list[str] = []
     for cell in attack.run.plan:
-        if cell.model.name != (model or attack.model.name):
-            continue
-        by_image = {record.image: record for record in store.read(cell.path)}
-        rows = [by_image[image] for image in cell.images if image in by_image]
-        if len(rows) == len(cell.images):
-            complete[cell.attack.hash] = rows
-    return complete
+        if cell.model.name == (model or attack.model.name):
+            images = list(cell.images)
+            rows = {record.image: record for record in store.read(cell.path) if record.image in images}
+            if rows:
+                by_attack[cell.attack.hash] = rows
+    shared = [image for image in images if all(image in rows for rows in by_attack.values())]
+    return {hashed: [rows[image] for image in shared] for hashed, rows in by_attack.items() if shared}

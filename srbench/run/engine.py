@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from srbench.run.image import ImageMeter, Loaded, Measured
 from srbench.run.memory_fit import at_once
 from srbench.run.options import Rerun
-from srbench.run.outcome import CellFailed, Outcome, is_out_of_memory, reason
+from srbench.run.outcome import CellFailed, Outcome, cell_failure, is_out_of_memory
 from srbench.run.perturb import make_perturbation
 from srbench.run.schedule import Lookahead
 from srbench.store import pictures
+from srbench.store.record import Record
 
 if TYPE_CHECKING:
     from srbench.run.instruments import Instruments
     from srbench.run.plan import Cell
     from srbench.store.address import RecordStore
-    from srbench.store.record import Record
     from srbench.zoo import ModelRef, SRModel
 
 MAX_WORKERS = 8
+MOST_FAILED = 3
+"""A cell is given up after so many images that failed: the next ones would fail too."""
 
 
 @dataclass(frozen=True)
@@ -151,20 +153,23 @@ class Engine:
             How many.
 
         Raises:
-            CellFailed: one of them cannot be measured; those before it are stored.
+            CellFailed: some cannot be measured; the others are stored, unless too many failed.
             BadInput: the model cannot be loaded.
             RunFailed: the store cannot be written.
         """
-        loaded, done = self._load(cell), 0
-        with self._store.writer(cell.path) as writer:
-            try:
-                for record in self._records(cell, loaded, todo):
-                    writer.append(record)
+        loaded, done, failures = self._load(cell), 0, list[tuple[str, Exception]]()
+        with self._store.writer(cell.path) as writer, closing(self._measured(cell, loaded, todo)) as results:
+            for image, made in results:
+                if isinstance(made, Record):
+                    writer.append(made)
                     done += 1
                     self.on_image(cell, 1)
-            except CellFailed as failure:
-                failure.measured = done
-                raise
+                    continue
+                failures.append((image, made))
+                if is_out_of_memory(made) or len(failures) == MOST_FAILED:
+                    break
+        if failures:
+            raise cell_failure(cell, failures, done) from failures[0][1]
         return done
 
     def _load(self, cell: Cell) -> Loaded:
@@ -181,8 +186,10 @@ class Engine:
         attack = make_perturbation(cell.attack, model, self._settings.device, cell.tile, cell.halo)
         return Loaded(model, counted, attack)
 
-    def _records(self, cell: Cell, loaded: Loaded, todo: dict[str, list[str]]) -> Iterator[Record]:
-        """Records in the order of ``todo``, computed by several workers a few images ahead."""
+    def _measured(
+        self, cell: Cell, loaded: Loaded, todo: dict[str, list[str]]
+    ) -> Generator[tuple[str, Record | Exception]]:
+        """Images in the order of ``todo``, by several workers a few images ahead: records, or what failed."""
         settings = self._settings
         workers = min(settings.worker_count, len(todo))
         if workers > 1:
@@ -197,11 +204,11 @@ class Engine:
                     try:
                         measured = pending.pop(image).result()
                     except Exception as error:
-                        line = f"{cell}, image {image}: {reason(error)}"
-                        raise CellFailed(line, is_out_of_memory(error)) from error
+                        yield image, error
+                        continue
                     if self._on_measured:
                         self._on_measured(measured)
-                    yield measured.record
+                    yield image, measured.record
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 

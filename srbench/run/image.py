@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from srbench.datasets.base import LoadedImage
     from srbench.run.instruments import Instruments
-    from srbench.run.perturb import Attacked, Perturbation
+    from srbench.run.perturb import Attacked, Made, Perturbation
     from srbench.run.plan import Cell
     from srbench.zoo import SRModel
 
@@ -69,7 +69,7 @@ class ImageMeter:
     def __init__(self, instruments: Instruments, device: str, folder: Path | None = None) -> None:
         self._instruments, self._device, self._folder = instruments, device, folder
         self._decoded: Cache[LoadedImage] = Cache(DECODED_BYTES, _pixel_bytes)
-        self._noise: Cache[Tensor] = Cache(NOISE_BYTES, lambda lr: lr.nbytes)
+        self._noise: Cache[Made] = Cache(NOISE_BYTES, lambda made: made.nbytes)
         self._clean: Cache[Tensor] = Cache(CLEAN_BYTES, lambda sr: sr.nbytes)
 
     def measure(self, cell: Cell, loaded: Loaded, image: str, names: Sequence[str]) -> Measured:
@@ -102,7 +102,7 @@ class ImageMeter:
                 of_file = super_resolve(loaded.model, attacked.saved, cell.tile, cell.halo)
                 saved, _ = self._instruments.measure(names, of_file, hr)
             if self._folder is not None:
-                seen = attacked.lr if cell.attack.hash else None
+                seen = attacked.as_file if cell.attack.hash else None
                 pictures.save(self._folder, cell.path, image, sr, seen)
             values = {
                 "metrics": metrics,

@@ -70,6 +70,22 @@ class CellFailed(RunFailed):
         self.out_of_memory = out_of_memory
 
 
+def cell_failure(cell: Cell, failures: Sequence[tuple[str, Exception]], measured: int = 0) -> CellFailed:
+    """Make the failure of a cell of those of its images; equal reasons are said once.
+
+    Args:
+        failures: ids and what went wrong, in order.
+        measured: images of the cell that were measured.
+    """
+    images: dict[str, list[str]] = {}
+    for image, error in failures:
+        images.setdefault(reason(error), []).append(image)
+    said = (f"image{'s' * (len(ids) > 1)} {', '.join(ids)}: {why}" for why, ids in images.items())
+    failure = CellFailed(f"{cell}, {'; '.join(said)}", any(is_out_of_memory(error) for _, error in failures))
+    failure.measured = measured
+    return failure
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error of torch, numpy or Python says that there is no more memory."""
     text = str(error).lower()

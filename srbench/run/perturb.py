@@ -17,17 +17,35 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Made:
+    """What an attack made of one image.
+
+    Attributes:
+        lr: the perturbed LR, (1,3,H,W) in [0,1].
+        lacked: what the attack lacked, one line; empty where nothing. It goes with noise that is transferred.
+    """
+
+    lr: Tensor
+    lacked: str = ""
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the pixels, for the cache that keeps noise."""
+        return self.lr.nbytes
+
+
+@dataclass(frozen=True)
 class Perturbation:
     """An attack spec made ready for a model.
 
     Attributes:
-        apply: from LR (1,3,H,W), HR (1,3,4H,4W) or None and the image's id to the perturbed LR.
+        apply: from LR (1,3,H,W), HR (1,3,4H,4W) or None and the image's id to what the attack made.
         settings: every setting that could move a number, for the record.
         threat: the ball it has to stay in; None for a natural corruption.
         origin: identity of what decides the noise apart from the image: equal origins, equal noise.
     """
 
-    apply: Callable[[Tensor, Tensor | None, str], Tensor]
+    apply: Callable[[Tensor, Tensor | None, str], Made]
     settings: dict[str, Any]
     threat: ThreatModel | None
     origin: tuple[str, ...]
@@ -53,6 +71,11 @@ class Attacked:
     settings: dict[str, Any] | None = None
     flags: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def as_file(self) -> Tensor:
+        """The LR image as an 8-bit file holds it, inside the ball too."""
+        return self.lr if self.saved is None else self.saved
+
     def effect(self, sr: Tensor) -> dict[str, float]:
         """Compute :attr:`srbench.store.record.Record.effect`; empty where nothing was attacked."""
         if self.clean_sr is None:
@@ -77,11 +100,14 @@ def make_perturbation(
         return None
     from srbench.attacks.natural import Corruption
     from srbench.attacks.recipe import AttackRecipe
-    from srbench.attacks.tiles import attack_in_tiles
+    from srbench.attacks.tiles import examine_in_tiles
     from srbench.attacks.transfer import Transfer
 
     if isinstance(spec, Corruption):
-        return Perturbation(lambda lr, hr, image: spec.apply(lr, image), spec.settings(), None, (spec.hash,))
+        corrupted = spec.apply
+        return Perturbation(
+            lambda lr, hr, image: Made(corrupted(lr, image)), spec.settings(), None, (spec.hash,)
+        )
     assert isinstance(spec, AttackRecipe | Transfer)
     if isinstance(spec, Transfer):
         attack, recipe, source = spec.build(device), spec.recipe, spec.source
@@ -92,11 +118,10 @@ def make_perturbation(
             (spec.hash, model.name, model.weights_sha256),
         )
 
-    def apply(lr: Tensor, hr: Tensor | None, image: str) -> Tensor:
+    def apply(lr: Tensor, hr: Tensor | None, image: str) -> Made:
         if tile is not None:
-            return attack_in_tiles(attack, lr, hr, image, tile, halo or 0)
-        adversarial: Tensor = attack(lr, hr, ids=[image])
-        return adversarial
+            return Made(*examine_in_tiles(attack, lr, hr, image, tile, halo or 0))
+        return Made(*attack.examined(lr, hr, ids=[image]))
 
     tiling = {"tile": tile} | ({} if tile is None else {"halo": halo})
     return Perturbation(apply, spec.settings() | {"note": spec.note} | tiling, attack.threat, origin)
@@ -108,7 +133,7 @@ def attack_image(
     hr: Tensor | None,
     image: str,
     data: tuple[str, ...],
-    noise: Cache[Tensor],
+    noise: Cache[Any],
     clean: Callable[[], Tensor],
 ) -> Attacked:
     """Apply an attack to one image; without one, the clean image.
@@ -118,7 +143,7 @@ def attack_image(
         lr, hr: (1,3,H,W) and (1,3,4H,4W) in [0,1]; without HR the model's own clean output is the target.
         image: its id, which seeds the noise.
         data: identity of the data set the image is from, and of how the model is run.
-        noise: attacked images already made, by what made them.
+        noise: what attacks already :class:`Made`, by what made it.
         clean: gives the model's output for the clean image.
     """
     if perturbation is None:
@@ -127,19 +152,20 @@ def attack_image(
 
     from srbench.attacks.verdicts import inside
 
-    made = perturbation
-    key = (*made.origin, *data, image)
-    adversarial = noise.get(key, lambda: made.apply(lr, hr, image))
-    flags, saved = {}, None
+    made: Made = noise.get((*perturbation.origin, *data, image), lambda: perturbation.apply(lr, hr, image))
+    adversarial, saved = made.lr, None
+    flags: dict[str, str] = {}
     with torch.inference_mode():
         clean_sr = clean()
         if threat := perturbation.threat:
-            as_file = (adversarial * 255).round() / 255
+            as_file = threat.to_8bit(lr, adversarial)
             verdicts = [
                 inside(lr, adversarial, threat),
                 inside(lr, as_file, threat, name="inside the ball as 8-bit file"),
             ]
             flags = {v.name: v.detail for v in verdicts if not v.ok}
+            if made.lacked:
+                flags["usable gradient"] = made.lacked
             saved = None if threat.rounded else as_file
     return Attacked(adversarial, lr, saved, clean_sr, perturbation.settings, flags)
 

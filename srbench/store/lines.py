@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pydantic import ValidationError
 
 from srbench.errors import BadInput
-from srbench.store.record import Record
+from srbench.store.record import Record, refusal
 
 
 def to_line(record: Record) -> bytes:
@@ -22,12 +22,13 @@ def parse_lines(lines: Iterable[bytes], where: str) -> Iterator[Record]:
         where: the file or part they are from, for the error.
 
     Raises:
-        BadInput: a damaged line.
+        BadInput: a damaged line, or one that cannot have been measured, such as a NaN for a PSNR.
     """
     for number, text in enumerate(lines, start=1):
         try:
             yield Record.model_validate_json(text)
         except ValidationError as error:
             raise BadInput(
-                f"{where} line {number} is not a record: delete the line (its image is measured again)"
+                f"{where} line {number} is not a record ({refusal(error)}): delete the line "
+                "(its image is measured again)"
             ) from error

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 SCHEMA_VERSION = 1
+LARGEST = 1e6
+"""No metric and no effect of an attack is larger: what is would be noise in every mean it is part of."""
+KINDS = ("paired", "no-reference")
 
 
 class Record(BaseModel):
-    """The measurement of one image by one model.
+    """The measurement of one image by one model. What cannot have been measured is refused.
 
     Attributes:
         model, model_title, training_domain: who, and which degradation it was trained for.
@@ -75,3 +79,84 @@ class Record(BaseModel):
     created: str
     versions: dict[str, str]
     commit: str | None
+
+    @field_validator("schema_version")
+    @classmethod
+    def _known_version(cls, version: int) -> int:
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"{version} is not one that this srbench reads: it reads {SCHEMA_VERSION}")
+        return version
+
+    @field_validator("dataset_kind")
+    @classmethod
+    def _known_kind(cls, kind: str) -> str:
+        if kind not in KINDS:
+            raise ValueError(f"{kind[:20]!r} is neither {KINDS[0]} nor {KINDS[1]}")
+        return kind
+
+    @field_validator("metrics", "saved", "effect")
+    @classmethod
+    def _measurable(cls, values: dict[str, float | None]) -> dict[str, float | None]:
+        for name, value in values.items():
+            # NaN is not within, either.
+            if value is not None and not -LARGEST <= value <= LARGEST:
+                raise ValueError(f"{name[:40]} is {value:g}: it has to be finite and within {LARGEST:g}")
+        return values
+
+    @field_validator("cost")
+    @classmethod
+    def _finite_cost(cls, values: dict[str, float]) -> dict[str, float]:
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise ValueError(f"{name[:40]} is {value:g}")
+        return values
+
+    @field_validator("seconds")
+    @classmethod
+    def _finite_time(cls, seconds: float) -> float:
+        if not math.isfinite(seconds):
+            raise ValueError(f"{seconds:g} is no time")
+        return seconds
+
+    @field_validator("attack_settings")
+    @classmethod
+    def _readable_settings(cls, settings: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Check what leaderboards and figures read of an attack; the rest is the attack's own affair."""
+        for name in ("kind", "norm", "corruption"):
+            if not isinstance((settings or {}).get(name, ""), str):
+                raise ValueError(f"{name} is no text")
+        if settings is None:
+            return None
+        if not isinstance(settings.get("note") or "", str):
+            raise ValueError("note is no text")
+        if "eps" in settings and not _within(settings["eps"], 0, 1):
+            raise ValueError(f"eps {_brief(settings['eps'])} is no number from 0 to 1")
+        if settings.get("kind") == "Corruption":
+            if "corruption" not in settings:
+                raise ValueError("corruption is missing")
+            if not _within(settings.get("severity"), 0, LARGEST):
+                raise ValueError(f"severity {_brief(settings.get('severity'))} is no number")
+        return settings
+
+
+def _within(value: Any, low: float, high: float) -> bool:
+    """Return whether a value of any kind is a number, and in the range."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _brief(value: Any) -> str:
+    """Return a value of any kind in a few letters; lists and tables by their type alone."""
+    if value is None or isinstance(value, list | dict):
+        return "null" if value is None else type(value).__name__
+    # Python refuses to write out a whole number of ten thousand digits.
+    return "a huge number" if isinstance(value, int) and abs(value) > LARGEST else f"{value!r:.20}"
+
+
+def refusal(error: ValidationError) -> str:
+    """Say in a few words why something is not a record: the first thing that is wrong with it."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    words = " ".join(first["msg"].removeprefix("Value error, ").split())[:120]
+    said = f"{where[:80]}: {words}" if where else words
+    # A file of a stranger names its metrics as it likes: nothing of it may move a terminal's cursor.
+    return "".join(letter if letter.isprintable() else "�" for letter in said)

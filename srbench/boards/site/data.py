@@ -159,11 +159,14 @@ def _costs(records: Sequence[Record]) -> dict[RowKey, dict[str, float]]:
 
 
 def _gap(table: Table, row: Row, name: str, attack: str) -> float:
-    """Return the mean over out-of-domain sets minus that over in-domain sets; NaN where either is missing."""
+    """Return the mean over out-of-domain sets minus that over in-domain sets.
+
+    It is NaN where either is missing, and where a mean is not over every image of its set.
+    """
     sides: dict[str, list[float]] = {"in-domain": [], "out-of-domain": []}
     for column in table.columns_of(attack):
         if (mean := row.means.get((name, column))) and row.marks[column] in sides:
-            sides[row.marks[column]].append(mean.value)
+            sides[row.marks[column]].append(mean.value if mean.whole else math.nan)
     return fmean(sides["out-of-domain"]) - fmean(sides["in-domain"]) if all(sides.values()) else math.nan
 
 
@@ -196,9 +199,10 @@ def _ranks(table: Table, records: Sequence[Record]) -> dict[str, Any]:
 
 
 def _mean(name: str, mean: Mean | None) -> list[float | int | None] | None:
+    """Return value, interval, and of how many images, of how many; null where there is no mean."""
     if mean is None or mean.n == 0:
         return None
-    return [_number(name, mean.value), _number(name, mean.low), _number(name, mean.high), mean.n]
+    return [_number(name, v) for v in (mean.value, mean.low, mean.high)] + [mean.n, mean.of]
 
 
 def _number(name: str, value: float) -> float | None:

@@ -88,7 +88,7 @@ def compare(tables: Sequence[Table], reported: Mapping[str, Any]) -> dict[str, A
                 same = row.model in (slug, f"{slug}-{trained}") and row.training_domain in (trained, "none")
                 for place, column in enumerate(table.columns):
                     mean = row.means.get((name, column))
-                    if same and mean and not column.attack_hash and column.dataset == dataset:
+                    if same and mean and mean.whole and not column.attack_hash and column.dataset == dataset:
                         place_of = {"board": board, "row": index, "column": place, "metric": name}
                         rows.append(place_of | {"method": method, "reported": value, "measured": mean.value})
     return {

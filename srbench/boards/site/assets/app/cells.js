@@ -1,7 +1,7 @@
 // What the cells of the ranking table look like.
 "use strict";
 srbench.cells = (() => {
-  const { el, board, heading, number, interval, address, MARKS, MARK_WORDS, DASH } = srbench;
+  const { el, board, heading, number, interval, whole, fewer, address, MARKS, MARK_WORDS, DASH } = srbench;
 
   /** A number that opens its record, with its interval beneath and its mark, which needs no colour. */
   function cell(name, row, column, top) {
@@ -13,7 +13,7 @@ srbench.cells = (() => {
     const words = [
       `${heading(name)} ${number(name, mean[0])}`,
       `95 % ${interval(name, mean)}`,
-      `${mean[3]} images`,
+      whole(mean) ? `${mean[3]} images` : `${fewer(mean)} images: not comparable`,
       MARK_WORDS[mark],
       flagged ? `${flagged[2]} images fail a strength check` : "",
     ];
@@ -24,7 +24,11 @@ srbench.cells = (() => {
         href: address(row, column, name),
         title: words.filter(Boolean).join("; "),
       },
-      el("span", { class: mean[0] === top ? "value best" : "value", text: number(name, mean[0]) }),
+      el("span", {
+        class: whole(mean) && mean[0] === top ? "value best" : "value",
+        text: number(name, mean[0]),
+      }),
+      whole(mean) ? null : el("span", { class: "fewer", text: ` (${fewer(mean)})` }),
       el("span", { class: "mark", "aria-label": MARK_WORDS[mark], text: MARKS[mark] }),
       flagged ? el("span", { class: "flag", "aria-label": "fails a strength check", text: "⚑" }) : null,
       el("span", { class: "interval", text: interval(name, mean).replace(" to ", " – ") }),
@@ -39,15 +43,22 @@ srbench.cells = (() => {
     const tag = shown.length === 1 ? { href: address(found.index, shown[0].index, name) } : {};
     return el(
       tag.href ? "a" : "div",
-      { class: "average", ...tag, title: `95 % ${interval(name, found.mean)}` },
-      el("span", { class: "value strong", text: number(name, value) }),
+      {
+        class: "average",
+        ...tag,
+        title: whole(found.mean)
+          ? `95 % ${interval(name, found.mean)}`
+          : `${fewer(found.mean)} images: not comparable`,
+      },
+      el("span", { class: whole(found.mean) ? "value strong" : "value", text: number(name, value) }),
+      whole(found.mean) ? null : el("span", { class: "fewer", text: ` (${fewer(found.mean)})` }),
       el(
         "span",
         { class: "whisker", "aria-hidden": true },
         from === null
           ? null
           : el("i", { class: "bar", style: { left: at(from), right: `${100 - parseFloat(at(to))}%` } }),
-        el("i", { class: "dot", style: { left: at(value) } }),
+        whole(found.mean) ? el("i", { class: "dot", style: { left: at(value) } }) : null,
       ),
       el("span", { class: "interval", text: interval(name, found.mean).replace(" to ", " – ") }),
     );

@@ -21,6 +21,10 @@ const srbench = (() => {
   /** A single image has no interval. */
   const interval = (name, mean) =>
     !mean ? "" : mean[1] === null ? DASH : `${number(name, mean[1])} to ${number(name, mean[2])}`;
+  /** Whether a mean is over every image it should be; one that is not is never best and has no rank. */
+  const whole = (mean) => mean[3] >= mean[4];
+  /** "2 of 4" where a mean is over fewer images than the others', else nothing. */
+  const fewer = (mean) => (whole(mean) ? "" : `${mean[3]} of ${mean[4]}`);
   /** Whether a is better than b. */
   const better = (name, a, b) => (metric(name).higher ? a > b : a < b);
 
@@ -111,6 +115,8 @@ const srbench = (() => {
     heading,
     number,
     interval,
+    whole,
+    fewer,
     better,
     el,
     select,

@@ -1,7 +1,7 @@
 // From the board to curves: which lines there are, their points, and the two lines that reference models draw.
 "use strict";
 srbench.curveData = (() => {
-  const { board, better } = srbench;
+  const { board, better, whole } = srbench;
 
   const wanted = () =>
     ["lpips", "psnr", ...board().metrics]
@@ -13,13 +13,13 @@ srbench.curveData = (() => {
       .filter((c) => c.dataset === set);
 
   /** The curve of a model: clean first, then every radius or severity of the line that was measured on as many
-      images as the clean input. Means over other images would bend the curve, and two settings of one attack at
+      images as the clean input, and on as many as other models. Means over other images would bend the curve, and two settings of one attack at
       one radius are no curve at all. */
   function points(name, row, line, set) {
     const all = measured(name, row, line, set);
     const most = all.find((p) => p.x === 0)?.images ?? Math.max(0, ...all.map((p) => p.images));
     const once = (p) => all.filter((other) => other.x === p.x).length === 1;
-    return all.filter((p) => p.images === most && once(p));
+    return all.filter((p) => p.images === most && p.whole && once(p));
   }
   function measured(name, row, line, set) {
     const mine = columns(set).filter(
@@ -33,7 +33,7 @@ srbench.curveData = (() => {
       .filter((c) => c.facts.at !== null && board().means[name][row][c.index])
       .map((c) => {
         const mean = board().means[name][row][c.index];
-        return { x: c.facts.at, y: mean[0], images: mean[3], column: c.index, row };
+        return { x: c.facts.at, y: mean[0], images: mean[3], whole: whole(mean), column: c.index, row };
       })
       .sort((a, b) => a.x - b.x);
   }

@@ -1,9 +1,16 @@
 // Training domain by test domain, as a heat map that is a table: every cell has its number and its records.
 "use strict";
 srbench.matrix = (() => {
-  const { el, select, board, metric, heading, number, titled, address, DASH, MARKS } = srbench;
+  const { el, select, board, metric, heading, number, whole, fewer, titled, address, DASH, MARKS } = srbench;
   const choice = { attack: 0, metric: "", by: "domain" };
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+  /** The value of a cell; none where a mean in it is not over every image. */
+  const valued = (found) => (found.every((f) => whole(f.mean)) ? mean(found.map((f) => f.value)) : null);
+  /** "2 of 4" images, over what a cell has. */
+  const reached = (found) => {
+    const sum = (at) => found.reduce((all, f) => all + f.mean[at], 0);
+    return `${sum(3)} of ${sum(4)}`;
+  };
 
   /** Every measured mean of the chosen attack: model's row, column, value. */
   function measured() {
@@ -17,6 +24,7 @@ srbench.matrix = (() => {
               index,
               place,
               column,
+              mean: b.means[choice.metric][index][place],
               value: b.means[choice.metric][index][place]?.[0],
               domain: b.datasets[column.dataset].domain,
             })),
@@ -48,7 +56,7 @@ srbench.matrix = (() => {
 
   /** The records behind a mean over several, as a list of links in the cell itself. */
   function contents(found, value) {
-    const text = number(choice.metric, value);
+    const text = value === null ? reached(found) : number(choice.metric, value);
     const mark = board().rows[found[0].index].marks[found[0].place];
     const shown = [el("span", { class: "value", text }), el("span", { class: "mark", text: MARKS[mark] })];
     if (found.length === 1)
@@ -56,7 +64,7 @@ srbench.matrix = (() => {
         "a",
         {
           href: address(found[0].index, found[0].place, choice.metric),
-          title: `${titled(found[0].row)} on ${found[0].column.title}`,
+          title: `${titled(found[0].row)} on ${found[0].column.title}${value === null ? `: measured on ${text} images, not comparable` : ""}`,
         },
         shown,
       );
@@ -67,7 +75,7 @@ srbench.matrix = (() => {
         el(
           "a",
           { href: address(f.index, f.place, choice.metric) },
-          `${titled(f.row)}, ${f.column.title}: ${number(choice.metric, f.value)}`,
+          `${titled(f.row)}, ${f.column.title}: ${number(choice.metric, f.value)}${whole(f.mean) ? "" : ` (${fewer(f.mean)})`}`,
         ),
       ),
     );
@@ -85,7 +93,8 @@ srbench.matrix = (() => {
       columns
         .map((c) => at(row, c.key))
         .filter((f) => f.length)
-        .map((f) => mean(f.map((x) => x.value))),
+        .map(valued)
+        .filter((value) => value !== null),
     );
     const low = Math.min(...values),
       high = Math.max(...values);
@@ -102,11 +111,13 @@ srbench.matrix = (() => {
         columns.map((c) => {
           const found = at(row, c.key);
           if (!found.length) return el("td", { class: "none", text: DASH });
-          const value = mean(found.map((f) => f.value));
+          const value = valued(found);
           const mark = board().rows[found[0].index].marks[found[0].place];
           return el(
             "td",
-            { class: `heat ${mark}`, style: { "--heat": `${heat(value)}%` } },
+            value === null
+              ? { class: `none ${mark}` }
+              : { class: `heat ${mark}`, style: { "--heat": `${heat(value)}%` } },
             contents(found, value),
           );
         }),

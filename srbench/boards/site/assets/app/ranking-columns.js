@@ -1,7 +1,7 @@
 // The columns of the ranking table, as Tabulator wants them.
 "use strict";
 srbench.rankingColumns = (() => {
-  const { el, board, metric, heading, number, DASH } = srbench;
+  const { el, board, metric, heading, number, whole, DASH } = srbench;
   const { cell, average, rank, model, count, seconds } = srbench.cells;
   const { choice, columns, best } = srbench.rankingRows;
 
@@ -22,7 +22,7 @@ srbench.rankingColumns = (() => {
   function definition(found) {
     const name = choice.metric;
     const start = metric(name).higher ? "desc" : "asc";
-    const ends = found.flatMap((f) => (f.mean ? [f.mean[1] ?? f.mean[0], f.mean[2] ?? f.mean[0]] : []));
+    const ends = found.flatMap((f) => (f.mean && whole(f.mean) ? [f.mean[1] ?? f.mean[0], f.mean[2] ?? f.mean[0]] : []));
     const low = Math.min(...ends),
       high = Math.max(...ends);
     const of = (formatter) => (c) => formatter(c.getRow().getData());

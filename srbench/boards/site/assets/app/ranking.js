@@ -64,7 +64,7 @@ srbench.ranking = (() => {
             "details",
             { class: "warning", open: choice.attack > 0 && flags.length < 6 },
             el("summary", {
-              text: `⚑ ${flags.length} remark${flags.length === 1 ? "" : "s"} on the strength of attacks`,
+              text: `⚑ ${flags.length} remark${flags.length === 1 ? "" : "s"} on attacks and models`,
             }),
             el(
               "ul",

@@ -1,7 +1,7 @@
 // Where a number comes from: the record behind it, as a dialog with an address of its own.
 "use strict";
 srbench.record = (() => {
-  const { data, el, plainTable, load, number, heading, interval, metric, titled, DASH, MARK_WORDS } = srbench;
+  const { data, el, plainTable, load, number, heading, interval, whole, fewer, metric, titled, DASH, MARK_WORDS } = srbench;
   const dialog = document.getElementById("record");
   let back = "#ranking";
 
@@ -42,7 +42,7 @@ srbench.record = (() => {
           el("th", { scope: "row", text: heading(name) }),
           el("td", { class: "strong", text: number(name, mean[0]) }),
           el("td", { text: interval(name, mean) }),
-          el("td", { text: mean[3] }),
+          el("td", { text: whole(mean) ? mean[3] : fewer(mean) }),
           saved === undefined ? null : el("td", { text: number(name, saved) }),
         );
       });
@@ -51,12 +51,20 @@ srbench.record = (() => {
     return el("div", { class: "scroll" }, plainTable(heads, rows));
   }
 
-  /** Every image of the cell, worst by the metric first; open at the image that was asked for. */
+  /** Every image of the cell, worst by the metric first, before it those on which it is undefined; open at the
+      image that was asked for. */
   function images(chunk, cell, name, chosen) {
     const names = Object.keys(cell.values);
     const by = names.includes(name) ? name : names[0];
-    const order = chunk.images.map((_, index) => index).filter((index) => cell.values[by][index] !== null);
-    order.sort((a, b) => (cell.values[by][a] - cell.values[by][b]) * (metric(by).higher ? 1 : -1));
+    const order = chunk.images
+      .map((_, index) => index)
+      .filter((index) => names.some((n) => cell.values[n][index] !== null));
+    const undefinedAt = (index) => cell.values[by][index] === null;
+    order.sort(
+      (a, b) =>
+        undefinedAt(b) - undefinedAt(a) ||
+        (cell.values[by][a] - cell.values[by][b]) * (metric(by).higher ? 1 : -1),
+    );
     const table = plainTable(
       ["Image", ...names.map(heading)],
       order.map((index) =>

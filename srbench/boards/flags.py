@@ -1,0 +1,90 @@
+"""Find what a reader of a leaderboard has to be warned of, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+
+import numpy as np
+
+from srbench.boards.index import Index
+from srbench.boards.table import Column, Row, RowKey, Table, row_key
+from srbench.metrics import metric
+
+BASELINE = "bicubic"
+BEHIND = 1.0
+"""A row that loses to bicubic by more dB of PSNR than this, on clean input, is flagged."""
+
+
+def flags(table: Table, data: Index, noise: Set[Column]) -> list[str]:
+    """Return what is to be said of a table whose rows have their numbers.
+
+    That is remarks and failed checks of attacks, attacks that random noise of the same radius beats, and rows
+    that lose to bicubic.
+
+    Args:
+        noise: the columns of random noise.
+    """
+    lines = [f"{attack}: {note}" for attack, note in sorted(data.remarks)]
+    lines += [
+        f"{data.rows[key].model}, {table.column_title(column)}, {column.attack}: {check} failed on "
+        f"{len(findings)} images ({findings[0]})"
+        for (key, column, check), findings in sorted(data.flagged.items(), key=str)
+    ]
+    return [*lines, *_weak_attacks(table, data, noise), *_below_bicubic(table, data)]
+
+
+def _weak_attacks(table: Table, data: Index, noise: Set[Column]) -> Iterator[str]:
+    """Yield attacks that do no more damage than random noise of the same radius, on the same images."""
+    beside = {(c.dataset_hash, data.radius.get(c)): c for c in table.columns if c in noise}
+    sign = -1.0 if metric(table.rank_by).higher_is_better else 1.0
+    for row in table.rows:
+        for column in table.columns:
+            random = beside.get((column.dataset_hash, data.radius.get(column)))
+            if not column.attack_hash or random is None or column in noise:
+                continue
+            attacked, noisy = (row.means.get((table.rank_by, c)) for c in (column, random))
+            if not (attacked and noisy and attacked.whole and noisy.whole):
+                continue
+            if sign * attacked.value <= sign * noisy.value:
+                where = f"{row.label}, {table.column_title(column)}"
+                damage = f"{metric(table.rank_by).title} damage"
+                yield (
+                    f"weak attack: {column.attack} on {where} does no more {damage} than random noise "
+                    "of the same radius"
+                )
+
+
+def _below_bicubic(table: Table, data: Index) -> Iterator[str]:
+    """Yield the rows that lose to bicubic in PSNR on clean input, all in one line: which, where, by how much.
+
+    Each is compared on the images that it and bicubic have. The PSNR is that of the records, also where the
+    table does not show it.
+    """
+    baseline = _baseline(table)
+    if baseline is None or table.kind != "paired":
+        return
+    columns = [column for column in table.columns if not column.attack_hash]
+    found = []
+    for row in table.rows:
+        sets = []
+        for column in columns if row.model != BASELINE else ():
+            behind = _behind(data, row_key(row), row_key(baseline), column)
+            if behind > BEHIND:
+                sets.append(f"{table.column_title(column)} {behind:.1f} dB")
+        if sets:
+            found.append(f"{row.label} ({', '.join(sets)})")
+    if found:
+        yield f"below bicubic by more than {BEHIND:g} dB of PSNR on clean input: {'; '.join(found)}"
+
+
+def _baseline(table: Table) -> Row | None:
+    """Return bicubic's row; of several the one in fp32 and without tiles, if it is there."""
+    rows = [row for row in table.rows if row.model == BASELINE]
+    return min(rows, key=lambda row: (row.label != BASELINE, row.label), default=None)
+
+
+def _behind(data: Index, key: RowKey, baseline: RowKey, column: Column) -> float:
+    """Return by how many dB a row's mean PSNR is below the baseline's; NaN where no image has both."""
+    difference = data.values(baseline, column, "psnr") - data.values(key, column, "psnr")
+    both = difference[np.isfinite(difference)]
+    return float(both.mean()) if both.size else float("nan")
