@@ -114,7 +114,7 @@ def test_a_worker_killed_in_mid_cell_changes_nothing(tmp_path: Path, cluster: No
 
 def test_a_hanging_model_is_given_up_and_the_others_finished(tmp_path: Path, cluster: None) -> None:
     wanted = request(tmp_path, ("scale_models:Hanging", "bicubic"), limit=1)
-    found = evaluate(replace(wanted, placement=replace(wanted.where, tries=2, timeout=3)))
+    found = evaluate(replace(wanted, placement=replace(wanted.placement, tries=2, timeout=3)))
     assert [r.model for r in found.records] == ["bicubic"]
     (line,) = found.outcome.failures
     assert line.startswith("scale_models:Hanging on clean-mini, image")

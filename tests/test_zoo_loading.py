@@ -180,8 +180,8 @@ def test_training_state_with_foreign_objects_is_refused_by_name(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"<html>please log in</html>", b"hello", b"PK\x03\x04abc", b"\x89PNG\r\n\x1a\n" + b"\0" * 50],
-    ids=["empty", "html", "text", "half a zip", "png"],
+    [b"", b"hello", b"PK\x03\x04abc", b"\x89PNG\r\n\x1a\n" + b"\0" * 50],
+    ids=["empty", "text", "half a zip", "png"],
 )
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_what_is_no_checkpoint_is_said_to_be_none(content: bytes, suffix: str, tmp_path: Path) -> None:

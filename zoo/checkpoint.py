@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from srbench.errors import BadInput
+from srbench.support.not_the_file import what_instead
 from srbench.zoo.pickles import BombError, UnwantedError, check_pickle
+from srbench.zoo.wrappers import unwrap
 
 _ZIP = b"PK\x03\x04"  # by which torch, too, tells its two layouts apart
 _PICKLE_LIMIT = 32 << 20
@@ -24,38 +26,33 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a checkpoint by name, out of the wrappers they are published in.
 
     Reads safetensors and what ``torch.save`` writes, the latter with ``weights_only=True`` and nothing
-    else. Unwraps ``params_ema``, ``params``, ``state_dict``, ``model_g_state_dict`` and their like, and
-    drops a common ``module.`` prefix.
+    else; which of the two it is, its content says. Wrappers and prefixes go, see
+    :func:`srbench.zoo.wrappers.unwrap`.
 
     Raises:
         BadInput: no such file; damaged, or no checkpoint at all; a pickle that wants to run code, or whose
             content is out of all proportion to the file; a TorchScript archive; nothing but optimizer
             state and the like inside; tensors that no network has (complex, sparse, whole-number weights).
     """
-    from srbench.support.torchvision import prepare_torchvision
-
-    prepare_torchvision()
-    from spandrel import canonicalize_state_dict
-
-    _check_file(path)
-    loaded = _read_safetensors(path) if path.suffix.lower() == ".safetensors" else _read_pickle(path)
+    first_bytes = _first_bytes(path)
+    if instead := what_instead(first_bytes):
+        raise BadInput(f"{path} {instead}")
+    # By content: files are renamed, and torch.save writes under any name.
+    loaded = _read_safetensors(path) if first_bytes[8:9] == b"{" else _read_pickle(path)
     loaded = _without_unnamed(loaded)
-    if isinstance(loaded, dict) and isinstance(loaded.get("model_g_state_dict"), dict):
-        loaded = loaded["model_g_state_dict"]  # DSGAN's name for the generator, unknown to spandrel
-    state = canonicalize_state_dict(loaded) if isinstance(loaded, dict) else {}
-    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    tensors = unwrap(loaded) if isinstance(loaded, dict) else {}
     if not tensors:
         raise BadInput(f"{path} holds no network weights: give a checkpoint of the generator's state_dict")
     _check_tensors(tensors, path)
     return tensors
 
 
-def _check_file(path: Path) -> None:
+def _first_bytes(path: Path) -> bytes:
     try:
         if not path.is_file():
             raise BadInput(f"{path}: no such file")
         with path.open("rb") as file:
-            file.read(1)
+            return file.read(512)
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror or error})") from error
 
@@ -91,6 +88,9 @@ def _read_pickle(path: Path) -> Any:
         check_pickle(content)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Detected pickle protocol")  # it is refused below
+            if path.suffix.lower() == ".safetensors":  # by which torch.load would go
+                with path.open("rb") as file:
+                    return torch.load(file, map_location="cpu", weights_only=True)
             # Only the zip layout can be mapped; that spares reading a training checkpoint's optimizer.
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except BadInput:

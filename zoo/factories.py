@@ -20,6 +20,8 @@ from srbench.zoo.loading import SCALE
 
 # 8 x 8 is cheap; networks with attention windows or several downsamplings may ask for more.
 _PROBE_SIZES = (8, 16)
+_NO_IMAGE = 4.0
+"""No network for images in [0, 1] makes one with so large a mean, whatever its weights; one for 255 does."""
 
 
 def import_factory(spec: str) -> Callable[[], Any]:
@@ -86,7 +88,7 @@ def probe(spec: str, forward: Callable[[Tensor], Any], scale: int = SCALE) -> No
 
     Raises:
         BadInput: the network fails on 8 x 8 and on 16 x 16, gives another shape than
-            (1, 3, scale * H, scale * W), or values that are not finite.
+            (1, 3, scale * H, scale * W), values that are not finite, or another range than [0, 1].
     """
     failure: Exception | None = None
     for size in _PROBE_SIZES:
@@ -108,9 +110,30 @@ def probe(spec: str, forward: Callable[[Tensor], Any], scale: int = SCALE) -> No
             )
         if not bool(torch.isfinite(sr).all()):
             raise BadInput(f"{spec} gave values that are not finite for a gray image")
+        _check_range(spec, forward, sr, size)
         return
     assert failure is not None
     raise BadInput(f"{spec} failed on a (1, 3, 8, 8) LR ({_brief(failure)})") from failure
+
+
+def _check_range(spec: str, forward: Callable[[Tensor], Any], gray: Tensor, size: int) -> None:
+    """Refuse a network that cannot take or give images in [0, 1]; what else it may mean is not guessed at."""
+    if not gray.is_floating_point():
+        kind = str(gray.dtype).removeprefix("torch.")
+        raise BadInput(f"{spec} returned {kind}: return float in [0, 1], such as image.float() / 255")
+    with torch.no_grad():
+        black, white = (
+            float(forward(torch.full((1, 3, size, size), level)).float().mean()) for level in (0.0, 1.0)
+        )
+    middle = float(gray.float().mean())
+    seen = f"{spec} turned black, gray and white into means of {black:.3g}, {middle:.3g} and {white:.3g}"
+    if max(abs(black), abs(middle), abs(white)) > _NO_IMAGE:
+        likely = "which looks like a range of [0, 255]" if middle > _NO_IMAGE else "which is no image"
+        raise BadInput(f"{seen}, {likely}: srbench gives and expects images in [0, 1]; scale in the factory")
+    if black < -0.5 and abs(middle) < 0.25 and white > 0.5:
+        raise BadInput(f"{seen}, which looks like a range of [-1, 1]: return (image + 1) / 2")
+    if abs(white * 255 - 1) < 0.2 and abs(white - 2 * middle) < 0.2 * white and abs(black) < 0.1 * white:
+        raise BadInput(f"{seen}: it divides by 255 what is in [0, 1] already; leave that out")
 
 
 def state_sha256(module: nn.Module) -> str:

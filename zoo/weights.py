@@ -12,8 +12,8 @@ from srbench.zoo.catalog import find_card, names
 from srbench.zoo.installed import installed_path, read_record
 from srbench.zoo.schema import Card
 
-SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
-"""A checkpoint that a user names ends in one of these. Weights of a card may also be a ``.tar``."""
+SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".tar")
+"""A checkpoint that a user names ends in one of these."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def status(name: str) -> Status:
     record = read_record(name)
     if record:
         return Status(True, installed_path(name), record.source_sha256, verified=record.verified)
-    files = [f for f in weight_files() if f.suffix.lower() in (*SUFFIXES, ".tar") and _size(f) is not None]
+    files = [f for f in weight_files() if f.suffix.lower() in SUFFIXES and _size(f) is not None]
     for source in card.sources:
         if source.exact and (path := _by_content(source, files)):
             return Status(True, path, source.sha256, verified=True)
