@@ -79,9 +79,9 @@ def evaluate(
         store: a directory of records, or an address that fsspec knows (``s3://…``). Without one, models
             with a name or a file use the store of the
             command line, and networks that exist in Python only are measured anew in each call and
-            leave nothing behind: their records are identified by name and by a sha256 over the state
-            dict, which does not see a change of the code that uses these weights. With a store they are
-            kept there as well: give ``rerun="always"`` after such a change.
+            leave nothing behind. With a store they are kept there as well, identified by name and by a
+            sha256 over the state dict and the source of the network's classes; a change of what these
+            call elsewhere is not seen: give ``rerun="always"`` after one.
 
     Returns:
         One row per image, see :func:`srbench.boards.frame.frame`, models and data sets in the order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -35,8 +36,8 @@ class ModelRef:
     Attributes:
         name: its name in records and tables.
         card: what is known about it.
-        weights_sha256: of the published weight file; for Python factories of the state dict; "" where
-            there is nothing to load.
+        weights_sha256: of the published weight file; for Python factories over the state dict and the code
+            that makes the network; "" for what comes with srbench and has nothing to load.
     """
 
     name: str
@@ -230,12 +231,16 @@ def _open_checkpoint(path: Path, sha256: str) -> Network:
 
 def _factory(spec: str) -> ModelRef:
     from srbench.zoo.factories import import_factory
+    from srbench.zoo.source_code import module_sha256
 
     card = user_card(spec, {"family": "python"}, notes="a network made by the user's own code")
-    return from_factory(spec, spec, card, import_factory(spec))
+    factory = import_factory(spec)
+    return from_factory(spec, spec, card, factory, code_sha256=module_sha256(spec.partition(":")[0]))
 
 
-def from_factory(name: str, spec: str, card: Card, factory: Callable[[], nn.Module]) -> ModelRef:
+def from_factory(
+    name: str, spec: str, card: Card, factory: Callable[[], nn.Module], code_sha256: str = ""
+) -> ModelRef:
     """Return a model made by Python code; it is built, and tried on a small image, at once.
 
     Args:
@@ -243,16 +248,20 @@ def from_factory(name: str, spec: str, card: Card, factory: Callable[[], nn.Modu
         spec: what to call the factory in messages.
         card: what is known about it.
         factory: called without arguments whenever the model is loaded; has to give the same weights.
+        code_sha256: of the code that makes the network; the network's classes if empty.
 
     Raises:
         BadInput: the factory fails or makes no x4 network.
     """
     from srbench.zoo.factories import make_network, probe, state_sha256
+    from srbench.zoo.source_code import classes_sha256
 
     module = make_network(spec, factory).eval()
     probe(spec, module)
-    sha256 = state_sha256(module)
-    return ModelRef(name, card, sha256, partial(_open_factory, name, factory, sha256))
+    state = state_sha256(module)
+    # Equal weights, or none, in other code are another model, whose records are not this one's.
+    identity = hashlib.sha256(f"{state} {code_sha256 or classes_sha256(module)}".encode()).hexdigest()
+    return ModelRef(name, card, identity, partial(_open_factory, name, factory, state))
 
 
 def _open_factory(name: str, factory: Callable[[], nn.Module], sha256: str) -> Network:
