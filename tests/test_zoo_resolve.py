@@ -282,3 +282,23 @@ def test_a_registered_factory_that_fails_says_so() -> None:
     zoo.register("flat", lambda: nn.Conv2d(3, 3, 1))
     with pytest.raises(BadInput, match=r"flat turned an LR of \(1, 3, 8, 8\) into \(1, 3, 8, 8\)"):
         zoo.resolve(["flat"])
+
+
+def test_a_name_of_the_users_own(tmp_path: Path) -> None:
+    from spandrel.architectures.Compact import Compact
+
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        torch.save(
+            Compact(num_feat=8, num_conv=1, upscale=4).state_dict(), tmp_path / folder / "net_g_latest.pth"
+        )
+    one, two = (str(tmp_path / folder / "net_g_latest.pth") for folder in ("one", "two"))
+    with pytest.raises(BadInput, match=r"two different models .* net_g_latest-2="):
+        zoo.resolve([one, two])
+    refs = zoo.resolve([one, f"mine={two}"])
+    assert [ref.name for ref in refs] == ["net_g_latest", "mine"]
+    assert refs[1].load().name == refs[1].card.title == "mine"
+    with pytest.raises(BadInput, match="bicubic is a model of the zoo"):
+        zoo.resolve([f"bicubic={one}"])
+    with pytest.raises(BadInput, match="models; name one"):
+        zoo.resolve(["mine=esrgan-*mini"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from srbench.errors import BadInput, unknown
 from srbench.support.home import sha256_file, user_path
 from srbench.zoo.catalog import find_card, names, registered
-from srbench.zoo.schema import Card, user_card
+from srbench.zoo.schema import NAME, Card, user_card
 from srbench.zoo.weights import SUFFIXES, Status, status
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 RUN_CARD, RUN_WEIGHTS = "card.toml", "model.safetensors"
 """These two files make the directory of a training a model."""
 
+_NAMED = re.compile(rf"(?P<name>{NAME.pattern})=(?P<spec>.+)")
+"""A user's own name for a model: ``mine=net_g_latest.pth``."""
 _tried: list[tuple[Path, str, Network]] = []
 """Whoever opens the checkpoint tried last gets it from here, once, instead of reading it again."""
 
@@ -87,7 +90,8 @@ def resolve(specs: Sequence[str | ModelRef]) -> list[ModelRef]:
     Args:
         specs: ``all`` (every installed model), names, wildcards over names (``esrgan*``, matching
             what is installed), paths of .pth, .pt, .ckpt or .safetensors checkpoints, directories of
-            trainings, ``module.path:factory``, and models that are resolved already.
+            trainings, ``module.path:factory``, each of these under a name of the user's own
+            (``mine=net_g_latest.pth``), and models that are resolved already.
 
     Raises:
         BadInput: an unknown name, a named model that is not installed (with the command that installs
@@ -103,7 +107,10 @@ def resolve(specs: Sequence[str | ModelRef]) -> list[ModelRef]:
         for ref in _resolve_one(spec):
             first = refs.setdefault(ref.name, ref)
             if first.weights_sha256 != ref.weights_sha256:
-                raise BadInput(f"two different models would be called '{ref.name}': rename one of the files")
+                raise BadInput(
+                    f"two different models would be called '{ref.name}': give one another name, as in "
+                    f"{ref.name}-2={spec if isinstance(spec, str) else 'FILE'}"
+                )
     return list(refs.values())
 
 
@@ -111,6 +118,8 @@ def _resolve_one(spec: str | ModelRef) -> Iterator[ModelRef]:
     known = names()
     if isinstance(spec, ModelRef):
         yield spec
+    elif (named := _NAMED.fullmatch(spec)) and not user_path(spec).exists():
+        yield _renamed(named["name"], named["spec"])
     elif spec == "all":
         yield from _installed(known)
     elif spec in known:
@@ -127,6 +136,17 @@ def _resolve_one(spec: str | ModelRef) -> Iterator[ModelRef]:
         raise BadInput(f"{spec} is no checkpoint by its name: srbench reads {', '.join(SUFFIXES)}")
     else:
         raise unknown("model", spec, known, "srbench models")
+
+
+def _renamed(name: str, spec: str) -> ModelRef:
+    """Return the one model of a specification under a name the user gives it."""
+    if name in names() and name != spec:
+        raise BadInput(f"{name}={spec}: {name} is a model of the zoo; choose another name")
+    refs = list(_resolve_one(spec))
+    if len(refs) != 1:
+        raise BadInput(f"{name}={spec}: these are {len(refs)} models; name one")
+    card = refs[0].card.model_copy(update={"name": name, "title": name})
+    return replace(refs[0], name=name, card=card)
 
 
 def _installed(candidates: Iterable[str]) -> Iterator[ModelRef]:

@@ -23,7 +23,7 @@ def evaluate(
     models: Annotated[
         str,
         typer.Option(
-            help="all (installed), names, wildcards, checkpoint files, module.path:factory; by commas."
+            help="all, names, wildcards, checkpoints, module.path:factory, NAME=any of these; by commas."
         ),
     ] = "all",
     datasets: Annotated[
