@@ -12,6 +12,7 @@ from helpers import srbench, write_pairs
 from PIL import Image
 
 from srbench import zoo
+from srbench.figures.attack_gallery import Gallery
 from srbench.robustness import attack as job
 from srbench.robustness import curves as robustness
 from srbench.robustness.strength import check_strength
@@ -258,3 +259,21 @@ def test_what_cannot_be_attacked_is_named_and_the_rest_is_reported(tmp_path: Pat
     assert len(failed) == 2, "random noise, and rsr"
     assert all("image a: " in line or "images a" in line for line in failed)
     assert "image c: " in failed[1], "whose SR is too small for the objective"
+
+
+def test_a_picture_made_on_resuming_is_the_one_of_an_uninterrupted_run(tmp_path: Path) -> None:
+    lr, hr = write_pairs(tmp_path, 2, side=24)
+
+    def run(out: Path) -> None:
+        gallery = Gallery(out)
+        wanted = request(lr, hr, eps=("8",), metrics=("psnr",), store=tmp_path / "store")
+        gallery.attack = job.prepare(wanted, gallery.show, gallery.lacks)
+        job.run(gallery.attack)
+
+    run(tmp_path / "whole")
+    (cell,) = (file for file in (tmp_path / "store").rglob("*.jsonl") if file.parent.name.startswith("rsr"))
+    cell.write_text(cell.read_text().splitlines()[0] + "\n")
+    run(tmp_path / "resumed")
+    for name in ("000.png", "001.png", "001_noise.npy"):
+        whole, resumed = (tmp_path / folder / "rsr@8" / name for folder in ("whole", "resumed"))
+        assert whole.read_bytes() == resumed.read_bytes()

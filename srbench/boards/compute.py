@@ -1,4 +1,4 @@
-"""From records to ranked tables. Records of different protocol hashes never share a table."""
+"""Turn records into ranked tables; records of different protocol hashes never share one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GENERALISTS = ("adversarial", "blind")
 
 
 def boards(records: Iterable[Record]) -> dict[tuple[str, str, str], list[Record]]:
-    """The records of each table, by protocol, its hash and kind of set; paired sets first."""
+    """Group the records of each table, by protocol, its hash and kind of set; paired sets first."""
     groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
         groups[record.protocol, record.protocol_hash, record.dataset_kind].append(record)
@@ -32,7 +32,7 @@ def boards(records: Iterable[Record]) -> dict[tuple[str, str, str], list[Record]
 def tables(
     records: Iterable[Record], *, dataset_order: Sequence[str] = (), metrics: Sequence[str] = ()
 ) -> list[Table]:
-    """All leaderboards the records give, paired sets first.
+    """Compute all leaderboards the records give, paired sets first.
 
     Args:
         dataset_order: data sets in the order of the columns; others follow by name.
@@ -151,7 +151,7 @@ def _partial(table: Table, row: Row, columns: Sequence[Column], name: str) -> st
 
 
 def mark(training: str, shown: str) -> str:
-    """What a model is on a data set, as in :attr:`srbench.boards.table.Row.marks`, by its training domain."""
+    """Say what a model is on a set by its training domain, as in :attr:`srbench.boards.table.Row.marks`."""
     if training in GENERALISTS:
         return "generalist"
     if training in ("none", "unknown") or shown == "unknown":
@@ -169,8 +169,9 @@ def _rank(table: Table, data: Index) -> None:
         return bool(row.partial), math.inf if mean is None else sign * mean.value, row.label
 
     table.rows.sort(key=key)
-    found = _ranks(table, data, table.columns_of(attack), table.rank_by)
-    for row, rank in zip(table.rows, found, strict=True):
+    for row, rank in zip(
+        table.rows, _ranks(table, data, table.columns_of(attack), table.rank_by), strict=True
+    ):
         if rank:
             row.rank, row.rank_interval = rank.place, (rank.place, rank.last)
 
@@ -182,14 +183,14 @@ def _ranks(table: Table, data: Index, columns: Sequence[Column], name: str) -> l
         return [None] * len(table.rows)
     keys = [row_key(row) for row in ranked]
     view = data.view(keys, columns, name)
-    found = dict(zip(keys, ranks(view, higher_is_better=metric(name).higher_is_better), strict=True))
-    return [found.get(row_key(row)) for row in table.rows]
+    by_row = dict(zip(keys, ranks(view, higher_is_better=metric(name).higher_is_better), strict=True))
+    return [by_row.get(row_key(row)) for row in table.rows]
 
 
 def view_ranks(
     table: Table, records: Sequence[Record], views: Mapping[str, Sequence[Column]]
 ) -> dict[str, dict[str, list[Rank | None]]]:
-    """Ranks by metric and view, of every row of a table as if the view's columns were a leaderboard.
+    """Rank every row of a table by metric and view, as if the view's columns were a leaderboard.
 
     Args:
         table, records: a leaderboard, and the records it was made of.

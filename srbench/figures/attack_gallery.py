@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.figures.attack_pictures import save_image
-from srbench.robustness.attack import RANDOM, records
+from srbench.robustness.attack import RANDOM
+from srbench.store.address import open_store
 
 if TYPE_CHECKING:
     from srbench.robustness.attack import AttackRun
@@ -68,8 +69,8 @@ class Gallery:
         return self._folder / attack.replace("/", "-") if attack in own else None
 
     def _clean_metrics(self, image: str) -> dict[str, float | None]:
-        if not self._clean and self.attack is not None:
-            # The clean cell is the first of the plan, so it is complete by now.
-            clean = records(self.attack).get("", [])
+        if image not in self._clean and self.attack is not None:
+            # The clean cell is the first of the plan, so it is complete by now; others need not be.
+            clean = open_store(self.attack.run.store).read(self.attack.run.plan[0].path)
             self._clean = {record.image: record.metrics for record in clean}
         return self._clean.get(image, {})

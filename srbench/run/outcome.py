@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from pydantic import ValidationError
+
 from srbench.errors import RunFailed, SrbenchError
+from srbench.store.record import refusal
 
 if TYPE_CHECKING:
     from srbench.run.plan import Cell
@@ -97,6 +100,8 @@ def reason(error: Exception) -> str:
     """Return why an image could not be measured, in one line and with what helps."""
     if is_out_of_memory(error):
         return "out of memory: try --tile 256, --workers 1 or --precision bf16"
+    if isinstance(error, ValidationError):
+        return f"what was measured is no record ({refusal(error)})"
     lines = str(error).strip().splitlines()
     text = lines[0] if lines else type(error).__name__
     return text if isinstance(error, SrbenchError) else f"{type(error).__name__}: {text}"
