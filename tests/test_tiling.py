@@ -103,7 +103,11 @@ def test_a_network_that_looks_at_values_is_scaled_from_a_small_image() -> None:
 
 @pytest.mark.slow
 def test_what_is_counted_is_what_a_process_takes(tmp_path: Path) -> None:
-    """Resident memory of a process of its own, around one forward pass."""
+    """Resident memory of a process of its own, around one forward pass.
+
+    The image is large: below some 32 MiB a tensor lies in the allocator's heap, which breaks up differently
+    on every machine (at 256 x 256 the same pass took 1.25 to 1.6 of what is counted, at 512 x 512 0.78).
+    """
     if not Path("/proc/self/status").exists():
         pytest.skip("peak memory is read from /proc")
     script = tmp_path / "measure.py"
@@ -121,8 +125,8 @@ def test_what_is_counted_is_what_a_process_takes(tmp_path: Path) -> None:
         "with torch.inference_mode():\n"
         "    net(torch.zeros(1, 3, 16, 16))\n"
         "    before = peak()\n"
-        "    net(torch.zeros(1, 3, 256, 256))\n"
-        "print((peak() - before) / needed(net, 256, 256) * MARGIN)\n"
+        "    net(torch.zeros(1, 3, 512, 512))\n"
+        "print((peak() - before) / needed(net, 512, 512) * MARGIN)\n"
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
     assert 0.6 < float(done.stdout) < MARGIN
