@@ -284,7 +284,8 @@ def test_sync_batchnorm_conversion_keeps_the_discriminator() -> None:
     [
         (("vgg", 100), "multiple of 32, not 100"),
         (("patchgan", 16), "24 pixels or more"),
-        (("unet", 64), "vgg, patchgan or none"),
+        (("dcgan", 64), "vgg, patchgan, unet or none"),
+        (("unet", 20), "multiple of 8"),
         (("vgg", 64, 8, "layer"), "batch or none"),
         (("vgg", 64, 0), "num_feat is 0"),
     ],

@@ -84,7 +84,7 @@ def aim(hr: Pixels, rng: np.random.Generator) -> Pixels:
     """
     lr = bicubic(blur(hr, AIM_BLUR))
     noise = np.sqrt(AIM_READ_STD**2 + AIM_SHOT * lr) * rng.standard_normal(lr.shape)
-    return _jpeg(to_uint8(lr + noise), AIM_JPEG_QUALITY)
+    return jpeg(to_uint8(lr + noise), AIM_JPEG_QUALITY)
 
 
 def blur(image: Pixels, std: float) -> Pixels:
@@ -131,7 +131,7 @@ def _near_white(shape: tuple[int, ...], rng: np.random.Generator) -> Image64:
     return np.asarray(noise / np.sqrt((1 + 2 * h**2) * (1 + 2 * v**2)))
 
 
-def _jpeg(image: Pixels, quality: int) -> Pixels:
+def jpeg(image: Pixels, quality: int) -> Pixels:
     """Compress by JPEG with halved chroma, and decode."""
     from PIL import Image
 

@@ -43,6 +43,8 @@ def build_generator(num_feat: int = 64, num_block: int = 23, seed: int = 0) -> n
     from spandrel.architectures.ESRGAN import ESRGAN
 
     network = initialised(lambda: ESRGAN(num_filters=num_feat, num_blocks=num_block), seed, "generator")
+    last = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)][-1]
+    last.__class__ = _OutputConvolution
     for name, layer in network.named_modules():
         if isinstance(layer, nn.Conv2d) and layer.bias is not None and _DENSE.fullmatch(name):
             deviation = 0.1 * math.sqrt(2 / layer.weight[0].numel())
@@ -50,6 +52,18 @@ def build_generator(num_feat: int = 64, num_block: int = 23, seed: int = 0) -> n
                 layer.weight.normal_(0, deviation, generator=random_generator(seed, name, "generator"))
                 layer.bias.zero_()
     return network.train()
+
+
+class _OutputConvolution(nn.Conv2d):
+    """Makes the image in fp32 under autocast too.
+
+    A value between 0.5 and 1 has steps of a whole gray level in bf16: a perceptual loss would see those, and
+    the network would learn to hide them under a pattern.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        with torch.autocast(input.device.type, enabled=False):
+            return super().forward(input.float())
 
 
 def load_into(module: nn.Module, weights: str | Path | Mapping[str, Tensor]) -> None:

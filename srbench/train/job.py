@@ -86,7 +86,8 @@ def _train(request: TrainingRequest, console: Console | None) -> State:
     processes = Processes(request.device, request.threads)
     content = _checkpoint_to_resume(request)
     processes.wait()  # until all have looked, nobody writes
-    source = open_sources(recipe.data.sources, patch=recipe.data.patch, shrink=recipe.data.shrink)
+    data = recipe.data
+    source = open_sources(data.sources, patch=data.patch, shrink=data.shrink, hold_out=data.hold_out)
     crops = Crops(source, recipe.data.patch, recipe.seed, recipe.data.augment)
     state = make_state(recipe, processes, initial=content is None)
     if content is not None:
@@ -175,11 +176,7 @@ def _iterate(
     recipe, state = request.recipe, trainer.state
     total = recipe.schedule.iterations
     checkpoints = Checkpoints(request.folder / "checkpoints", recipe.validation.keep)
-    validation = (
-        Validation(crops, recipe.validation.images, processes.device, recipe.precision)
-        if processes.main
-        else None
-    )
+    validation = _validation(recipe, crops, processes) if processes.main else None
     if validation is not None and validation.note:
         log.say(validation.note)
     began, before = time.perf_counter(), state.seconds
@@ -232,6 +229,14 @@ def _iterate(
                     f"stopped and saved after iteration {state.iteration} of {total}: "
                     f"go on with --resume {request.folder}"
                 )
+
+
+def _validation(recipe: TrainingRecipe, crops: Crops, processes: Processes) -> Validation:
+    data = recipe.data
+    if data.hold_out:
+        held_out = open_sources(data.sources, patch=data.patch, hold_out=data.hold_out, held_out=True)
+        crops = Crops(held_out, data.patch, recipe.seed)
+    return Validation(crops, recipe.validation.images, processes.device, recipe.precision)
 
 
 @contextmanager

@@ -65,7 +65,7 @@ class Log:
         if not processes.main:
             return
         self._rows = self._open(folder / "log.csv", ("iteration", "lr", *COLUMNS), done)
-        names = ("iteration", "distance", "clean", "noise", "mean", "psnr")
+        names = ("iteration", "distance", "clean", "degraded", "mean", "psnr")
         self._validations = self._open(folder / "validation.csv", names, done)
         from torch.utils.tensorboard import SummaryWriter
 
@@ -145,17 +145,17 @@ class Log:
         """Log a validation and its pictures (3,H,W) in [0,1]."""
         if not self._processes.main:
             return
-        numbers = {"clean": score.clean, "noise": score.noise, "mean": score.mean, "psnr": score.psnr}
+        numbers = {"clean": score.clean, "degraded": score.degraded, "mean": score.mean, "psnr": score.psnr}
         self._validations.writerow([iteration, distance, *map(repr, numbers.values())])
         for name, value in numbers.items():
             self._board.add_scalar(f"validation/{name}", value, iteration)
-        self._board.add_image("LR, SR, noisy LR, SR, HR", samples, iteration)
+        self._board.add_image("LR, SR, degraded LR, SR, HR", samples, iteration)
         self._distance = f"{distance} {score.mean:.4f}"
         rate = (iteration - self._first) / max(time.perf_counter() - self._began, 1e-9)
         left = f", {_duration((self._total - iteration) / rate)} left" if rate > 0 else ""
         self.say(
             f"{iteration}/{self._total}  {' '.join(self._losses())}  {distance} clean {score.clean:.4f} "
-            f"noise {score.noise:.4f} PSNR {score.psnr:.2f}  {rate:.2f} it/s{left}"
+            f"degraded {score.degraded:.4f} PSNR {score.psnr:.2f}  {rate:.2f} it/s{left}"
         )
 
     def say(self, line: str) -> None:

@@ -78,18 +78,20 @@ def generator_gan(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     return (_bce(real - gathered_mean(fake_logits), 0.0) + _bce(fake_logits - gathered_mean(real), 1.0)) / 2
 
 
-def discriminator_gan(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+def discriminator_gan(real_logits: Tensor, fake_logits: Tensor, detach_means: bool = True) -> Tensor:
     """Return the discriminator's relativistic average GAN loss: a scalar, log 2 where D cannot tell.
 
     ``0.5 * BCE(real - mean(fake), 1) + 0.5 * BCE(fake - mean(real), 0)``, means and BCE as in
-    :func:`generator_gan`. No gradient goes through the means, as in RSR and BasicSR; in ESRGAN, Impressionism
-    and ESRGAN-FS it does, for the same value.
+    :func:`generator_gan`.
 
     Args:
         real_logits: D(hr), of any shape.
         fake_logits: D(sr.detach()), of the same shape.
+        detach_means: no gradient goes through the means, as in RSR and BasicSR; in ESRGAN, Impressionism and
+            ESRGAN-FS (``SRGAN_model.py``) it does, for the same value.
     """
-    real_mean, fake_mean = (gathered_mean(logits.detach()) for logits in (real_logits, fake_logits))
+    pair = (real_logits, fake_logits)
+    real_mean, fake_mean = (gathered_mean(x.detach() if detach_means else x) for x in pair)
     return 0.5 * _bce(real_logits - fake_mean, 1.0) + 0.5 * _bce(fake_logits - real_mean, 0.0)
 
 

@@ -36,17 +36,29 @@ class DataSettings(_Strict):
 
     Attributes:
         sources: ``dead-leaves`` or directories, each with an optional ``*weight``.
-        shrink: photographs are first downscaled by this factor, which cleans them (Impressionism: 0.5).
+        shrink: photographs are first downscaled by this factor, which cleans them; several factors give
+            every photograph at each of these sizes, as often (Impressionism and ESRGAN-FS: 0.5 and 1).
         patch: side of the HR crops in pixels, a multiple of 4.
+        hold_out: every so manieth photograph of a directory is kept from training, and validation is done
+            on those; 0 trains on all, and validates on other places of the same photographs.
         batch: crops of one iteration, all processes together.
         augment: flips and 90-degree rotations.
     """
 
     sources: tuple[str, ...] = Field(default=("dead-leaves",), min_length=1)
-    shrink: float = Field(default=1.0, gt=0, le=1)
+    shrink: float | tuple[float, ...] = 1.0
+    hold_out: int = Field(default=0, ge=0)
     patch: int = Field(default=128, ge=32, multiple_of=4)
     batch: int = Field(default=16, ge=1)
     augment: bool = True
+
+    @field_validator("shrink")
+    @classmethod
+    def _factors(cls, shrink: float | tuple[float, ...]) -> float | tuple[float, ...]:
+        factors = shrink if isinstance(shrink, tuple) else (shrink,)
+        if not factors or len(set(factors)) < len(factors) or not all(0 < factor <= 1 for factor in factors):
+            raise ValueError("shrink takes factors above 0 and at most 1, each once")
+        return shrink
 
 
 class LossSettings(_Strict):
@@ -57,6 +69,8 @@ class LossSettings(_Strict):
             also what ``percep`` means in the loss of an attack.
         l1_low_pass: L1 sees SR and HR averaged over squares of this side; 0 for the images themselves.
         gan_high_pass: the discriminator sees what such an average leaves over; 0 for the images themselves.
+        detach_means: no gradient of the discriminator's loss goes through the mean logits it compares with
+            (RSR, BasicSR); ESRGAN, Impressionism and ESRGAN-FS let it through.
     """
 
     l1: float = Field(default=1.0, ge=0, allow_inf_nan=False)
@@ -65,6 +79,7 @@ class LossSettings(_Strict):
     gan: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     l1_low_pass: int = Field(default=0, ge=0)
     gan_high_pass: int = Field(default=0, ge=0)
+    detach_means: bool = True
 
     @model_validator(mode="after")
     def _something(self) -> LossSettings:
@@ -76,15 +91,16 @@ class LossSettings(_Strict):
 class DiscriminatorSettings(_Strict):
     """Sizes the network that tells SR from HR; ``none`` where no GAN loss is used."""
 
-    kind: Literal["vgg", "patchgan", "none"] = "none"
+    kind: Literal["vgg", "patchgan", "unet", "none"] = "none"
     num_feat: int = Field(default=64, ge=1)
     norm: Literal["batch", "none"] = "batch"
 
 
 class OptimizerSettings(_Strict):
-    """Sets Adam, for generator and discriminator alike."""
+    """Sets Adam, for generator and discriminator alike but for ``lr_discriminator``, where it is above 0."""
 
     lr: float = Field(default=1e-4, gt=0, allow_inf_nan=False)
+    lr_discriminator: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 

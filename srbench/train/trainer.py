@@ -119,7 +119,7 @@ class Trainer:
 
     def _discriminator_part(self, hr: Tensor, sr: Tensor) -> Tensor:
         real, fake = self._judge(hr), self._judge(sr)
-        loss = losses.discriminator_gan(real, fake)
+        loss = losses.discriminator_gan(real, fake, self.recipe.losses.detach_means)
         (loss / self.recipe.accumulate).backward()
         return torch.stack([loss, real.mean(), fake.mean()]).detach()
 
@@ -138,10 +138,11 @@ class Trainer:
             optimizer.step()
 
     def _set_learning_rate(self) -> None:
-        rate = learning_rate(self.recipe.schedule, self.recipe.optimizer.lr, self.state.iteration)
-        for optimizer in (self.state.optimizer_g, self.state.optimizer_d):
+        settings = self.recipe.optimizer
+        rates = (settings.lr, settings.lr_discriminator or settings.lr)
+        for optimizer, rate in zip((self.state.optimizer_g, self.state.optimizer_d), rates, strict=True):
             for group in optimizer.param_groups if optimizer else ():
-                group["lr"] = rate
+                group["lr"] = learning_rate(self.recipe.schedule, rate, self.state.iteration)
 
     def _autocast(self) -> torch.autocast:
         enabled = self.recipe.precision == "bf16"

@@ -1,24 +1,31 @@
-"""Measure the generator on crops it never trains on: on clean input and under random noise."""
+"""Measure the generator on crops it never trains on: on clean input and under a mixture of degradations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from srbench.attacks.noise import structured_uniform
 from srbench.attacks.objectives import Objective
 from srbench.attacks.perceptual import LPIPS, LPIPSLite
+from srbench.datasets import degrade
+from srbench.datasets.base import Pixels
 from srbench.errors import Unavailable
+from srbench.train.data.base import sample_rng
 from srbench.train.data.crops import Crops
 from srbench.train.data.resize import bicubic_down
 
 HELD_OUT = 2 * 10**9
 """The first validation crop has this index: training and the degradations stay below it."""
 
-_EPS = 14 / 255
-_STRUCTURE = 1.5
+_BLUR = (0.3, 1.5)
+"""The degraded crops are blurred by this standard deviation at least and at most, in HR pixels."""
+_NOISE = (2.0, 12.0)
+"""They have noise of this standard deviation, in levels of 255."""
+_QUALITY = (60, 95)
+"""They are compressed by JPEG of this quality."""
 _PART = 4
 
 
@@ -27,18 +34,19 @@ class ValidationScore:
     """Holds the numbers of one validation; lower distances are better.
 
     Attributes:
-        clean, noise: mean distance on bicubic LR, and on it plus structured random noise of 14 levels.
+        clean, degraded: mean distance on bicubic LR, and on LR with blur, noise and compression of random
+            strength: a mixture that no recipe trains on and no data set has, so that it favours none.
         psnr: mean PSNR in dB on the clean LR.
     """
 
     clean: float
-    noise: float
+    degraded: float
     psnr: float
 
     @property
     def mean(self) -> float:
         """Return the mean distance, by which the best checkpoint is chosen."""
-        return (self.clean + self.noise) / 2
+        return (self.clean + self.degraded) / 2
 
 
 class Validation:
@@ -48,7 +56,7 @@ class Validation:
     indices that training never uses: other images of a procedural source, other places of photographs.
 
     Args:
-        crops: the training crops of the run.
+        crops: the training crops of the run, or those of photographs that are held out.
         images: how many crops.
         precision: ``bf16`` runs the generator under autocast.
 
@@ -61,14 +69,7 @@ class Validation:
         plain = Crops(crops.source, crops.patch, crops.seed, augment=False)
         self.hr = plain.batch(range(HELD_OUT, HELD_OUT + images)).to(device)
         clean = bicubic_down(self.hr, quantize=True).clamp(0, 1)
-        noise = structured_uniform(
-            clean,
-            [str(i) for i in range(images)],
-            structure=_STRUCTURE,
-            seed="validation",
-            stream="validation",
-        )
-        self.lr = clean, (clean + _EPS * noise).clamp(0, 1)
+        self.lr = clean, _degraded(plain, images).to(device)
         self._bf16 = precision == "bf16"
         self.distance, self.note, self._objective = _distance()
 
@@ -77,13 +78,13 @@ class Validation:
         was_training = generator.training
         generator.eval()
         try:
-            (clean, psnr), (noise, _) = (self._measure(generator, lr) for lr in self.lr)
+            (clean, psnr), (degraded, _) = (self._measure(generator, lr) for lr in self.lr)
         finally:
             generator.train(was_training)
-        return ValidationScore(clean, noise, psnr)
+        return ValidationScore(clean, degraded, psnr)
 
     def samples(self, generator: nn.Module, count: int = 4) -> Tensor:
-        """Show the first crops as rows of LR (enlarged), SR and HR, clean and noisy: (3, h, w) in [0, 1]."""
+        """Show the first crops as rows of LR (enlarged), SR and HR, clean and degraded: (3, h, w), [0, 1]."""
         rows = []
         for lr in self.lr:
             small = lr[:count]
@@ -107,6 +108,18 @@ class Validation:
         with torch.no_grad(), torch.autocast(lr.device.type, torch.bfloat16, enabled=self._bf16):
             sr: Tensor = generator(lr.contiguous(memory_format=torch.channels_last))
         return sr.float().clamp(0, 1).contiguous()
+
+
+def _degraded(crops: Crops, images: int) -> Tensor:
+    """Return LR (images,3,P/4,P/4) in [0,1] with the mixture of degradations."""
+    lr = [_mixture(crops.pixels(HELD_OUT + i), sample_rng(0, i, "validation")) for i in range(images)]
+    return torch.from_numpy(np.stack(lr)).permute(0, 3, 1, 2).contiguous().float().div_(255)
+
+
+def _mixture(hr: Pixels, rng: np.random.Generator) -> Pixels:
+    lr = degrade.bicubic(degrade.blur(np.ascontiguousarray(hr), rng.uniform(*_BLUR)))
+    noisy = degrade.to_uint8(lr + rng.uniform(*_NOISE) * rng.standard_normal(lr.shape))
+    return degrade.jpeg(noisy, int(rng.integers(*_QUALITY, endpoint=True)))
 
 
 def _distance() -> tuple[str, str, Objective]:

@@ -38,21 +38,30 @@ class Photographs(HRSource):
         patch: the side of the crops that will be asked for, in pixels; smaller images are left out.
         shrink: factor by which images are scaled down first (antialiased bicubic), 1 for not at all.
             Impressionism takes 0.5, which removes the noise and compression of its own photographs.
+        hold_out: keep every so manieth file, in the order of their paths, apart; 0 for none.
+        held_out: cut from the files kept apart, and not from the others.
         cache_bytes: decoded images kept in memory, at most. About 16 are in use at a time: with room
             for fewer, images are decoded again and again.
 
     Raises:
-        BadInput: no folder, no image in it, none large enough, a file that cannot be decoded, or a
-            factor that is not above 0 and at most 1.
+        BadInput: no folder, no image in it, none large enough, none left where some are held out, a file
+            that cannot be decoded, or a factor that is not above 0 and at most 1.
     """
 
     def __init__(
-        self, folder: Path, *, patch: int, shrink: float = 1.0, cache_bytes: int = 2_000_000_000
+        self,
+        folder: Path,
+        *,
+        patch: int,
+        shrink: float = 1.0,
+        hold_out: int = 0,
+        held_out: bool = False,
+        cache_bytes: int = 2_000_000_000,
     ) -> None:
         if not 0 < shrink <= 1:
             raise BadInput(f"shrink {shrink:g} is not above 0 and at most 1: 0.5 halves the sides")
         folder = folder.expanduser()
-        files = _files_below(folder)
+        files = _part(_files_below(folder), folder, hold_out, held_out)
         with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
             facts = list(pool.map(inspect, files))
         images = {
@@ -115,6 +124,19 @@ class Photographs(HRSource):
 def _shrunk(facts: FileFacts, factor: float) -> tuple[int, int]:
     """Return (height, width) of an image made smaller."""
     return max(1, round(facts.height * factor)), max(1, round(facts.width * factor))
+
+
+def _part(files: Sequence[Path], folder: Path, hold_out: int, held_out: bool) -> Sequence[Path]:
+    """Return the files to train on, or those held out."""
+    if not hold_out:
+        return files
+    part = [file for i, file in enumerate(files, 1) if (i % hold_out == 0) == held_out]
+    if not part:
+        raise BadInput(
+            f"{folder} holds {len(files)} image{'s' * (len(files) != 1)}: with every {hold_out}. held out "
+            f"none is left to {'validate' if held_out else 'train'} on"
+        )
+    return part
 
 
 def _files_below(folder: Path) -> Sequence[Path]:

@@ -15,15 +15,25 @@ from srbench.train.data.dead_leaves import DeadLeaves
 from srbench.train.data.photographs import Photographs
 
 
-def open_sources(specs: Sequence[str], *, patch: int, shrink: float = 1.0) -> MixedSource:
+def open_sources(
+    specs: Sequence[str],
+    *,
+    patch: int,
+    shrink: float | Sequence[float] = 1.0,
+    hold_out: int = 0,
+    held_out: bool = False,
+) -> MixedSource:
     """Open the training images a user asked for.
 
     Args:
         specs: ``dead-leaves`` or a folder of images, each with a weight if wanted: ``dead-leaves*0.5``.
             The weight is 1 where none is given; only their ratios matter.
         patch: side of the crops that will be asked for, in pixels.
-        shrink: factor by which photographs are scaled down first; procedural images are left as they
-            are, having nothing to be cleaned of.
+        shrink: factor by which photographs are scaled down first, or several, which share the folder's
+            weight; procedural images are left as they are, having nothing to be cleaned of.
+        hold_out: keep every so manieth photograph of each folder apart; 0 for none.
+        held_out: open the photographs kept apart instead of the others; procedural images, no two of which
+            are alike, are then left out, unless there is nothing else.
 
     Raises:
         BadInput: nothing named, something named twice, a weight that is not positive, or anything wrong
@@ -43,7 +53,23 @@ def open_sources(specs: Sequence[str], *, patch: int, shrink: float = 1.0) -> Mi
         if name in weights:
             raise BadInput(f"{name} is named twice: name it once, with a weight such as {name}*2")
         weights[name] = weight
-    return MixedSource([(_open(name, patch, shrink), weight) for name, weight in weights.items()])
+    if held_out and any(name != DeadLeaves.name for name in weights):
+        weights.pop(DeadLeaves.name, None)
+
+    factors = (shrink,) if isinstance(shrink, int | float) else tuple(shrink)
+
+    def open_one(name: str) -> list[HRSource]:
+        if name == DeadLeaves.name:
+            return [DeadLeaves()]
+        if not Path(name).expanduser().is_dir():
+            raise BadInput(f"'{name}' is neither {DeadLeaves.name} nor a folder of training images")
+        return [
+            Photographs(Path(name), patch=patch, shrink=factor, hold_out=hold_out, held_out=held_out)
+            for factor in factors
+        ]
+
+    opened = [(open_one(name), weight) for name, weight in weights.items()]
+    return MixedSource([(part, weight / len(parts)) for parts, weight in opened for part in parts])
 
 
 def _parse(spec: str) -> tuple[str, Fraction]:
@@ -58,14 +84,6 @@ def _parse(spec: str) -> tuple[str, Fraction]:
         raise BadInput(f"the weight of '{spec}' is not a positive number: leave out what is not wanted")
     # A decimal fraction as it was written: 0.1 three times is to be 0.3.
     return name.strip(), Fraction(text.strip())
-
-
-def _open(name: str, patch: int, shrink: float) -> HRSource:
-    if name == DeadLeaves.name:
-        return DeadLeaves()
-    if not Path(name).expanduser().is_dir():
-        raise BadInput(f"'{name}' is neither {DeadLeaves.name} nor a folder of training images")
-    return Photographs(Path(name), patch=patch, shrink=shrink)
 
 
 class MixedSource(HRSource):
