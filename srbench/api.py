@@ -44,6 +44,7 @@ def evaluate(
     workers: int = 0,
     threads: int = 1,
     channels_last: bool = False,
+    samples: int = 1,
     keep_images: bool = False,
     store: str | PathLike[str] | None = None,
 ) -> pd.DataFrame:
@@ -75,6 +76,8 @@ def evaluate(
         workers: images in work at once; 0 for one per core, at most eight.
         threads: torch threads per worker.
         channels_last: have networks' images lie pixel by pixel: faster for many, and other last digits.
+        samples: how often a model that draws random numbers runs on each image: metrics are the means, and
+            ``spread_METRIC`` are the standard deviations. Model and image seed the numbers.
         keep_images: keep SR and attacked LR beside the records.
         store: a directory of records, or an address that fsspec knows (``s3://…``). Without one, models
             with a name or a file use the store of the
@@ -112,6 +115,7 @@ def evaluate(
         workers=workers,
         threads=threads,
         channels_last=channels_last,
+        samples=samples,
         keep_images=keep_images,
         store=None if store is None else fspath(store),
     )

@@ -18,7 +18,7 @@ from srbench import evaluation as job
 from srbench.boards.evaluated import evaluated_tables
 from srbench.boards.files import as_json
 from srbench.errors import RunFailed
-from srbench.run.engine import Settings
+from srbench.run.settings import Settings
 from srbench.run.outcome import Outcome
 from srbench.run.placement import Placement, Resources
 from srbench.run.plan import Cell

@@ -17,9 +17,10 @@ from srbench import evaluation as job
 from srbench import zoo
 from srbench.errors import BadInput, RunFailed
 from srbench.run import memory_fit as fitting
-from srbench.run.engine import Engine, Settings
+from srbench.run.engine import Engine
 from srbench.run.instruments import Instruments
 from srbench.run.outcome import Outcome
+from srbench.run.settings import Settings
 from srbench.run.placement import Placement
 from srbench.run.plan import Cell
 from srbench.run.prepared import PreparedRun

@@ -54,6 +54,7 @@ def _table(
     shown = set(wanted) or {name for record in records for name in record.metrics}
     kinds = ("FR", "NR") if kind == "paired" else ("NR",)
     metrics = [m.name for m in registry().values() if m.name in shown and m.kind in kinds]
+    _refuse_mixed_settings(records)
     data = Index(records)
     rank_by, rank_choice = _ranking(protocol, kind, metrics, data)
     table = Table(
@@ -78,6 +79,24 @@ def _table(
     _rank(table, data)
     table.flags = flags(table, data, noise)
     return table
+
+
+def _refuse_mixed_settings(records: Sequence[Record]) -> None:
+    """Refuse values of one metric that different settings gave; what an older record has, its protocol tells.
+
+    Raises:
+        BadInput: there are such.
+    """
+    settings: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        for name, value in record.metric_settings.items():
+            settings[name].add(value)
+    for name, found in settings.items():
+        if len(found) > 1:
+            raise BadInput(
+                f"the records of {name} were made with different settings ({', '.join(sorted(found))}): "
+                "evaluate these models once more, or leave some out with --models or --datasets"
+            )
 
 
 def _attack_place(column: Column, noise: Set[Column]) -> tuple[bool, bool, str]:
@@ -109,7 +128,7 @@ def _row(table: Table, data: Index, key: RowKey) -> Row:
     row = Row(first.model, first.model_title, first.training_domain, weights, precision, tile, halo)
     for column in table.columns:
         row.images[column] = len(data.cells.get((key, column), {}))
-        row.marks[column] = mark(first.training_domain, data.domains[column])
+        row.marks[column] = "" if row.identity else mark(first.training_domain, data.domains[column])
     return row
 
 

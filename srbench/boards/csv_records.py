@@ -18,6 +18,9 @@ _EFFECTS = ("lr_psnr", "sr_psnr", "lr_max")
 _AS_8BIT = "_as_8bit"
 _VERSION = "version_"
 _COST = "cost_"
+_SPREAD = "spread_"
+_LATER = ("stochastic", "samples", "threads", "channels_last")
+"""These columns may be missing, or empty in some rows."""
 # OverflowError: "inf" for a size. RecursionError: brackets ten thousand deep for the settings of an attack.
 _NO_RECORD = (ValidationError, ValueError, KeyError, OverflowError, RecursionError)
 _SIZES = ("lr_height", "lr_width", "sr_height", "sr_width")
@@ -75,7 +78,7 @@ def _reason(error: Exception) -> str:
 
 def _is_ours(column: str) -> bool:
     fields = {*Record.model_fields, *registry(), *_EFFECTS, *_SIZES}
-    return column in fields or column.endswith(_AS_8BIT) or column.startswith((_VERSION, _COST))
+    return column in fields or column.endswith(_AS_8BIT) or column.startswith((_VERSION, _COST, _SPREAD))
 
 
 def _text(value: Any) -> str:
@@ -88,6 +91,7 @@ def _record(row: dict[str, str]) -> Record:
     notes = _pairs(row.pop("notes"))
     flags = _pairs(row.pop("flags", ""))
     settings = row.pop("attack_settings", "")
+    measured_by = row.pop("metric_settings", "")
     fields: dict[str, Any] = {
         "metrics": {
             name: float(row[name]) if row[name] else None
@@ -98,6 +102,8 @@ def _record(row: dict[str, str]) -> Record:
         "effect": {name: float(row[name]) for name in _EFFECTS if row.get(name)},
         "versions": {k.removeprefix(_VERSION): v for k, v in row.items() if k.startswith(_VERSION) and v},
         "cost": {k.removeprefix(_COST): float(v) for k, v in row.items() if k.startswith(_COST) and v},
+        "spread": {k.removeprefix(_SPREAD): float(v) for k, v in row.items() if k.startswith(_SPREAD) and v},
+        "metric_settings": json.loads(measured_by) if measured_by else {},
         "lr_size": (int(row.pop("lr_height")), int(row.pop("lr_width"))),
         "sr_size": (int(row.pop("sr_height")), int(row.pop("sr_width"))),
         "notes": notes,
@@ -107,11 +113,14 @@ def _record(row: dict[str, str]) -> Record:
         "halo": int(float(halo)) if (halo := row.pop("halo", "")) else None,
         "commit": row.pop("commit") or None,
     }
-    taken = {*registry(), *_EFFECTS, "tile"}
+    for name in ("samples", "threads"):  # whole numbers become floats beside rows that have none
+        if row.get(name):
+            fields[name] = int(float(row.pop(name)))
+    taken = {*registry(), *_EFFECTS, "tile", *(name for name in _LATER if not row.get(name))}
     rest = {
         key: value
         for key, value in row.items()
-        if key not in taken and not key.endswith(_AS_8BIT) and not key.startswith((_VERSION, _COST))
+        if key not in taken and not key.endswith(_AS_8BIT) and not key.startswith((_VERSION, _COST, _SPREAD))
     }
     return Record.model_validate(rest | fields)
 

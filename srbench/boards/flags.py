@@ -18,19 +18,46 @@ BEHIND = 1.0
 def flags(table: Table, data: Index, noise: Set[Column]) -> list[str]:
     """Return what is to be said of a table whose rows have their numbers.
 
-    That is remarks and failed checks of attacks, attacks that random noise of the same radius beats, and rows
-    that lose to bicubic.
+    That is models that may not be what they are called, remarks and failed checks of attacks, models that
+    draw random numbers, attacks that random noise of the same radius beats, and rows that lose to bicubic.
 
     Args:
         noise: the columns of random noise.
     """
-    lines = [f"{attack}: {note}" for attack, note in sorted(data.remarks)]
+    lines = [
+        f"{row.identity} of {row.model}: what it is and was trained for rests on its name alone"
+        for row in table.rows
+        if row.identity
+    ]
+    lines += [f"{attack}: {note}" for attack, note in sorted(data.remarks)]
     lines += [
         f"{data.rows[key].model}, {table.column_title(column)}, {column.attack}: {check} failed on "
         f"{len(findings)} images ({findings[0]})"
         for (key, column, check), findings in sorted(data.flagged.items(), key=str)
     ]
+    lines += _stochastic(table, data)
     return [*lines, *_weak_attacks(table, data, noise), *_below_bicubic(table, data)]
+
+
+def _stochastic(table: Table, data: Index) -> Iterator[str]:
+    """Yield the rows of models that draw random numbers: how many outputs an image has, and their spread."""
+    for row in table.rows:
+        records = data.stochastic.get(row_key(row), [])
+        if not records:
+            continue
+        samples = sorted({record.samples for record in records})
+        counted = f"{samples[0]}" if len(samples) == 1 else f"{samples[0]} to {samples[-1]}"
+        line = (
+            f"stochastic: {row.label} draws random numbers; {counted} output{'s' * (samples != [1])} an image"
+        )
+        spreads = [value for r in records if (value := r.spread.get(table.rank_by)) is not None]
+        if spreads:
+            line += (
+                f", whose {metric(table.rank_by).title} has a standard deviation of {np.mean(spreads):.2g}"
+            )
+        if any(record.stochastic == "unseeded" for record in records):
+            line += "; they follow no seed, so that the same command gives other numbers"
+        yield line
 
 
 def _weak_attacks(table: Table, data: Index, noise: Set[Column]) -> Iterator[str]:

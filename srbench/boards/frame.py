@@ -11,6 +11,7 @@ from srbench.metrics import registry
 from srbench.store.record import Record
 
 LEADING = ("model", "dataset", "image", "attack", "protocol")
+LATER = ("metric_settings", "stochastic", "samples", "spread", "threads", "channels_last")
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
@@ -19,7 +20,8 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
     Columns: model, dataset, image, attack, protocol; one per metric (NaN where undefined or not
     computed); what an attack did, with ``METRIC_as_8bit`` for the attacked LR read back from a file; then
     every other field of :class:`srbench.store.record.Record`, library versions as ``version_NAME``, what the
-    network takes as ``cost_NAME`` and reasons for undefined metrics as ``notes``.
+    network takes as ``cost_NAME``, the spread over several samples as ``spread_METRIC`` and reasons for
+    undefined metrics as ``notes``. Some fields came later: where no record has one, there is no column.
 
     >>> from srbench.evaluation import EvaluationRequest, evaluate
     >>> request = EvaluationRequest(models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",), limit=2)
@@ -38,12 +40,18 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
         flags = "; ".join(f"{name}: {why}" for name, why in row.pop("flags").items())
         settings = row.pop("attack_settings")
         cost = {f"cost_{name}": value for name, value in row.pop("cost").items()}
+        for name in LATER:
+            if row[name] == Record.model_fields[name].default:
+                del row[name]
+        if measured_by := row.pop("metric_settings", {}):
+            row["metric_settings"] = json.dumps(measured_by, sort_keys=True)
+        spread = {f"spread_{name}": value for name, value in row.pop("spread", {}).items()}
         row["attack_settings"] = json.dumps(settings, sort_keys=True) if settings else ""
         leading = {key: row.pop(key) for key in LEADING}
         sizes = {"lr_height": lr_height, "lr_width": lr_width, "sr_height": sr_height, "sr_width": sr_width}
         software = {f"version_{name}": version for name, version in versions.items()}
         remarks = {"notes": notes, "flags": flags}
-        rows.append(leading | metrics | effect | row | sizes | remarks | cost | software)
+        rows.append(leading | metrics | effect | row | spread | sizes | remarks | cost | software)
     table = pd.DataFrame(rows)
     if table.empty:
         return table

@@ -26,6 +26,7 @@ class Index:
         self.radius: dict[Column, tuple[str, float]] = {}
         self.remarks: set[tuple[str, str]] = set()
         self.flagged: dict[tuple[RowKey, Column, str], list[str]] = defaultdict(list)
+        self.stochastic: dict[RowKey, list[Record]] = defaultdict(list)
         for record in records:
             key = row_key(record)
             column = column_of(record)
@@ -40,6 +41,8 @@ class Index:
                     self.radius[column] = (norm, float(record.attack_settings["eps"]))
                 if note := record.attack_settings.get("note"):
                     self.remarks.add((record.attack, note))
+            if record.stochastic:
+                self.stochastic[key].append(record)
             for check, finding in record.flags.items():
                 self.flagged[key, column, check].append(finding)
         self.images = {column: sorted(ids) for column, ids in images.items()}

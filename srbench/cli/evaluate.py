@@ -23,7 +23,8 @@ def evaluate(
     models: Annotated[
         str,
         typer.Option(
-            help="all, names, wildcards, checkpoints, module.path:factory, NAME=any of these; by commas."
+            help="all, names, wildcards, checkpoints, module.path:factory, NAME=any of these; by commas. "
+            "Behind one of your own: range=255, key=net_g, domain=…, title=…"
         ),
     ] = "all",
     datasets: Annotated[
@@ -35,6 +36,9 @@ def evaluate(
     metrics: Metrics = None,
     track: TrackOption = Track.auto,
     limit: Limit = None,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Outputs per image of a model that draws random numbers: mean, spread.")
+    ] = 1,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write leaderboard.md/.csv/.json and records.csv here.")
     ] = None,
@@ -59,6 +63,7 @@ def evaluate(
         metrics=words(metrics) or None,
         track=track.value,
         limit=limit,
+        samples=samples,
         **run.options(),
     )
     with err().status("checking inputs and loading metrics"):

@@ -20,6 +20,12 @@ class MetricSettings(BaseModel):
     space: Literal["rgb", "y", "gray"] = "rgb"
     params: dict[str, str] = {}
 
+    @property
+    def hash(self) -> str:
+        """Return the first 12 hex digits of the sha256 over the settings."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
 
 class Protocol(BaseModel):
     """Define a named way to measure.

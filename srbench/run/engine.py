@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from srbench.run.chance import Chance, chance
 from srbench.run.image import ImageMeter, Loaded, Measured
 from srbench.run.memory_fit import at_once
-from srbench.run.options import Rerun
 from srbench.run.outcome import CellFailed, Outcome, cell_failure, is_out_of_memory
 from srbench.run.perturb import make_perturbation
 from srbench.run.schedule import Lookahead
+from srbench.run.settings import Settings
 from srbench.store import pictures
 from srbench.store.record import Record
 
@@ -24,39 +23,8 @@ if TYPE_CHECKING:
     from srbench.store.address import RecordStore
     from srbench.zoo import ModelRef, SRModel
 
-MAX_WORKERS = 8
 MOST_FAILED = 3
 """A cell is given up after so many images that failed: the next ones would fail too."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How an engine uses the machine; none of it is part of a record's identity.
-
-    Attributes:
-        device: "cpu" or "cuda" (or "cuda:1" …).
-        rerun: "only-missing" measures what the store lacks, "always" everything, "never" nothing.
-        workers: images in work at once; 0 means one per core, at most eight.
-        threads: torch threads per worker. A worker's thread count can move a metric in its last digits,
-            so it does not depend on the number of workers.
-        channels_last: have networks' images lie pixel by pixel; faster for many, and other last digits.
-        memory: GiB that the run may take, None for a share of what there is.
-        keep_images: keep the SR, and the LR where it was attacked, as 8-bit PNG beside the records; an
-            image whose picture is missing is measured again.
-    """
-
-    device: str = "cpu"
-    rerun: Rerun = "only-missing"
-    workers: int = 0
-    threads: int = 1
-    channels_last: bool = False
-    memory: float | None = None
-    keep_images: bool = False
-
-    @property
-    def worker_count(self) -> int:
-        """Images in work at once."""
-        return self.workers or min(os.cpu_count() or 1, MAX_WORKERS)
 
 
 class Engine:
@@ -87,8 +55,8 @@ class Engine:
         self._on_measured = on_measured
         self._again = again
         self._pictures = store.folder if settings.keep_images else None
-        self._meter = ImageMeter(instruments, settings.device, self._pictures)
-        self._loaded: tuple[ModelRef, str, SRModel, dict[str, float]] | None = None
+        self._meter = ImageMeter(instruments, settings, self._pictures)
+        self._loaded: tuple[ModelRef, str, SRModel, dict[str, float], Chance] | None = None
 
     @property
     def device(self) -> str:
@@ -129,14 +97,28 @@ class Engine:
         todo = {}
         for image in cell.images:
             old = records[image].metrics if image in records else {}
-            lacking = [name for name in wanted if name not in old]
+            lacking = [name for name in wanted if name not in old or self._stale(cell, records[image], name)]
             again = (
-                self._settings.rerun == "always" or self._again(cell, image) or self._unpictured(cell, image)
+                self._settings.rerun == "always"
+                or self._again(cell, image)
+                or self._unpictured(cell, image)
+                or (image in records and self._other_samples(records[image]))
             )
             if lacking or image not in records or again:
                 earlier = [name for name in old if name not in wanted and self._instruments.ensure(name)]
                 todo[image] = wanted + earlier
         return todo
+
+    def _stale(self, cell: Cell, record: Record, name: str) -> bool:
+        """Return whether a metric was measured with settings that are not, or may not be, those of today."""
+        recorded = record.metric_settings.get(name)
+        # The hash of the protocol, which is part of the cell, covers the settings it was published with.
+        if recorded is None:
+            return name not in cell.protocol.metrics
+        return recorded != cell.protocol.known[name].hash
+
+    def _other_samples(self, record: Record) -> bool:
+        return bool(record.stochastic) and record.samples != self._settings.samples
 
     def _unpictured(self, cell: Cell, image: str) -> bool:
         if self._pictures is None:
@@ -181,17 +163,19 @@ class Engine:
             model = cell.model.load(self._settings.device, cell.precision)
             if self._settings.channels_last:
                 model.channels_last()
-            self._loaded = (cell.model, cell.precision, model, cost(model))
-        _, _, model, counted = self._loaded
+            draws = chance(model, self._settings.device)
+            self._loaded = (cell.model, cell.precision, model, cost(model), draws)
+        _, _, model, counted, draws = self._loaded
         attack = make_perturbation(cell.attack, model, self._settings.device, cell.tile, cell.halo)
-        return Loaded(model, counted, attack)
+        return Loaded(model, counted, attack, draws)
 
     def _measured(
         self, cell: Cell, loaded: Loaded, todo: dict[str, list[str]]
     ) -> Generator[tuple[str, Record | Exception]]:
         """Images in the order of ``todo``, by several workers a few images ahead: records, or what failed."""
         settings = self._settings
-        workers = min(settings.worker_count, len(todo))
+        # Random numbers are the process's: a model that draws some runs on one image at a time.
+        workers = 1 if loaded.chance else min(settings.worker_count, len(todo))
         if workers > 1:
             workers = at_once(cell, loaded.model, settings.device, workers, settings.memory)
         pending: dict[str, Future[Measured]] = {}

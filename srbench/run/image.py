@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import RunFailed
 from srbench.run.cache import Cache
+from srbench.run.chance import Chance, seeded
 from srbench.run.perturb import attack_image, super_resolve
+from srbench.run.samples import combined
 from srbench.store import pictures, provenance
 from srbench.store.record import Record
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from srbench.run.instruments import Instruments
     from srbench.run.perturb import Attacked, Made, Perturbation
     from srbench.run.plan import Cell
+    from srbench.run.settings import Settings
     from srbench.zoo import SRModel
 
 DECODED_BYTES = 512 << 20
@@ -47,11 +51,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model ready to run, with what its network takes and the attack of a cell built for it."""
+    """A model ready to run, with what its network takes and the attack of a cell built for it.
+
+    Attributes:
+        chance: whether the model draws random numbers.
+    """
 
     model: SRModel
     cost: dict[str, float]
     attack: Perturbation | None
+    chance: Chance = ""
 
 
 class ImageMeter:
@@ -62,12 +71,13 @@ class ImageMeter:
 
     Args:
         instruments: the metrics.
-        device: "cpu", "cuda", …
+        settings: how the machine is used.
         folder: where SR and attacked LR are kept as PNG; None keeps none.
     """
 
-    def __init__(self, instruments: Instruments, device: str, folder: Path | None = None) -> None:
-        self._instruments, self._device, self._folder = instruments, device, folder
+    def __init__(self, instruments: Instruments, settings: Settings, folder: Path | None = None) -> None:
+        self._instruments, self._settings, self._folder = instruments, settings, folder
+        self._device = settings.device
         self._decoded: Cache[LoadedImage] = Cache(DECODED_BYTES, _pixel_bytes)
         self._noise: Cache[Made] = Cache(NOISE_BYTES, lambda made: made.nbytes)
         self._clean: Cache[Tensor] = Cache(CLEAN_BYTES, lambda sr: sr.nbytes)
@@ -87,27 +97,41 @@ class ImageMeter:
         lr, hr = self._images(cell, image)
         run_as = (cell.dataset.content_hash, cell.precision, str(cell.tile), str(cell.halo))
         key = (cell.model.name, cell.model.weights_sha256, *run_as, image)
+        draw = seeded if loaded.chance else _as_it_is
+        count = self._settings.samples if loaded.chance else 1
 
         def clean() -> Tensor:
-            return self._clean.get(key, lambda: super_resolve(loaded.model, lr, cell.tile, cell.halo))
+            with draw(*key, "0"):
+                return self._clean.get(key, lambda: super_resolve(loaded.model, lr, cell.tile, cell.halo))
 
-        attacked = attack_image(loaded.attack, lr, hr, image, run_as, self._noise, clean)
+        with draw(*key, cell.attack.hash):
+            attacked = attack_image(loaded.attack, lr, hr, image, run_as, self._noise, clean)
         with torch.inference_mode():
-            sr, seconds = _timed(cell, loaded.model, attacked.lr)
+            samples, of_files = [], []
+            for sample in range(count):
+                with draw(*key, str(sample)):
+                    made, took = _timed(cell, loaded.model, attacked.lr)
+                if sample == 0:
+                    sr, seconds = made, took
+                samples.append(self._instruments.measure(names, made, hr))
+                if attacked.saved is not None:
+                    with draw(*key, str(sample)):
+                        of_file = super_resolve(loaded.model, attacked.saved, cell.tile, cell.halo)
+                    of_files.append(self._instruments.measure(names, of_file, hr))
             if loaded.attack is None:
                 self._clean.get(key, lambda: sr)
-            metrics, notes = self._instruments.measure(names, sr, hr)
-            saved: dict[str, float | None] = {}
-            if attacked.saved is not None:
-                of_file = super_resolve(loaded.model, attacked.saved, cell.tile, cell.halo)
-                saved, _ = self._instruments.measure(names, of_file, hr)
+            metrics, notes, spread = combined(samples)
             if self._folder is not None:
                 seen = attacked.as_file if cell.attack.hash else None
                 pictures.save(self._folder, cell.path, image, sr, seen)
             values = {
                 "metrics": metrics,
                 "notes": notes,
-                "saved": saved,
+                "metric_settings": {name: cell.protocol.known[name].hash for name in metrics},
+                "stochastic": loaded.chance,
+                "samples": count,
+                "spread": spread,
+                "saved": combined(of_files)[0] if of_files else {},
                 "effect": attacked.effect(sr),
                 "attack_settings": attacked.settings,
                 "flags": attacked.flags,
@@ -116,6 +140,8 @@ class ImageMeter:
                 "seconds": round(seconds, 6),
                 "cost": loaded.cost,
                 "device": device_name(self._device),
+                "threads": self._settings.threads,
+                "channels_last": self._settings.channels_last,
             }
         return Measured(_record(cell, image, values), attacked, sr, hr)
 
@@ -125,6 +151,11 @@ class ImageMeter:
         decoded = self._decoded.get((data.content_hash, image), lambda: data.load(image))
         hr = None if decoded.hr is None else as_tensor(decoded.hr)
         return as_tensor(decoded.lr).to(self._device), hr
+
+
+def _as_it_is(*parts: str) -> AbstractContextManager[None]:
+    """Leave the random numbers alone: there is nobody to draw any."""
+    return nullcontext()
 
 
 def _timed(cell: Cell, model: SRModel, lr: Tensor) -> tuple[Tensor, float]:

@@ -37,6 +37,7 @@ class RunOptions:
         workers: images in work at once; 0 for one per core, at most eight.
         threads: torch threads per worker.
         channels_last: have networks' images lie pixel by pixel.
+        samples: how often a model that draws random numbers runs on each image; metrics are the means.
         keep_images: keep SR, and LR where it was attacked, as PNG beside the records.
         store: a directory, or an address that fsspec knows; None for the default store.
         placement: in which processes and on which machines.
@@ -51,6 +52,7 @@ class RunOptions:
     workers: int = 0
     threads: int = 1
     channels_last: bool = False
+    samples: int = 1
     keep_images: bool = False
     store: Path | str | None = None
     placement: Placement = field(default_factory=Placement)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput
-from srbench.run.engine import Engine, Settings
+from srbench.run.engine import Engine
 from srbench.run.instruments import Instruments
 from srbench.run.memory_fit import fit
 from srbench.run.options import RunOptions, default_store, pick_device
+from srbench.run.settings import Settings
 from srbench.run.tile_retry import run_with_smaller_tiles
 from srbench.run.workers.choose import choose_runner
 from srbench.store.address import open_store
@@ -77,8 +78,11 @@ class PreparedRun:
         """Return the records in the store that belong to the plan, cell by cell."""
         store, records = open_store(self.store), []
         for cell in self.plan:
-            wanted = set(cell.images)
-            records += [record for record in store.read(cell.path) if record.image in wanted]
+            wanted, card = set(cell.images), cell.model.card
+            # No part of the identity: what the user calls the model now counts.
+            said = {"model_title": card.title, "training_domain": card.domain}
+            found = [record for record in store.read(cell.path) if record.image in wanted]
+            records += [record.model_copy(update=said) for record in found]
         return records
 
 
@@ -101,6 +105,8 @@ def prepare_run(
     Raises:
         BadInput: an unknown metric, a device or store that is not there.
     """
+    if isinstance(options.samples, bool) or not isinstance(options.samples, int) or options.samples < 1:
+        raise BadInput(f"samples {options.samples!r}: give a whole number of outputs per image, 1 or more")
     on_cluster = options.placement.engine == "ray"
     # On a cluster the devices are elsewhere; here metrics are only asked for their names.
     device = "cpu" if on_cluster else pick_device(options.device)
@@ -121,6 +127,7 @@ def prepare_run(
         workers=options.workers,
         threads=options.threads,
         channels_last=options.channels_last,
+        samples=options.samples,
         memory=options.memory,
         keep_images=options.keep_images,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 SCHEMA_VERSION = 1
 LARGEST = 1e6
@@ -33,11 +34,19 @@ class Record(BaseModel):
         protocol, protocol_hash: how the metrics were computed.
         metrics: value by metric; null where the metric is undefined for this image, and then ``notes``
             says why. A metric that was not computed is absent.
+        metric_settings: by metric, the hash of what the protocol sets of it; a value measured with other
+            settings is measured anew. Empty in records made before it was recorded.
+        stochastic: "seeded" for a model that draws random numbers, which model, attack and image seed;
+            "unseeded" for one whose numbers cannot be seeded; else empty.
+        samples: how often a stochastic model ran on the image: metrics are means over so many outputs.
+        spread: by metric, the standard deviation over the samples; empty for one.
         lr_size, sr_size: height and width in pixels.
         precision, tile: "fp32" or "bf16"; LR tile side in pixels or null for the whole image at once.
         halo: LR pixels around a tile that it was run with; null for whole images, and in records made
             before it was recorded, when it was 16.
         device: where the model ran.
+        threads, channels_last: torch threads, and the layout of images in memory, which may move a number
+            in its last digits; null in records made before they were recorded.
         seconds: wall time of the model's forward pass.
         cost: what the network takes, as :func:`srbench.zoo.cost.cost` counts it; empty in records made
             before it was counted.
@@ -68,12 +77,18 @@ class Record(BaseModel):
     protocol_hash: str
     metrics: dict[str, float | None]
     notes: dict[str, str]
+    metric_settings: dict[str, str] = {}
+    stochastic: str = ""
+    samples: int = Field(default=1, ge=1)
+    spread: dict[str, float] = {}
     lr_size: tuple[int, int]
     sr_size: tuple[int, int]
     precision: str
     tile: int | None
     halo: int | None = None
     device: str
+    threads: int | None = None
+    channels_last: bool | None = None
     seconds: float
     cost: dict[str, float] = {}
     created: str
@@ -94,9 +109,9 @@ class Record(BaseModel):
             raise ValueError(f"{kind[:20]!r} is neither {KINDS[0]} nor {KINDS[1]}")
         return kind
 
-    @field_validator("metrics", "saved", "effect")
+    @field_validator("metrics", "saved", "effect", "spread")
     @classmethod
-    def _measurable(cls, values: dict[str, float | None]) -> dict[str, float | None]:
+    def _measurable(cls, values: Mapping[str, float | None]) -> Mapping[str, float | None]:
         for name, value in values.items():
             # NaN is not within, either.
             if value is not None and not -LARGEST <= value <= LARGEST:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from srbench.run.engine import Engine, Settings
+    from srbench.run.engine import Engine
     from srbench.run.outcome import Runner
     from srbench.run.placement import Placement
     from srbench.run.plan import Cell
+    from srbench.run.settings import Settings
     from srbench.store.address import RecordStore
 
 

@@ -13,8 +13,8 @@ from srbench.errors import BadInput, RunFailed, SrbenchError
 
 if TYPE_CHECKING:
     from srbench.protocols.schema import Protocol
-    from srbench.run.engine import Settings
     from srbench.run.plan import Cell
+    from srbench.run.settings import Settings
 
 PASSED_ON = ("SRBENCH_HOME", "SRBENCH_WEIGHTS", "SRBENCH_OFFLINE", "TORCH_HOME", "HF_HUB_OFFLINE")
 """A worker on another machine takes these variables from the command's environment."""
