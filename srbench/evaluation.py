@@ -89,7 +89,7 @@ def prepare(request: EvaluationRequest) -> PreparedRun:
         limit=request.limit,
     )
     prepared = prepare_run(plan, protocol, request, metrics=request.metrics)
-    prepared.notices[:0] = notices
+    prepared.notices[:0] = [*(model.note for model in models if model.note), *notices]
     return prepared
 
 

@@ -55,3 +55,10 @@ def shared_weights(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """SRBENCH_WEIGHTS names the real assets: trained networks and metric weights."""
     monkeypatch.setenv("SRBENCH_WEIGHTS", str(shared / "assets"))
     return shared / "assets"
+
+
+@pytest.fixture
+def few_images_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For boards made by hand: two images are enough to be certain, where six photographs are asked for."""
+    for module in ("ranks", "paired", "text"):
+        monkeypatch.setattr(f"srbench.boards.{module}.LEAST", 2)

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from srbench.boards.stats import Draws, resample_counts
 from srbench.store.record import Record
 
 
@@ -81,3 +82,8 @@ def blurry_upscaler() -> nn.Module:
     with torch.no_grad():
         convolution.weight.copy_(torch.eye(3)[:, :, None, None].expand(3, 3, 3, 3) / 9)
     return nn.Sequential(nn.Upsample(scale_factor=4), convolution)
+
+
+def independent(images: int, seed: str) -> Draws:
+    """How so many images are resampled that show as many photographs."""
+    return Draws(resample_counts(images, seed), np.arange(images))

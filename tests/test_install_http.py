@@ -232,10 +232,11 @@ def test_first_use_is_recorded_and_a_change_refused(bad: Bad, tmp_path: Path) ->
     source = Source(url=f"{bad.url}/good/file.bin", filename="file.bin")
     file = obtain.obtain(source, tmp_path / "file.bin", progress=False)
     assert first_use.recorded(source) is None
-    assert first_use.record(source, file.sha256, file.bytes) is True
-    assert first_use.record(source, file.sha256, file.bytes) is False
+    assert first_use.record(source, file.sha256, file.bytes, file.origin) is True
+    assert first_use.record(source, file.sha256, file.bytes, file.origin) is False
     known = first_use.recorded(source)
     assert known is not None and (known.sha256, known.bytes) == (SHA256, len(CONTENT))
+    assert known.origin == source.url
     asked = len(bad.asked)
     obtain.obtain(source, tmp_path / "file.bin", progress=False)
     assert len(bad.asked) == asked

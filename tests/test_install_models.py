@@ -42,10 +42,9 @@ def bad(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bad]:
 
 @pytest.fixture
 def publish(bad: Bad, monkeypatch: pytest.MonkeyPatch) -> Publish:
-    """Cards "toy" and "toy-two" whose weights are on the server, served in a mode."""
+    """Cards "toy-one" and "toy-two" whose weights are on the server, served in a mode."""
 
-    def write(mode: str = "good", **source: object) -> None:
-        at = [{"url": f"{bad.url}/{mode}/toy.pth", "filename": "toy.pth", **source}]
+    def write(mode: str = "good", two: str = "toy.pth", **source: object) -> None:
         cards = {
             name: Card.model_validate(
                 {
@@ -59,10 +58,10 @@ def publish(bad: Bad, monkeypatch: pytest.MonkeyPatch) -> Publish:
                     "licence": "its licence",
                     "citation": "nobody",
                     "redistributable": False,
-                    "sources": at,
+                    "sources": [{"url": f"{bad.url}/{mode}/{file}", "filename": file, **source}],
                 }
             )
-            for name in ("toy-one", "toy-two")
+            for name, file in (("toy-one", "toy.pth"), ("toy-two", two))
         }
         known = catalog.shipped() | cards
         monkeypatch.setattr(catalog, "shipped", lambda: known)
@@ -172,14 +171,15 @@ def test_families() -> None:
 
 
 def test_the_command_installs_a_family(bad: Bad, publish: Publish, tmp_path: Path) -> None:
-    publish()
+    bad.files["other.pth"] = (tmp_path / "other.pth").read_bytes()
+    publish(two="other.pth")
     done = CliRunner().invoke(app, ["models", "install", "toy"])
     assert done.exit_code == 0, done.output
     for name in ("toy-one", "toy-two"):
         assert f"{name}: licence of the weights: its licence (do not pass them on)" in done.output
         assert f"{name} is installed: " in done.output
         assert zoo.status(name).installed
-    assert "none is published: recorded, and a later change is refused" in done.output
+    assert "as its authors publish none; a later change is refused" in done.output
     done = CliRunner().invoke(app, ["models", "install", "toy", "--from", str(tmp_path / "toy.pth")])
     assert isinstance(done.exception, BadInput) and "toy is 2 models (toy-one, toy-two)" in str(
         done.exception

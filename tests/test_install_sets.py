@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -205,6 +206,61 @@ def test_a_change_at_the_source_is_refused(
         install_set("toy", say=said.append, progress=False)
     bad.files["input.zip"] = bad.files["input.zip"][: -len(b"trailing")]
     assert install_set("toy", say=said.append, progress=False).content_hash == before.content_hash
+
+
+def test_a_download_is_not_held_against_an_archive_given_by_hand(
+    bad: Bad, publish: Publish, said: list[str], private_home: Path, tmp_path: Path
+) -> None:
+    publish(sha256=False)
+    given = tmp_path / "input.zip"
+    given.write_bytes(bad.files["input.zip"] + b"trailing")
+    before = install_set("toy", archives=[given], say=said.append, progress=False)
+    url = f"{bad.url}/good/input.zip"
+
+    def origins() -> list[str]:
+        records = sorted((private_home / "first-use").glob("input.zip-*.json"))
+        notes = private_home / "files/input/.srbench.json"
+        return [json.loads(file.read_text())["origin"] for file in (*records, notes)]
+
+    old = hashlib.sha256(given.read_bytes()).hexdigest()
+    assert (
+        origins() == [given.as_uri()] * 2 and f"its identity is not verified: {old} from file://" in said[1]
+    )
+    # What is unpacked is from there, whoever registers it.
+    (private_home / "datasets/toy.json").unlink()
+    install_set("toy", say=said.append, progress=False)
+    assert origins() == [given.as_uri()] * 2
+    said.clear()
+    shutil.rmtree(private_home / "files")
+    (private_home / "datasets/toy.json").unlink()
+    assert install_set("toy", say=said.append, progress=False).content_hash == before.content_hash
+    new = hashlib.sha256(bad.files["input.zip"]).hexdigest()
+    assert origins() == [url] * 2 and said[1] == (
+        f"input.zip from {url} (sha256 {new[:12]}…) replaces the unverified file from {given.as_uri()} "
+        f"(sha256 {old[:12]}…)"
+    )
+    with pytest.raises(BadInput, match=f"first used on .* from {url}: it is not used"):
+        (private_home / "datasets/toy.json").unlink()
+        install_set("toy", archives=[given], say=said.append, progress=False)
+
+
+def test_the_notes_of_an_older_srbench(
+    bad: Bad, publish: Publish, said: list[str], private_home: Path
+) -> None:
+    """They do not say whether the address was contacted, so it is not claimed that it was."""
+    publish(sha256=False)
+    before = install_set("toy", say=said.append, progress=False)
+    notes = private_home / "files/input/.srbench.json"
+    found = json.loads(notes.read_text())
+    notes.write_text(
+        json.dumps({"address": found["published"], "sha256": found["sha256"], "bytes": found["bytes"]})
+    )
+    (private_home / "datasets/toy.json").unlink()
+    shutil.rmtree(private_home / "first-use")
+    asked = len(bad.asked)
+    assert install_set("toy", say=said.append, progress=False) == before and len(bad.asked) == asked
+    [record] = (private_home / "first-use").glob("input.zip-*.json")
+    assert json.loads(record.read_text())["origin"] == (private_home / "files/input").as_uri()
 
 
 def test_a_hostile_archive_writes_nothing(

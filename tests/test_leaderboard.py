@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from helpers import record
+from helpers import independent, record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -19,6 +19,8 @@ from srbench.boards.compute import tables
 from srbench.boards.stats import resample_counts, resampled_means
 from srbench.boards.table import Table
 from srbench.store.record import Record
+
+pytestmark = pytest.mark.usefixtures("few_images_will_do")
 
 
 def cell(model: str, dataset: str, lpips: list[float | None], **changes: object) -> list[Record]:
@@ -141,7 +143,7 @@ def test_intervals_are_paired_and_reproducible() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=30))
 def test_resampled_means_stay_within_the_values(values: list[float]) -> None:
-    means = resampled_means(np.array(values), resample_counts(len(values), "seed"))
+    means = resampled_means(np.array(values), independent(len(values), "seed"))
     assert means.shape == (10_000,)
     assert means.min() >= min(values) - 1e-9
     assert means.max() <= max(values) + 1e-9

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from helpers import record
+from helpers import independent, record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -19,9 +19,11 @@ from srbench.boards.paired import compare
 from srbench.boards.ranks import certainly_below, ranks
 from srbench.boards.significance import holm, wilcoxon
 from srbench.boards.site.data import site
-from srbench.boards.stats import Array, interval, resample_counts, resampled_means
+from srbench.boards.stats import Array, interval, resampled_means
 from srbench.errors import BadInput
 from srbench.store.record import Record
+
+pytestmark = pytest.mark.usefixtures("few_images_will_do")
 
 NAN = float("nan")
 # Few levels make ties likely, and NaN is a value a metric may not have.
@@ -54,11 +56,12 @@ def measured(model: str, *sets: Array | list[float], name: str = "lpips") -> lis
 @settings(max_examples=20, deadline=None)
 @given(arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 8)), elements=LEVELS))
 def test_resampled_means_are_weighted_means(values: Array) -> None:
-    counts = resample_counts(values.shape[1], "seed")
-    together = resampled_means(values, counts)
+    draws = independent(values.shape[1], "seed")
+    counts = draws.counts
+    together = resampled_means(values, draws)
     assert counts.sum(axis=1).tolist() == [values.shape[1]] * 10_000
     for row, means in zip(values, together.T, strict=True):
-        np.testing.assert_allclose(resampled_means(row, counts), means, rtol=1e-12)
+        np.testing.assert_allclose(resampled_means(row, draws), means, rtol=1e-12)
         defined = np.isfinite(row)
         if defined.sum() < 2:
             assert np.isnan(means).all()
@@ -127,7 +130,7 @@ def below_by_percentiles(first: list[Array], second: list[Array]) -> bool:
     """The definition: the interval of the paired difference on the images both have lies below zero."""
     draws = []
     for place, (a, b) in enumerate(zip(first, second, strict=True)):
-        counts = resample_counts(len(a), f"{place}")
+        counts = independent(len(a), f"{place}")
         difference = np.where(np.isfinite(b), a, NAN) - np.where(np.isfinite(a), b, NAN)
         draws.append(resampled_means(difference, counts))
     # Of such values no mean is nearer to zero than that, but for rounding.
@@ -140,7 +143,7 @@ def test_certainty_is_what_the_percentiles_of_every_pair_say(data: st.DataObject
     sizes = data.draw(st.lists(st.integers(1, 7), min_size=1, max_size=3))
     rows = data.draw(st.integers(1, 4))
     values = [data.draw(arrays(np.float64, (rows, size), elements=LEVELS)) for size in sizes]
-    found = certainly_below([(v, resample_counts(v.shape[1], f"{k}")) for k, v in enumerate(values)])
+    found = certainly_below([(v, independent(v.shape[1], f"{k}")) for k, v in enumerate(values)])
     expected = [
         [below_by_percentiles([v[i] for v in values], [v[j] for v in values]) for j in range(rows)]
         for i in range(rows)
@@ -152,7 +155,7 @@ def test_certainty_is_what_the_percentiles_of_every_pair_say(data: st.DataObject
 def test_certainty_to_the_last_resample(share: float, certain: bool) -> None:
     """Zero between two neighbouring draws: it turns at 0.975 of the way, where the percentile lies."""
     values = np.random.default_rng(3).normal(0, 1, 30)
-    counts = resample_counts(30, "0")
+    counts = independent(30, "0")
     draws = np.sort(resampled_means(values, counts))
     zero = draws[249] + share * (draws[250] - draws[249])
     view = [(np.stack([np.zeros(30), values - zero]), counts)]
@@ -160,7 +163,7 @@ def test_certainty_to_the_last_resample(share: float, certain: bool) -> None:
 
 
 def of(*sets: list[list[float]], higher_is_better: bool = False) -> list[tuple[int, int]]:
-    view = [(np.array(rows), resample_counts(len(rows[0]), f"{k}")) for k, rows in enumerate(sets)]
+    view = [(np.array(rows), independent(len(rows[0]), f"{k}")) for k, rows in enumerate(sets)]
     return [tuple(rank) for rank in ranks(view, higher_is_better=higher_is_better)]
 
 

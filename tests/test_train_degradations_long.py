@@ -117,6 +117,8 @@ FS = {
     "iterations": 3,
     "batch": 2,
     "crop": 8,
+    "pairs": "training",
+    "gate": 0,
     "features": 4,
     "blocks": 1,
     "discriminator_features": 2,

@@ -145,8 +145,8 @@ def test_differences_name_every_key() -> None:
     old = shipped("rsr-mini")
     new = recipes.override(old, {"optimizer.lr": 1e-3, "degradation.eps": "8"})
     assert sorted(recipes.differences(old, new)) == [
-        "degradation.eps: 14/255 in the run, 8/255 now",
-        "optimizer.lr: 0.0002 in the run, 0.001 now",
+        "degradation.eps is '14/255' in the run and '8/255' now",
+        "optimizer.lr is 0.0002 in the run and 0.001 now",
     ]
 
 

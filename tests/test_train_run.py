@@ -140,7 +140,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path) -> None:
 
 
 def test_resume_names_what_differs(tmp_path: Path, whole: Path) -> None:
-    with pytest.raises(BadInput, match="optimizer.lr: 0.0001 in the run, 0.001 now"):  # noqa: RUF043
+    with pytest.raises(BadInput, match="optimizer.lr is 0.0001 in the run and 0.001 now"):  # noqa: RUF043
         train(TrainingRequest(tiny(**{"optimizer.lr": 1e-3}), whole, resume=True))
     with pytest.raises(BadInput, match="--resume"):
         train(TrainingRequest(tiny(), whole))
@@ -177,3 +177,26 @@ def test_bad_input_is_one_line(arguments: list[str], words: list[str], tmp_path:
     for word in words:
         assert word in line
     assert not list((tmp_path / "runs").rglob("*.safetensors"))
+
+
+def test_a_finished_run_can_be_made_longer(tmp_path: Path, whole: Path) -> None:
+    """With a constant learning rate it then equals one that was to be so long from the beginning."""
+    constant = {"schedule.milestones": [], "validation.every": 3}
+    train(TrainingRequest(tiny(**constant), tmp_path / "run", threads=1))
+    longer = tiny(**constant, **{"schedule.iterations": 9})
+    train(TrainingRequest(longer, tmp_path / "run", resume=True, threads=1))
+    train(TrainingRequest(longer, tmp_path / "at-once", threads=1))
+    assert rows(tmp_path / "run") == rows(tmp_path / "at-once")
+    ours, theirs = (load_file(tmp_path / run / "model.safetensors") for run in ("run", "at-once"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    facts = json.loads((tmp_path / "run" / "training.json").read_text())
+    assert facts["lengths"] == [[0, 6], [6, 9]] and facts["recipe"]["schedule"]["iterations"] == 9
+    assert "lengths" not in json.loads((tmp_path / "at-once" / "training.json").read_text())
+    with pytest.raises(BadInput, match="iterations is 9 in the run and 6 now: leave them out"):
+        train(TrainingRequest(tiny(**constant), tmp_path / "run", resume=True))
+
+
+def test_others_may_read_every_file_of_a_run(whole: Path) -> None:
+    modes = {path.name: path.stat().st_mode & 0o777 for path in whole.rglob("*") if path.is_file()}
+    shown = {name: mode for name, mode in modes.items() if not name.endswith(".lock")}
+    assert "model.safetensors" in shown and set(shown.values()) == {shown["recipe.toml"]}

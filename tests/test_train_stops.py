@@ -157,7 +157,7 @@ def test_resuming_another_recipe_is_refused(tmp_path: Path) -> None:
     train(TrainingRequest(tiny(), tmp_path / "tiny", threads=1))
     done = srbench("train", "esrgan-psnr-mini", "--resume", str(tmp_path / "tiny"))
     assert done.returncode == 2
-    assert "generator.num_feat: 8 in the run, 32 now" in done.stderr
+    assert "generator.num_feat is 8 in the run and 32 now" in done.stderr
 
 
 @pytest.mark.slow

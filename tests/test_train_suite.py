@@ -89,7 +89,9 @@ def test_a_run_waits_for_the_one_it_starts_from_and_equals_one_trained_alone(
     assert all(torch.equal(weights[name], others[name]) for name in others)
     again = list(suite.train_all(wanted, tmp_path / "runs", jobs=2))
     assert [seconds for _, seconds in again] == [0.0, 0.0]
-    with pytest.raises(BadInput, match=r"first was begun with other settings: seed: 4 in the run, 5 now"):
+    with pytest.raises(
+        BadInput, match=r"first was begun with other settings: seed is 4 in the run and 5 now"
+    ):
         list(suite.train_all(two.recipes({"schedule.iterations": 3, "seed": 5}), tmp_path / "runs", jobs=1))
 
 

@@ -30,6 +30,8 @@ from srbench.errors import BadInput
 from srbench.figures import ablation, curves, matrix
 from srbench.store.record import Record
 
+pytestmark = pytest.mark.usefixtures("few_images_will_do")
+
 Values = list[float | None]
 DEFINED: Values = [8.0, 9.0, 9.0, 10.0]
 GRAY: Values = [8.0, None, None, None]

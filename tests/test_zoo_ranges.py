@@ -48,7 +48,7 @@ def divided(image: Tensor) -> Tensor:
     ("before", "after", "words"),
     [
         (same, to_levels, r"\[0, 255\]"),
-        (same, to_bytes, "returned uint8"),
+        (same, to_bytes, "into uint8: return float"),
         (same, to_signed, r"\[-1, 1\]"),
         (divided, same, "divides by 255"),
     ],

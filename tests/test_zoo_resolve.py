@@ -17,6 +17,7 @@ from srbench.support import home
 from srbench.train import suite
 from srbench.zoo import catalog
 from srbench.zoo.factories import state_sha256
+from srbench.zoo.from_python import from_python
 
 # The models whose weights come with srbench.
 PACKAGED = [name for name in zoo.names() if zoo.card(name).packaged]
@@ -135,8 +136,12 @@ def test_two_files_of_one_name(shared: Path, tmp_path: Path) -> None:
     ):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "net.pth").write_bytes((models / f"{name}.pth").read_bytes())
-    with pytest.raises(BadInput, match="two different models would be called 'net'"):
-        zoo.resolve([str(tmp_path / "a/net.pth"), str(tmp_path / "b/net.pth")])
+    files = [str(tmp_path / "a/net.pth"), str(tmp_path / "b/net.pth")]
+    refs = zoo.resolve(files)
+    assert [ref.name for ref in refs] == [f"net@{home.sha256_file(Path(file))[:8]}" for file in files]
+    assert [ref.name for ref in zoo.resolve([*reversed(files), files[0]])] == [ref.name for ref in refs][::-1]
+    assert f"{refs[1].name} is {files[1]}; NAME={files[1]}" in refs[1].note
+    assert [ref.name for ref in zoo.resolve(files[:1])] == ["net"], "a file alone keeps its name"
 
 
 def test_a_checkpoint_that_changes_during_a_run(shared: Path, tmp_path: Path) -> None:
@@ -189,7 +194,7 @@ def test_other_things_that_make_a_network(what: str, mine: str) -> None:
             r"turned an LR of \(1, 3, 8, 8\) into \(1, 3, 16, 16\), expected \(1, 3, 32, 32\)",
         ),
         ("my_networks:nan", "not finite"),
-        ("my_networks:gives_a_list", "returned list"),
+        ("my_networks:gives_a_list", r"into a list of \(1, 3, 8, 8\), expected one tensor"),
         ("my_networks:fails_to_run", "failed on a .* LR .ValueError: kernel size"),
     ],
 )
@@ -293,12 +298,28 @@ def test_a_name_of_the_users_own(tmp_path: Path) -> None:
             Compact(num_feat=8, num_conv=1, upscale=4).state_dict(), tmp_path / folder / "net_g_latest.pth"
         )
     one, two = (str(tmp_path / folder / "net_g_latest.pth") for folder in ("one", "two"))
-    with pytest.raises(BadInput, match=r"two different models .* net_g_latest-2="):
-        zoo.resolve([one, two])
+    with pytest.raises(BadInput, match=r"two different models .* mine-2="):
+        zoo.resolve([f"mine={one}", f"mine={two}"])
     refs = zoo.resolve([one, f"mine={two}"])
     assert [ref.name for ref in refs] == ["net_g_latest", "mine"]
     assert refs[1].load().name == refs[1].card.title == "mine"
+    taken = zoo.resolve([one, f"net_g_latest={two}"])
+    assert [ref.name for ref in taken] == [f"net_g_latest@{taken[0].weights_sha256[:8]}", "net_g_latest"]
     with pytest.raises(BadInput, match="bicubic is a model of the zoo"):
         zoo.resolve([f"bicubic={one}"])
     with pytest.raises(BadInput, match="models; name one"):
         zoo.resolve(["mine=esrgan-*mini"])
+
+
+def test_a_file_called_like_a_model_of_the_zoo_is_no_second_one(tmp_path: Path) -> None:
+    from spandrel.architectures.Compact import Compact
+
+    file = tmp_path / "bicubic.pth"
+    torch.save(Compact(num_feat=8, num_conv=1, upscale=4).state_dict(), file)
+    name = f"bicubic@{home.sha256_file(file)[:8]}"
+    (alone,) = zoo.resolve([str(file)])
+    assert (alone.name, alone.card.title, alone.load().name) == (name, name, name)
+    assert [ref.name for ref in zoo.resolve(["bicubic", str(file)])] == ["bicubic", name]
+    assert list(from_python([str(file), "bicubic"])) == [name, "bicubic"]
+    (mine,) = zoo.resolve([f"mine={file}"])
+    assert (mine.name, mine.note) == ("mine", "")

@@ -248,6 +248,9 @@ def test_a_full_disk_leaves_the_earlier_install(
     stage: str, toy: Path, private_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = zoo.install("toy", toy)
+    [known] = (private_home / "first-use").glob("*.json")
+    known.unlink()
+    torch.save({"params": small_network(seed=1).state_dict()}, toy)
 
     def full(*args: Any, **kwargs: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

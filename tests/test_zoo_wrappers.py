@@ -13,6 +13,7 @@ from torch import Tensor
 
 from srbench import zoo
 from srbench.errors import BadInput
+from srbench.support import home
 from srbench.support.torchvision import prepare_torchvision
 from srbench.zoo.checkpoint import read_state_dict
 
@@ -68,6 +69,15 @@ WRAPPED: dict[str, Callable[[State], Any]] = {
     "netG beside netD": lambda s: {"netG": before("module.", s), "netD": OTHER},
     "model_state": lambda s: {"model_state": s, "optimizer": {"lr": 1e-4}},
     "DSGAN": lambda s: {"model_g_state_dict": s, "model_d_state_dict": OTHER},
+    "another name alone": lambda s: {"my_network": s, "epoch": 3, "optimizer": {"lr": 1e-4}},
+    "an average's shadow": lambda s: {"model": changed(s), "ema": {"decay": 0.9, "shadow": s}},
+    "a training of srbench's": lambda s: {"generator": s, "optimizer_g": {"state": {}}, "average": {}},
+    "a training of srbench's with an average": lambda s: {
+        "generator": changed(s),
+        "optimizer_g": {"state": {}},
+        "discriminator": OTHER,
+        "average": s,
+    },
     "thop's counters": lambda s: s | {"total_ops": torch.zeros(1), "total_params": torch.zeros(1)},
 }
 
@@ -80,10 +90,48 @@ def test_the_weights_are_those_of_the_plain_file(wrapper: str, plain: State, tmp
     assert all(torch.equal(found[name], plain[name]) for name in plain)
 
 
-def test_two_networks_of_which_neither_is_named_a_generator_are_not_guessed_at(tmp_path: Path) -> None:
-    torch.save({"first": OTHER, "second": OTHER}, tmp_path / "net.pth")
-    with pytest.raises(BadInput, match="holds no network weights"):
-        read_state_dict(tmp_path / "net.pth")
+SEVERAL: dict[str, Callable[[State], Any]] = {
+    "neither named a generator": lambda s: {"first": s, "second": changed(s), "epoch": 3},
+    "in a dict": lambda s: {"networks": {"first": before("module.", s), "second": changed(s)}},
+    "by prefix": lambda s: {"state_dict": before("first.", s) | before("second.", changed(s))},
+    "beside a generator": lambda s: {"net_g": changed(s), "first": {"state_dict": s}, "second": OTHER},
+}
+
+
+@pytest.mark.parametrize("wrapper", SEVERAL)
+def test_a_key_says_which_of_several_networks_is_meant(wrapper: str, plain: State, tmp_path: Path) -> None:
+    torch.save(SEVERAL[wrapper](plain), tmp_path / "net.pth")
+    key = "first.state_dict" if wrapper == "beside a generator" else "first"
+    found = read_state_dict(tmp_path / "net.pth", key)
+    assert found.keys() == plain.keys()
+    assert all(torch.equal(found[name], plain[name]) for name in plain)
+
+
+def test_networks_that_cannot_be_told_apart_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    torch.save({"first": OTHER, "second": OTHER, "optimizer": {"lr": 1.0}}, path)
+    with pytest.raises(BadInput, match=r"holds 2 networks \(first, second\): .* net\.pth,key=first"):
+        read_state_dict(path)
+    with pytest.raises(BadInput, match=r"no network 'third': it holds first, second; .* net\.pth,key=first"):
+        read_state_dict(path, "third")
+    torch.save(OTHER, path)
+    with pytest.raises(BadInput, match="holds no 'third', and no networks by name: leave key= out"):
+        read_state_dict(path, "third")
+
+
+def test_keys_on_the_command_line_are_other_models(plain: State, tmp_path: Path) -> None:
+    path = tmp_path / "gan.pth"
+    torch.save({"photo": plain, "anime": {name: value / 2 for name, value in plain.items()}}, path)
+    photo, anime = zoo.resolve([f"a={path},key=photo", f"b={path},key=anime"])
+    assert len({photo.weights_sha256, anime.weights_sha256, home.sha256_file(path)}) == 3
+    lr = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    torch.save(plain, tmp_path / "plain.pth")
+    (alone,) = zoo.resolve([str(tmp_path / "plain.pth")])
+    assert torch.equal(photo.load()(lr), alone.load()(lr))
+    assert not torch.equal(anime.load()(lr), alone.load()(lr))
+    assert [ref.name for ref in zoo.resolve([f"{path},key=photo", f"{path},key=anime"])] == [
+        f"gan@{ref.weights_sha256[:8]}" for ref in (photo, anime)
+    ]
 
 
 def test_content_decides_what_a_file_is(plain: State, tmp_path: Path) -> None:

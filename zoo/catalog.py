@@ -85,21 +85,27 @@ def register(
     title: str = "",
     licence: str = "",
     citation: str = "",
+    value_range: float = 1,
 ) -> None:
     """Make a network of your own known under ``name`` for as long as this process lives.
 
     Args:
         name: letters, digits and ``. _ + -``; registering the same name again replaces the first.
         factory: called without arguments, returns an nn.Module that maps LR (N, 3, H, W), RGB in
-            [0, 1], to SR (N, 3, 4H, 4W). It is called, and the network tried on a small input, when
-            the model is resolved.
+            [0, ``value_range``], to SR (N, 3, 4H, 4W) in the same range. It is called, and the network tried
+            on a small input, when the model is resolved.
         domain: what it was trained for, one of :data:`srbench.zoo.schema.DOMAINS`.
         title, licence, citation: shown beside its results.
+        value_range: 1, or 255 for a network that takes and gives values up to 255.
 
     Raises:
-        BadInput: a bad name or domain, a name that a card has already, or a factory that is not callable.
+        BadInput: a bad name, domain or range, a name that a card has already, or a factory that is not
+            callable.
     """
+    if value_range not in (1, 255):
+        raise BadInput(f"'{name}': value_range is 1 or 255, not {value_range}; scale others in the factory")
     card = own_card(name, domain=domain, title=title, licence=licence, citation=citation)
+    card = card.model_copy(update={"value_range": float(value_range)})
     if not callable(factory):
         raise BadInput(f"the factory of '{name}' is not callable: give a function that returns an nn.Module")
     _registered[name] = (card, factory)

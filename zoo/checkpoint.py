@@ -6,6 +6,7 @@ import json
 import warnings
 import zipfile
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +15,70 @@ from torch import Tensor
 
 from srbench.errors import BadInput
 from srbench.support.not_the_file import what_instead
+from srbench.zoo.numpy_scalars import numpy_scalars
 from srbench.zoo.pickles import BombError, UnwantedError, check_pickle
-from srbench.zoo.wrappers import unwrap
+from srbench.zoo.wrappers import DEEPEST, networks, unwrap
 
 _ZIP = b"PK\x03\x04"  # by which torch, too, tells its two layouts apart
 _PICKLE_LIMIT = 32 << 20
 _SMALLEST = 1 << 20
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
+def read_state_dict(path: Path, key: str = "") -> dict[str, Tensor]:
     """Return the tensors of a checkpoint by name, out of the wrappers they are published in.
 
+    Wrappers and prefixes go, see :func:`srbench.zoo.wrappers.unwrap`.
+
+    Args:
+        path: a file as :func:`read_file` reads it.
+        key: which of several networks in the file is meant, by the name it has there.
+
+    Raises:
+        BadInput: what :func:`read_file` raises; nothing but optimizer state and the like inside; several
+            networks of which none is known to be the generator, or none by the name of ``key``; tensors that
+            no network has (complex, sparse, whole-number weights).
+    """
+    loaded = read_file(path)
+    tensors = unwrap(loaded, key)
+    if not tensors:
+        there = networks(loaded)
+        if key or len(there) > 1:
+            raise BadInput(_which(path, key, there))
+        raise BadInput(f"{path} holds no network weights: give a checkpoint of the generator's state_dict")
+    _check_tensors(tensors, path)
+    return tensors
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint holds by name: tensors, dicts of these, and what stands beside them.
+
     Reads safetensors and what ``torch.save`` writes, the latter with ``weights_only=True`` and nothing
-    else; which of the two it is, its content says. Wrappers and prefixes go, see
-    :func:`srbench.zoo.wrappers.unwrap`.
+    else; which of the two it is, its content says.
+
+    Returns:
+        Nothing where the file holds something else than a dict.
 
     Raises:
         BadInput: no such file; damaged, or no checkpoint at all; a pickle that wants to run code, or whose
-            content is out of all proportion to the file; a TorchScript archive; nothing but optimizer
-            state and the like inside; tensors that no network has (complex, sparse, whole-number weights).
+            content is out of all proportion to the file; a TorchScript archive.
     """
     first_bytes = _first_bytes(path)
     if instead := what_instead(first_bytes):
         raise BadInput(f"{path} {instead}")
     # By content: files are renamed, and torch.save writes under any name.
     loaded = _read_safetensors(path) if first_bytes[8:9] == b"{" else _read_pickle(path)
-    loaded = _without_unnamed(loaded)
-    tensors = unwrap(loaded) if isinstance(loaded, dict) else {}
-    if not tensors:
-        raise BadInput(f"{path} holds no network weights: give a checkpoint of the generator's state_dict")
-    _check_tensors(tensors, path)
-    return tensors
+    return _without_unnamed(loaded) if isinstance(loaded, dict) else {}
+
+
+def _which(path: Path, key: str, there: list[str]) -> str:
+    """Say which networks a file holds, and how one of them is named."""
+    shown = ", ".join(_short(name) for name in there[:8]) + (", …" if len(there) > 8 else "")
+    if not there:
+        return f"{path} holds no '{_short(key)}', and no networks by name: leave key= out"
+    first = f"{path.name},key={_short(there[0])}"
+    if key:
+        return f"{path} holds no network '{_short(key)}': it holds {shown}; name one, as in {first}"
+    return f"{path} holds {len(there)} networks ({shown}): say which one, as in {first}"
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -57,11 +91,16 @@ def _first_bytes(path: Path) -> bytes:
         raise BadInput(f"{path} cannot be read ({error.strerror or error})") from error
 
 
-def _without_unnamed(loaded: Any, levels: int = 3) -> Any:
-    """Leave out the entries of dicts that go by anything but a name, as deep as wrappers go."""
-    if not isinstance(loaded, dict) or levels == 0:
+def _without_unnamed(loaded: Any, within: tuple[int, ...] = ()) -> Any:
+    """Leave out the entries of dicts that go by anything but a name, or that hold what holds them."""
+    if not isinstance(loaded, dict) or len(within) == DEEPEST:
         return loaded
-    return {key: _without_unnamed(value, levels - 1) for key, value in loaded.items() if isinstance(key, str)}
+    here = (*within, id(loaded))
+    return {
+        key: _without_unnamed(value, here)
+        for key, value in loaded.items()
+        if isinstance(key, str) and id(value) not in here
+    }
 
 
 def _read_safetensors(path: Path) -> Any:
@@ -85,8 +124,8 @@ def _read_pickle(path: Path) -> Any:
         zipped = file.read(len(_ZIP)) == _ZIP
     try:
         content = _index_of_archive(path) if zipped else _beginning(path)
-        check_pickle(content)
-        with warnings.catch_warnings():
+        scalars = check_pickle(content)
+        with numpy_scalars() if scalars else nullcontext(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Detected pickle protocol")  # it is refused below
             if path.suffix.lower() == ".safetensors":  # by which torch.load would go
                 with path.open("rb") as file:
@@ -115,7 +154,10 @@ def _index_of_archive(path: Path) -> bytes:
         names = Counter(member.filename.lower() for member in members)
         indices = [member for member in members if member.filename.lower().endswith("/data.pkl")]
         if any(name.endswith("constants.pkl") for name in names):
-            raise BadInput(f"{path} is a TorchScript archive: save the network's state_dict instead")
+            raise BadInput(
+                f"{path} is a TorchScript archive, which is a program: save the network's state_dict "
+                "instead, or name a function that returns torch.jit.load(…) as module.path:function"
+            )
         if len(indices) != 1 or max(names.values()) > 1:
             raise _damaged(path)
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):

@@ -15,13 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from srbench.errors import BadInput
-from srbench.zoo.loading import SCALE
+from srbench.errors import BadInput, RunFailed
+from srbench.zoo.model import SRModel
 
 # 8 x 8 is cheap; networks with attention windows or several downsamplings may ask for more.
 _PROBE_SIZES = (8, 16)
 _NO_IMAGE = 4.0
 """No network for images in [0, 1] makes one with so large a mean, whatever its weights; one for 255 does."""
+_NO_LEVELS = 1.5
+"""A network for 255 that makes something of white makes more than this; one for [0, 1] may end at 1."""
 
 
 def import_factory(spec: str) -> Callable[[], Any]:
@@ -76,60 +78,64 @@ def make_network(spec: str, factory: Callable[[], Any]) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise BadInput(f"{spec} returned {type(module).__name__}, not an nn.Module")
     try:
-        return copy.deepcopy(module)
+        with torch.no_grad():  # a copy of a TorchScript module would depend on its original
+            return copy.deepcopy(module)
     except Exception as error:
         raise BadInput(
             f"{spec}: the network cannot be copied ({_brief(error)}): build it anew in each call"
         ) from error
 
 
-def probe(spec: str, forward: Callable[[Tensor], Any], scale: int = SCALE) -> None:
-    """Run a small gray image through a network and look at what comes out.
+def probe(spec: str, model: SRModel) -> None:
+    """Run a small gray image through a model and look at what comes out.
+
+    Args:
+        spec: what to call the model in messages; its own name in those that it raises.
+        model: what will be measured, with the range of values the network is given.
 
     Raises:
-        BadInput: the network fails on 8 x 8 and on 16 x 16, gives another shape than
-            (1, 3, scale * H, scale * W), values that are not finite, or another range than [0, 1].
+        BadInput: the network fails on 8 x 8 and on 16 x 16, gives anything but one image of
+            (1, 3, 4 * H, 4 * W), values that are not finite, or another range than that it is given.
     """
     failure: Exception | None = None
     for size in _PROBE_SIZES:
         lr = torch.full((1, 3, size, size), 0.5)
         try:
             with torch.no_grad():
-                sr = forward(lr)
+                sr: Tensor = model(lr)
+        except RunFailed as error:
+            raise BadInput(str(error)) from error
         except Exception as error:
             failure = failure or error
             continue
-        expected = (1, 3, scale * size, scale * size)
-        if not isinstance(sr, Tensor):
-            raise BadInput(
-                f"{spec} returned {type(sr).__name__} for an LR of {tuple(lr.shape)}, not a tensor"
-            )
-        if tuple(sr.shape) != expected:
-            raise BadInput(
-                f"{spec} turned an LR of {tuple(lr.shape)} into {tuple(sr.shape)}, expected {expected}"
-            )
         if not bool(torch.isfinite(sr).all()):
             raise BadInput(f"{spec} gave values that are not finite for a gray image")
-        _check_range(spec, forward, sr, size)
+        _check_range(spec, model, sr, size)
         return
     assert failure is not None
     raise BadInput(f"{spec} failed on a (1, 3, 8, 8) LR ({_brief(failure)})") from failure
 
 
-def _check_range(spec: str, forward: Callable[[Tensor], Any], gray: Tensor, size: int) -> None:
-    """Refuse a network that cannot take or give images in [0, 1]; what else it may mean is not guessed at."""
-    if not gray.is_floating_point():
-        kind = str(gray.dtype).removeprefix("torch.")
-        raise BadInput(f"{spec} returned {kind}: return float in [0, 1], such as image.float() / 255")
+def _check_range(spec: str, model: SRModel, gray: Tensor, size: int) -> None:
+    """Refuse a network that cannot take or give what it is said to; what else it may mean is not guessed."""
     with torch.no_grad():
-        black, white = (
-            float(forward(torch.full((1, 3, size, size), level)).float().mean()) for level in (0.0, 1.0)
-        )
-    middle = float(gray.float().mean())
+        black, white = (float(model(torch.full((1, 3, size, size), level)).mean()) for level in (0.0, 1.0))
+    middle = float(gray.mean())
+    largest = max(abs(black), abs(middle), abs(white))
     seen = f"{spec} turned black, gray and white into means of {black:.3g}, {middle:.3g} and {white:.3g}"
-    if max(abs(black), abs(middle), abs(white)) > _NO_IMAGE:
+    if model.card.value_range != 1:
+        seen += f" with range={model.card.value_range:g}"
+        if largest > _NO_IMAGE:
+            raise BadInput(f"{seen}, which is no image: it is given and expected in [0, 255]")
+        if 0 < largest * model.card.value_range < _NO_LEVELS:
+            raise BadInput(f"{seen}, which looks like a range of [0, 1]: leave range= out")
+        return
+    if largest > _NO_IMAGE:
         likely = "which looks like a range of [0, 255]" if middle > _NO_IMAGE else "which is no image"
-        raise BadInput(f"{seen}, {likely}: srbench gives and expects images in [0, 1]; scale in the factory")
+        raise BadInput(
+            f"{seen}, {likely}: srbench gives and expects images in [0, 1]; put range=255 behind a model "
+            "that takes and gives [0, 255], as in net.pth,range=255, or scale in the factory"
+        )
     if black < -0.5 and abs(middle) < 0.25 and white > 0.5:
         raise BadInput(f"{seen}, which looks like a range of [-1, 1]: return (image + 1) / 2")
     if abs(white * 255 - 1) < 0.2 and abs(white - 2 * middle) < 0.2 * white and abs(black) < 0.1 * white:
@@ -137,9 +143,12 @@ def _check_range(spec: str, forward: Callable[[Tensor], Any], gray: Tensor, size
 
 
 def state_sha256(module: nn.Module) -> str:
-    """Hash a network's state dict by sha256: key, dtype, shape and bytes of each tensor, sorted by key."""
+    """Hash a network's state dict by sha256: key, dtype, shape and bytes of each tensor, sorted by key.
+
+    A TorchScript module carries its code with it, and frozen ones their weights in that: both count.
+    """
     digest = hashlib.sha256()
-    for key, value in sorted(module.state_dict().items()):
+    for key, value in sorted([*module.state_dict().items(), *_scripts(module)]):
         if not isinstance(value, Tensor):
             digest.update(f"{key} {value!r}\n".encode())
             continue
@@ -147,6 +156,18 @@ def state_sha256(module: nn.Module) -> str:
         flat = value.detach().cpu().contiguous().reshape(-1)
         digest.update(flat.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _scripts(module: nn.Module) -> Iterator[tuple[str, Any]]:
+    """Yield the code of every TorchScript part of a network, and the tensors that stand in the code."""
+    for name, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            try:
+                code, constants = part.code_with_constants
+            except (RuntimeError, AttributeError):  # a part without a forward of its own
+                continue
+            yield f"{name}()", str(code)
+            yield from ((f"{name}().{key}", value) for key, value in constants.const_mapping.items())
 
 
 def _brief(error: Exception) -> str:

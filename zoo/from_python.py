@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from os import PathLike, fspath
 from typing import TypeAlias, cast
 
@@ -11,7 +10,7 @@ from torch import nn
 
 from srbench.errors import BadInput
 from srbench.zoo.catalog import own_card
-from srbench.zoo.refs import ModelRef, from_factory, resolve
+from srbench.zoo.refs import ModelRef, from_factory, resolve_each, told_apart
 
 Model: TypeAlias = str | PathLike[str] | ModelRef | nn.Module | Callable[[], nn.Module]
 Models: TypeAlias = Model | Sequence[Model] | Mapping[str, Model]
@@ -44,17 +43,18 @@ def from_python(models: Models) -> dict[str, tuple[ModelRef, bool]]:
         wanted = [(None, model) for model in models]
     else:
         wanted = [(None, cast("Model", models))]
+    found = [(ref, in_memory, model) for name, model in wanted for ref, in_memory in _resolved(name, model)]
+    shown = told_apart([ref for ref, _, _ in found])
     refs: dict[str, tuple[ModelRef, bool]] = {}
     objects: dict[str, Model] = {}
-    for name, model in wanted:
-        for ref, in_memory in _resolved(name, model):
-            first, first_in_memory = refs.setdefault(ref.name, (ref, in_memory))
-            # Equal weights do not make two networks equal: the code that uses them may differ.
-            same_object = objects.setdefault(ref.name, model) is model or not (in_memory or first_in_memory)
-            if first.weights_sha256 != ref.weights_sha256 or not same_object:
-                raise BadInput(
-                    f"two different models would be called '{ref.name}': give a dict from name to model"
-                )
+    for ref, (_, in_memory, model) in zip(shown, found, strict=True):
+        first, first_in_memory = refs.setdefault(ref.name, (ref, in_memory))
+        # Equal weights do not make two networks equal: the code that uses them may differ.
+        same_object = objects.setdefault(ref.name, model) is model or not (in_memory or first_in_memory)
+        if first.weights_sha256 != ref.weights_sha256 or not same_object:
+            raise BadInput(
+                f"two different models would be called '{ref.name}': give a dict from name to model"
+            )
     if not refs:
         raise BadInput("no model to evaluate: name at least one")
     return refs
@@ -67,11 +67,12 @@ def _resolved(name: str | None, model: Model) -> list[tuple[ModelRef, bool]]:
         return [(from_factory(own_name, own_name, own_card(own_name), factory), True)]
     if not isinstance(model, str | PathLike | ModelRef):
         raise BadInput(f"{type(model).__name__} is no model: give a name, a file, an nn.Module or a function")
-    refs = resolve([model if isinstance(model, ModelRef) else fspath(model)])
+    refs = resolve_each([model if isinstance(model, ModelRef) else fspath(model)])
     if name is not None and [ref.name for ref in refs] != [name]:
         if len(refs) != 1:
             raise BadInput(f"'{name}' would be {len(refs)} models at once ({model}): name them one by one")
         own_card(name)  # refuses what cannot name a model
-        card = refs[0].card.model_copy(update={"name": name, "title": name})
-        refs = [replace(refs[0], name=name, card=card)]
+        title = refs[0].card.title
+        own_title = title if refs[0].source and title != refs[0].name else ""
+        refs = [refs[0].renamed(name, own_title)]
     return [(ref, False) for ref in refs]

@@ -19,6 +19,8 @@ class Installed(BaseModel):
         file_sha256: of the safetensors file made from it.
         verified: the source's sha256 is a published one; False where none is published.
         time: when, in UTC.
+        origin: the address that was contacted for it, or ``file://…`` for a file that was there; empty in
+            records made before it was recorded.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,6 +31,7 @@ class Installed(BaseModel):
     file_sha256: str
     verified: bool
     time: datetime
+    origin: str = ""
 
 
 def installed_path(name: str) -> Path:

@@ -13,12 +13,10 @@ from torch import Tensor, nn
 from srbench.errors import BadInput
 from srbench.zoo.budget import Budget
 from srbench.zoo.checkpoint import read_state_dict
-from srbench.zoo.schema import Card
+from srbench.zoo.schema import SCALE, Card
 
 if TYPE_CHECKING:
     from spandrel import SizeRequirements
-
-SCALE = 4
 
 # Plain convolutions from end to end: channels-last memory is 1.3x (RRDBNet) to 1.8x (Compact) faster on
 # CPU and the same to float rounding. Networks that reshape, as transformers do, may refuse it.
@@ -44,19 +42,20 @@ class Network:
     bf16: bool = True
 
 
-def load_network(path: Path, card: Card | None = None) -> Network:
+def load_network(path: Path, card: Card | None = None, key: str = "") -> Network:
     """Return the network a weight file holds, on the CPU in fp32.
 
     Args:
         path: a checkpoint, see :func:`srbench.zoo.checkpoint.read_state_dict`.
         card: if given, the network must have the number of parameters the card states.
+        key: which of several networks in the file is meant.
 
     Raises:
         BadInput: what ``read_state_dict`` raises; an architecture spandrel does not know or weights that do
             not fit it, in a layer or by far; weights that are not finite; a scale other than 4; other than
             three channels in and out; another network than the card describes.
     """
-    return build_network(read_state_dict(path), path, card)
+    return build_network(read_state_dict(path, key), path, card)
 
 
 def build_network(state: dict[str, Tensor], path: Path, card: Card | None = None) -> Network:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srbench.errors import BadInput, RunFailed
+from srbench.zoo.outputs import NoImageError, image_of
+from srbench.zoo.own_dtype import OwnDtype, dtype_of
 from srbench.zoo.schema import Card
 
 if TYPE_CHECKING:
@@ -51,10 +54,12 @@ class SRModel(nn.Module):
         """Take ``network`` over: it is frozen, put into eval mode and cast in place.
 
         Args:
-            network: maps (N, 3, H, W) in [0, card.value_range] to (N, 3, 4H, 4W) in the same range.
+            network: maps (N, 3, H, W) in [0, card.value_range] to (N, 3, 4H, 4W) in the same range, alone or
+                beside other things, see :func:`srbench.zoo.outputs.image_of`.
             size: input sizes the network accepts (spandrel's), or None for any.
-            precision: ``fp32``, or ``bf16`` to run the network in bfloat16. A network without
-                parameters has nothing to cast and stays in fp32.
+            precision: ``fp32`` runs the network in the dtype its weights come in, which is fp32 unless its
+                own code made them fp16 or fp64; ``bf16`` runs it in bfloat16. A network without parameters
+                has nothing to cast and stays in fp32.
 
         Raises:
             BadInput: an unknown precision.
@@ -62,14 +67,16 @@ class SRModel(nn.Module):
         super().__init__()
         if precision not in PRECISIONS:
             raise BadInput(f"'{precision}' is not a precision: choose {' or '.join(PRECISIONS)}")
-        self.network = network.eval().requires_grad_(False)
+        self.network = network.eval()
+        for parameter in network.parameters():  # TorchScript modules lack requires_grad_
+            parameter.requires_grad_(False)
         self.name = name
         self.card = card
         self.scale = card.scale
         self.weights_sha256 = weights_sha256
         self._size = size
         self._layout = torch.preserve_format
-        self._dtype = torch.float32
+        self._dtype = dtype_of(network)
         if precision == "bf16" and any(True for _ in network.parameters()):
             self._dtype = torch.bfloat16
             self.network.to(torch.bfloat16)
@@ -91,22 +98,20 @@ class SRModel(nn.Module):
 
         Raises:
             ValueError: ``lr`` is not (N, 3, H, W).
-            RunFailed: the network gave anything but an RGB image of ``scale`` times the size.
+            RunFailed: the network gave anything but one RGB image of ``scale`` times the size.
         """
         if lr.ndim != 4 or lr.shape[1] != 3 or 0 in lr.shape:
             raise ValueError(f"expected LR of shape (N, 3, H, W), got {tuple(lr.shape)}")
         height, width = lr.shape[-2:]
         padded = self._pad(lr.float() * self.card.value_range)
-        sr: Any = self.network(padded.to(self._dtype, memory_format=self._layout))
-        if isinstance(sr, (tuple, list)):
-            # Some networks return side outputs after the image (spandrel's MM-RealSR does).
-            sr = sr[0]
+        lr = padded.to(self._dtype, memory_format=self._layout)
+        with nullcontext() if self._dtype == torch.float32 else OwnDtype(self._dtype):
+            returned = self.network(lr)
         n, _, rows, columns = padded.shape
-        if tuple(sr.shape) != (n, 3, rows * self.scale, columns * self.scale):
-            raise RunFailed(
-                f"{self.name} turned an LR of {columns} x {rows} into {tuple(sr.shape)}: "
-                f"not {self.scale} times as large in RGB"
-            )
+        try:
+            sr = image_of(returned, (n, 3, rows * self.scale, columns * self.scale))
+        except NoImageError as error:
+            raise RunFailed(f"{self.name} turned an LR of {(n, 3, rows, columns)} into {error}") from error
         # Metrics and savers downstream view the result as rows of pixels, whatever layout was fast here.
         out: Tensor = sr[..., : height * self.scale, : width * self.scale].float().contiguous()
         return out / self.card.value_range if self.card.value_range != 1 else out

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,12 @@ _CALLED = frozenset(
 )
 """The pickle of a state dict, or of a training around it, calls nothing but these."""
 
+_DTYPE = "numpy.dtype"
+_SCALARS = frozenset(("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"))
+"""Makes a scalar of numpy, such as an epoch or a score beside the weights; as numpy 1 and numpy 2 call it."""
+_NUMBER = re.compile("b1|[iu][1248]|f[248]|c8|c16")
+"""The dtypes of scalars that are plain numbers: no object, no text, no structure."""
+
 _RENAMED = {"__builtin__": "builtins"}  # as Python 2 wrote it
 # A training of a thousand tensors, optimizer included, makes 30,000 things of ten levels.
 _DEEPEST = 100
@@ -52,7 +59,10 @@ class BombError(Exception):
 
 @dataclass(eq=False, slots=True)
 class _Thing:
-    """Stands for what would be imported, called or filled: its name, what it would hold; size 0: unknown."""
+    """Stands for what would be imported, called or filled: its name, what it would hold; size 0: unknown.
+
+    What a call returns goes by the name of what was called, and ``()``.
+    """
 
     name: str = ""
     parts: list[Any] = field(default_factory=list)
@@ -60,16 +70,20 @@ class _Thing:
     depth: int = 0
 
 
-def check_pickle(data: bytes) -> None:
+def check_pickle(data: bytes) -> bool:
     """Look a pickle through, or the five pickles at the start of a file of the older layout.
 
     Whatever is damaged or unknown ends the search without a word: loading it will say so.
+
+    Returns:
+        Whether there are scalars of numpy in it, which torch reads only where it is told to.
 
     Raises:
         UnwantedError: it would import or call something that no state dict needs.
         BombError: it makes hundreds of thousands of things, or one of ten million parts or a hundred levels.
     """
     stream = io.BytesIO(data)
+    scalars = False
     for _ in range(_PICKLES):
         machine = _Machine()
         try:
@@ -79,6 +93,8 @@ def check_pickle(data: bytes) -> None:
             break
         finally:
             _measure(machine.things)
+            scalars = scalars or any(thing.name in _SCALARS for thing in machine.things)
+    return scalars
 
 
 class _Machine:
@@ -106,6 +122,8 @@ class _Machine:
             _MEMO[name](self._memo, self._stack, argument)
         elif name in _FILLS:
             parts = self._last(_FILLS[name]) if _FILLS[name] else self._since_mark()
+            if self._stack[-1].name == f"{_DTYPE}()":
+                _check_dtype_state(*parts)
             self._stack[-1].parts.extend(parts)
         elif name in _UNKNOWN:
             raise ValueError(name)
@@ -120,7 +138,7 @@ class _Machine:
         elif name in ("REDUCE", "NEWOBJ"):
             called, arguments = self._last(2)
             _check_call(called, arguments)
-            self._make("", [arguments])
+            self._make(f"{called.name}()", [arguments])
         elif name == "MARK":
             self._marks.append(self._stack)
             self._stack = []
@@ -128,6 +146,8 @@ class _Machine:
             self._stack.pop()
         elif name == "POP_MARK":
             self._since_mark()
+        elif name in ("NEWTRUE", "NEWFALSE"):
+            self._stack.append(name == "NEWTRUE")
         else:
             self._stack.append(argument)
 
@@ -175,7 +195,12 @@ _NOTHING = frozenset(("PROTO", "FRAME", "STOP"))
 
 def _allowed(module: str, name: str) -> str:
     full = f"{_RENAMED.get(module, module)}.{name}"
-    if full in _CALLED or (module in ("torch", "torch.storage") and _is_kind(name)):
+    if (
+        full in _CALLED
+        or full in _SCALARS
+        or full == _DTYPE
+        or (module in ("torch", "torch.storage") and _is_kind(name))
+    ):
         return full
     raise UnwantedError(full)
 
@@ -188,13 +213,42 @@ def _is_kind(name: str) -> bool:
 
 
 def _check_call(called: Any, arguments: Any) -> None:
-    if not isinstance(called, _Thing) or called.name not in _CALLED:
-        raise UnwantedError(
-            called.name if isinstance(called, _Thing) and called.name else "what is no function"
-        )
+    name = called.name if isinstance(called, _Thing) else ""
+    parts = arguments.parts if isinstance(arguments, _Thing) else []
+    if name in _SCALARS or name == _DTYPE:
+        if not (_is_scalar(parts) if name in _SCALARS else _is_number(parts)):
+            raise UnwantedError(name)
+    elif name not in _CALLED:
+        raise UnwantedError(name or "what is no function")
     # Some codecs take quadratic time; bytes are written as latin1.
-    if called.name == "_codecs.encode" and getattr(arguments, "parts", [])[1:] != ["latin1"]:
-        raise UnwantedError("_codecs.encode")
+    elif name == "_codecs.encode" and parts[1:] != ["latin1"]:
+        raise UnwantedError(name)
+
+
+def _is_number(parts: list[Any]) -> bool:
+    """Tell whether numpy makes the dtype of a number of these arguments, and a copy of its own."""
+    return (
+        len(parts) == 3
+        and isinstance(parts[0], str)
+        and _NUMBER.fullmatch(parts[0]) is not None
+        and parts[1:] == [False, True]
+    )
+
+
+def _is_scalar(parts: list[Any]) -> bool:
+    """Tell whether these are a number's dtype and its bytes."""
+    if len(parts) != 2 or not isinstance(parts[0], _Thing) or parts[0].name != f"{_DTYPE}()":
+        return False
+    value = parts[1]
+    return isinstance(value, bytes) or (isinstance(value, _Thing) and value.name == "_codecs.encode()")
+
+
+def _check_dtype_state(state: Any = None, *more: Any) -> None:
+    """Raise UnwantedError where a dtype would be given anything but an order of bytes."""
+    parts = state.parts if isinstance(state, _Thing) else []
+    plain = len(parts) == 8 and isinstance(parts[1], str) and parts[1] in ("<", ">", "|", "=")
+    if more or not plain or [parts[0], *parts[2:]] != [3, None, None, None, -1, -1, 0]:
+        raise UnwantedError(_DTYPE)
 
 
 def _measure(things: list[_Thing]) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput, RunFailed, Unavailable
 from srbench.install import first_use
-from srbench.install.obtain import obtain
+from srbench.install.obtain import Obtained, file_origin, obtain
 from srbench.install.places import locked, remove
 from srbench.install.source import Source
 from srbench.support import home
 from srbench.zoo.catalog import find_card, names
+from srbench.zoo.identity import other_name, publishes
 from srbench.zoo.installed import Installed, check_intact, installed_path, read_record, record_path
 from srbench.zoo.schema import Card
 from srbench.zoo.weights import Status, status
@@ -45,7 +46,8 @@ def download(name: str, *, say: Callable[[str], None], progress: bool = True) ->
     ``zoo.download("esrgan", say=print)`` does what ``srbench models install esrgan`` does.
 
     Args:
-        name: a model of the zoo. One that is installed already and intact is left alone.
+        name: a model of the zoo. One that is installed already and intact is left alone, unless it came from
+            a file that nothing vouches for: then what the address gives takes its place.
         say: is called with each line of what is done, and under which licence.
         progress: show progress bars on a terminal.
 
@@ -54,7 +56,7 @@ def download(name: str, *, say: Callable[[str], None], progress: bool = True) ->
 
     Raises:
         BadInput: unknown, or needs no weights; only a person can fetch it (the message says where it is and
-            how to install it); or what came is not the network of the card.
+            how to install it); or what came is not the network of the card, or is another model's file.
         Unavailable: no source could be fetched; the message has the reason for each.
         RunFailed: the home cannot be written.
     """
@@ -68,7 +70,11 @@ def download(name: str, *, say: Callable[[str], None], progress: bool = True) ->
         )
     failures = []
     with locked(installed_path(name)):
-        if (state := status(name)).installed and _intact(name):
+        state = status(name)
+        whole = state.installed and _intact(name)
+        before = read_record(name)
+        best = not before or not state.identity or first_use.is_download(before.origin)
+        if whole and (best or home.offline()):
             say(f"{name} is installed already")
             return state
         say(_terms(card))
@@ -80,9 +86,19 @@ def download(name: str, *, say: Callable[[str], None], progress: bool = True) ->
                 failures.append(str(error))
                 continue
             try:
-                return _convert(card, file.path)
+                line = first_use.replaced(source, file.sha256, file.origin)
+                if before and state.identity and before.source_sha256 != file.sha256:
+                    old = before.origin, before.source_sha256
+                    line = first_use.replacement(source.filename, file.origin, file.sha256, *old)
+                installed = _convert(card, file)
+                if line:
+                    say(f"{name}: {line}")
+                return installed
             finally:
                 remove(file.path)
+    if whole:
+        say(f"{name} is installed already from a file, and was not fetched: {'; '.join(failures)}")
+        return state
     raise Unavailable(
         f"{name} could not be fetched: {'; '.join(failures)}; or give the file with "
         f"`srbench models install {name} --from {sources[0].filename}`"
@@ -92,7 +108,8 @@ def download(name: str, *, say: Callable[[str], None], progress: bool = True) ->
 def install(name: str, source_file: Path) -> Status:
     """Verify a weight file, convert it to safetensors and keep it in the srbench home.
 
-    Where no sha256 is published, that of the file is recorded, and another file is refused later.
+    Where no sha256 is published, nothing says that the file is the model's: its sha256 is recorded, and
+    another file is refused later, but for what the card's own address gives. Another model's is refused.
     ``zoo.install("rsr", Path("RSR.pth"))`` does what ``srbench models install rsr --from RSR.pth`` does.
 
     Args:
@@ -104,8 +121,8 @@ def install(name: str, source_file: Path) -> Status:
 
     Raises:
         BadInput: an unknown model or one that needs no weights; a file that is missing, damaged, would
-            run code, is not the published one (by sha256) or the one first used, or holds another network
-            than the card says.
+            run code, is not the published one (by sha256) or the one first used, is another model's, or
+            holds another network than the card says.
         RunFailed: the home cannot be written. In every case nothing half-made stays behind and what
             was installed before still is.
     """
@@ -114,7 +131,9 @@ def install(name: str, source_file: Path) -> Status:
     if not source_file.is_file():
         raise BadInput(f"{source_file}: no such file")
     with locked(installed_path(name)):
-        return _convert(card, source_file)
+        digest = home.sha256_file(source_file)
+        source = _source_of(card, source_file, digest)
+        return _convert(card, Obtained(source, source_file, digest, file_origin(source_file)))
 
 
 def _card_with_sources(name: str) -> Card:
@@ -139,24 +158,44 @@ def _intact(name: str) -> bool:
     return True
 
 
-def _convert(card: Card, source_file: Path) -> Status:
+def _convert(card: Card, file: Obtained) -> Status:
     """Check and keep a weight file; the caller holds the lock of the installed one."""
     from srbench.zoo.checkpoint import read_state_dict
     from srbench.zoo.loading import build_network
 
-    digest = home.sha256_file(source_file)
-    source = _source_of(card, source_file, digest)
-    first_use.refuse_change(source, digest, str(source_file))
-    state = read_state_dict(source_file)
-    build_network(state, source_file, card)
-    try:
-        _write(card.name, state, source_file, digest, source.sha256 is not None)
-    except OSError as error:
-        folder = installed_path(card.name).parent
-        raise RunFailed(f"{card.name} cannot be installed in {folder} ({error.strerror or error})") from error
-    first_use.record(source, digest, source_file.stat().st_size)
+    first_use.refuse_change(file.source, file.sha256, str(file.path), file.origin)
+    origin = file.origin
+    with locked(installed_path(card.name).parent):  # or two at once would install one file under two names
+        if other := other_name(card.name, file.sha256):
+            raise BadInput(
+                f"{file.path} (sha256 {file.sha256[:12]}…) is not installed as {card.name}: it is {other}"
+            )
+        if _is_there(card, file):
+            # The record of a download stays true where the same content is given as a file later.
+            known = read_record(card.name)
+            origin = known.origin if known else origin
+        else:
+            state = read_state_dict(file.path)
+            build_network(state, file.path, card)
+            try:
+                _write(card.name, state, file)
+            except OSError as error:
+                folder = installed_path(card.name).parent
+                reason = error.strerror or error
+                raise RunFailed(f"{card.name} cannot be installed in {folder} ({reason})") from error
+    first_use.record(file.source, file.sha256, file.bytes, origin)
     home.forget_weight_files()
     return status(card.name)
+
+
+def _is_there(card: Card, file: Obtained) -> bool:
+    """Return whether this very content is installed, with a record that says no less than a new one would."""
+    record = read_record(card.name)
+    if record is None or record.source_sha256 != file.sha256 or not record.origin:
+        return False
+    same = record.verified == publishes(card, file.sha256)
+    known = first_use.is_download(record.origin) or not first_use.is_download(file.origin)
+    return same and known and _intact(card.name)
 
 
 def _source_of(card: Card, path: Path, digest: str) -> Source:
@@ -174,7 +213,7 @@ def _source_of(card: Card, path: Path, digest: str) -> Source:
     )
 
 
-def _write(name: str, state: dict[str, Tensor], source: Path, digest: str, verified: bool) -> None:
+def _write(name: str, state: dict[str, Tensor], file: Obtained) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -182,15 +221,16 @@ def _write(name: str, state: dict[str, Tensor], source: Path, digest: str, verif
     tensors = {key: value.detach().clone().contiguous() for key, value in state.items()}
     with home.atomic_path(installed_path(name)) as weights, home.atomic_path(record_path(name)) as text:
         try:
-            save_file(tensors, weights, metadata={"format": "pt", "source_sha256": digest})
+            save_file(tensors, weights, metadata={"format": "pt", "source_sha256": file.sha256})
         except SafetensorError as error:
             raise OSError(str(error)) from error
         record = Installed(
-            source_filename=source.name,
-            source_sha256=digest,
-            bytes=source.stat().st_size,
+            source_filename=file.path.name,
+            source_sha256=file.sha256,
+            bytes=file.bytes,
             file_sha256=home.sha256_file(weights),
-            verified=verified,
+            verified=file.source.sha256 is not None,
             time=datetime.now(UTC),
+            origin=file.origin,
         )
         text.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")

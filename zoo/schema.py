@@ -18,6 +18,8 @@ DOMAINS: tuple[str, ...] = get_args(Domain)
 broad random degradation model, such as Real-ESRGAN's. ``unknown``: a user's own model.
 """
 
+SCALE = 4
+"""The factor of every model that is measured."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 HttpUrl = Annotated[str | None, AfterValidator(http_url)]
 
@@ -50,7 +52,7 @@ class Card(BaseModel):
     title: str
     domain: Domain
     architecture: dict[str, str | int | float | bool]
-    scale: int = Field(default=4, gt=0)
+    scale: int = Field(default=SCALE, gt=0)
     value_range: float = 1.0
     licence: str
     citation: str
@@ -67,7 +69,7 @@ class Card(BaseModel):
         return self
 
 
-def user_card(name: str, architecture: dict[str, str | int], **facts: str) -> Card:
+def user_card(name: str, architecture: dict[str, str | int], **facts: str | float) -> Card:
     """Return the card of a user's own network, of which nothing is known but these facts."""
     blank = {"title": name, "domain": "unknown", "licence": "", "citation": "", "redistributable": False}
     return Card.model_validate({"name": name, "architecture": architecture, **blank, **facts})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 from srbench.install.source import Source
 from srbench.support.home import sha256_file, weight_files
 from srbench.zoo.catalog import find_card, names
+from srbench.zoo.identity import not_verified, other_name
 from srbench.zoo.installed import installed_path, read_record
 from srbench.zoo.schema import Card
 
@@ -27,6 +28,8 @@ class Status:
             missing or if there is nothing to load.
         verified: the file is a published one by its sha256; False where none is published.
         how: one line that installs it, for a shell; "" if installed.
+        origin: the address that was contacted for it, or ``file://…``; "" where that was not recorded.
+        identity: what has to be said of weights that no published sha256 vouches for, else "".
     """
 
     installed: bool
@@ -34,6 +37,8 @@ class Status:
     sha256: str | None = None
     how: str = ""
     verified: bool = False
+    origin: str = ""
+    identity: str = ""
 
 
 def status(name: str) -> Status:
@@ -41,7 +46,7 @@ def status(name: str) -> Status:
 
     Weights are looked for (1) where ``srbench models install`` puts them, (2) below the weight
     directories by sha256, (3) there by published file name, which counts only if the published sha256
-    digits match or none are published.
+    digits match or none are published, and no other model of the zoo is that very file.
 
     Raises:
         BadInput: no model has this name, or ``SRBENCH_WEIGHTS`` names something that is no directory.
@@ -57,7 +62,9 @@ def status(name: str) -> Status:
         return Status(True, verified=True)
     record = read_record(name)
     if record:
-        return Status(True, installed_path(name), record.source_sha256, verified=record.verified)
+        sha256 = record.source_sha256
+        state = Status(True, installed_path(name), sha256, verified=record.verified)
+        return replace(state, origin=record.origin, identity=not_verified(name, sha256))
     files = [f for f in weight_files() if f.suffix.lower() in SUFFIXES and _size(f) is not None]
     for source in card.sources:
         if source.exact and (path := _by_content(source, files)):
@@ -68,9 +75,13 @@ def status(name: str) -> Status:
             if path.name != source.filename:
                 continue
             digest = sha256_file(path)
-            if source.sha256 is None or digest.startswith(source.sha256):
-                return Status(True, path, digest, verified=source.sha256 is not None)
-            refused.append(f"{path} was ignored: its sha256 is {digest[:16]}…, not {source.sha256[:16]}…")
+            if source.sha256 and not digest.startswith(source.sha256):
+                refused.append(f"{path} was ignored: its sha256 is {digest[:16]}…, not {source.sha256[:16]}…")
+            elif other := other_name(name, digest) or _double(name, path, files):
+                refused.append(f"{path} was ignored: it is {other}")
+            else:
+                identity = not_verified(name, digest)
+                return Status(True, path, digest, verified=source.sha256 is not None, identity=identity)
     return Status(False, how=_how(card, refused))
 
 
@@ -88,6 +99,17 @@ def missing() -> list[tuple[Card, Status]]:
 def _by_content(source: Source, files: list[Path]) -> Path | None:
     sized = [f for f in files if source.bytes is None or _size(f) == source.bytes]
     return next((f for f in sized if sha256_file(f) == source.sha256), None)
+
+
+def _double(name: str, path: Path, files: list[Path]) -> str:
+    """Return as which other model's file, by its name, the same bytes are there, a few words; or ""."""
+    digest = sha256_file(path)
+    others = {s.filename: other for other in names() if other != name for s in find_card(other).sources}
+    for file in files:
+        other = others.get(file.name)
+        if other and file.name != path.name and _size(file) == _size(path) and sha256_file(file) == digest:
+            return f"the same as {file}, which should be {other}"
+    return ""
 
 
 def _size(path: Path) -> int | None:

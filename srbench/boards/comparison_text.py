@@ -29,6 +29,7 @@ def verdict(pair: Pair) -> str:
     one, other = (pair.second, pair.first) if turned else (pair.first, pair.second)
     by = f"{'higher' if (overall.value > 0) != turned else 'lower'} by {abs(overall.value):.{digits}f}"
     won = f"wins {overall.losses if turned else overall.wins} of {overall.images} images"
+    won += f" (of {overall.photographs} photographs)" if overall.recorded else ""
     won += f" and equals {other} on {equal}" if equal else ""
     if pair.better:
         low, high = sorted((abs(overall.low), abs(overall.high)))
@@ -39,6 +40,9 @@ def verdict(pair: Pair) -> str:
         if not math.isnan(overall.low):
             span = f"{overall.low:.{digits}f} to {overall.high:.{digits}f}"
             why = f"the 95 % interval of the difference holds zero ({span})"
+            if overall.low > 0 or overall.high < 0:
+                shown = "photographs" if overall.recorded else "images"
+                why = f"{overall.photographs} {shown} are too few to be certain (95 %: {span})"
         outcome = f"Neither {one} nor {other} is certainly better{under}: "
         outcome += f"{one} has {title} {by} {where} and {won}, but {why}."
     return " ".join([outcome, *_tested(pair), *_lone(pair)])

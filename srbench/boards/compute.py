@@ -77,6 +77,9 @@ def _table(
     for row in table.rows:
         row.partial = _partial(table, row, table.columns_of(table.attacks[0]), table.rank_by)
     _rank(table, data)
+    first = table.columns_of(table.attacks[0])
+    table.photographs = data.sources.of(first)
+    table.recorded = any(data.sources.recorded(column) for column in first)
     table.flags = flags(table, data, noise)
     return table
 

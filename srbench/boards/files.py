@@ -87,6 +87,8 @@ def means_frame(tables: Sequence[Table]) -> pd.DataFrame:
                 "tile": row.tile,
                 "halo": row.halo,
             }
+            if row.identity:
+                shared["identity"] = row.identity
             for (name, column), mean in row.means.items():
                 place = {
                     "dataset": column.dataset,
@@ -139,6 +141,7 @@ def _nested(table: Table) -> dict[str, Any]:
                 "title": row.title,
                 "training_domain": row.training_domain,
                 "weights_sha256": row.weights_sha256,
+                **({"identity": row.identity} if row.identity else {}),
                 "precision": row.precision,
                 "tile": row.tile,
                 "halo": row.halo,

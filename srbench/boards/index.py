@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from srbench.boards.ranks import ColumnValues
-from srbench.boards.stats import Array, resample_counts, resampled_means
+from srbench.boards.resampling import Sources
+from srbench.boards.stats import Array, resampled_means
 from srbench.boards.table import Column, RowKey, column_of, row_key
 from srbench.store.record import Record
 
@@ -46,7 +47,7 @@ class Index:
             for check, finding in record.flags.items():
                 self.flagged[key, column, check].append(finding)
         self.images = {column: sorted(ids) for column, ids in images.items()}
-        self._counts: dict[tuple[str, int], Array] = {}
+        self.sources = Sources(records, self.images)
         self._comparable: dict[tuple[Column, str], int] = {}
         self._draws: dict[tuple[Column, str], dict[RowKey, Array]] = {}
 
@@ -71,13 +72,6 @@ class Index:
             self._comparable[column, name] = len(self.images[column]) - len(nowhere)
         return self._comparable[column, name]
 
-    def counts(self, column: Column) -> Array:
-        """Return how often each image of a column is in each resample, shape (10000, images)."""
-        key = (column.dataset_hash, len(self.images[column]))
-        if key not in self._counts:
-            self._counts[key] = resample_counts(key[1], key[0])
-        return self._counts[key]
-
     def draws(self, row: RowKey, column: Column, name: str) -> Array:
         """Return resampled means of a metric on a column, shape (10000,); NaN where there are none.
 
@@ -96,4 +90,4 @@ class Index:
 
     def view(self, rows: Sequence[RowKey], columns: Sequence[Column], name: str) -> ColumnValues:
         """Return a metric of these rows on these columns, as ranks need it."""
-        return [(np.stack([self.values(r, c, name) for r in rows]), self.counts(c)) for c in columns]
+        return [(np.stack([self.values(r, c, name) for r in rows]), self.sources.draws(c)) for c in columns]

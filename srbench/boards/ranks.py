@@ -9,10 +9,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from srbench.boards.stats import ENDS, RESAMPLES, ROUNDING, Array, apart, interval, resampled_means
+from srbench.boards.stats import (
+    ENDS,
+    LEAST,
+    RESAMPLES,
+    ROUNDING,
+    Array,
+    Draws,
+    apart,
+    interval,
+    resampled_means,
+)
 
-ColumnValues = Sequence[tuple[Array, Array]]
-"""A data set gives a metric of every row, shape (rows, images), and the images' resampling counts."""
+ColumnValues = Sequence[tuple[Array, Draws]]
+"""A data set gives a metric of every row, shape (rows, images), and how the images are resampled."""
 
 
 class Rank(NamedTuple):
@@ -43,8 +53,9 @@ def ranks(view: ColumnValues, *, higher_is_better: bool) -> list[Rank]:
 def certainly_below(view: ColumnValues) -> npt.NDArray[np.bool_]:
     """Return whether row i's mean is certainly below row j's, shape (rows, rows).
 
-    Each pair is compared on the images that both rows have, with the same resamples for both. Where they
-    share fewer than two images of a data set, nothing is certain.
+    Each pair is compared on the images that both rows have, with the same resamples for both. Where the
+    images they share show fewer than six photographs, or those of one data set a single one, nothing is
+    certain.
     """
     defined = np.concatenate([np.isfinite(values) for values, _ in view], axis=1)
     below = np.zeros((len(defined), len(defined)), dtype=np.bool_)
@@ -53,6 +64,8 @@ def certainly_below(view: ColumnValues) -> npt.NDArray[np.bool_]:
     groups = [np.flatnonzero(pattern_of.ravel() == number) for number in range(len(patterns))]
     for p, q in combinations_with_replacement(range(len(patterns)), 2):
         shared = patterns[p] & patterns[q]
+        if len(np.unique(np.concatenate([draws.sources for _, draws in view])[shared])) < LEAST:
+            continue
         first = _average(view, shared, groups[p])
         second = first if p == q else _average(view, shared, groups[q])
         for row, means in zip(groups[p], first, strict=True):
@@ -64,13 +77,15 @@ def certainly_below(view: ColumnValues) -> npt.NDArray[np.bool_]:
 def _average(view: ColumnValues, shared: npt.NDArray[np.bool_], rows: npt.NDArray[np.intp]) -> Array:
     """Return means over the data sets in each resample, of the shared images alone: (rows, resamples).
 
-    Resamples that hold none of them are left out; there are none at all where a set shares one image.
+    Resamples that hold none of them are left out.
     """
     total = np.zeros((RESAMPLES, len(rows)))
     start = 0
-    for values, counts in view:
+    for values, draws in view:
         used = shared[start : start + values.shape[1]]
-        total += resampled_means(values[np.ix_(rows, used)], counts[:, used])
+        total += resampled_means(
+            values[np.ix_(rows, used)], Draws(draws.counts[:, used], draws.sources[used])
+        )
         start += values.shape[1]
     return np.ascontiguousarray(total[np.isfinite(total[:, 0])].T / len(view))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from srbench.boards.stats import Mean
 from srbench.store.record import Record
+from srbench.zoo.identity import not_verified
 
 
 @dataclass(frozen=True, order=True)
@@ -26,7 +27,8 @@ class Row:
         means: by metric and column.
         average: by metric and attack, the mean over that attack's columns; only where every one is there, and
             whole only where every one of them is.
-        marks: by column: "in-domain", "out-of-domain", "generalist", or "" (no training domain known).
+        marks: by column: "in-domain", "out-of-domain", "generalist", or "" (no training domain known, or
+            nothing vouches for the weights but their name).
         worst: by attack, the worst column mean of the ranking metric; only where all are there and whole.
         images: measured images by column.
         partial: why the row is not ranked; empty for a ranked row.
@@ -51,9 +53,15 @@ class Row:
     rank_interval: tuple[int, int] | None = None
 
     @property
+    def identity(self) -> str:
+        """Return what has to be said of weights that only their name makes a model of the zoo's; else ""."""
+        return not_verified(self.model, self.weights_sha256)
+
+    @property
     def label(self) -> str:
         """Return the model's name, with what sets this row apart from another of the same name."""
-        extras = [self.precision] if self.precision != "fp32" else []
+        extras = [f"not verified {self.weights_sha256[:8]}"] if self.identity else []
+        extras += [self.precision] if self.precision != "fp32" else []
         extras += [f"tile {self.tile}"] if self.tile else []
         extras += [f"halo {self.halo}"] if self.halo else []
         return self.model + (f" ({', '.join(extras)})" if extras else "")
@@ -69,6 +77,8 @@ class Table:
         rank_by: the metric the rows are ordered by.
         rank_choice: what the protocol would have ranked by.
         images: by column, how many images the fullest row has; ``complete`` how many the set has.
+        photographs: how many photographs the images of the first attack's columns show together.
+        recorded: whether some record says so; else every image counts as one.
         flags: what the attack-strength checks found, and the rows that lose to bicubic, one line each.
     """
 
@@ -82,6 +92,8 @@ class Table:
     rows: list[Row]
     images: dict[Column, int]
     complete: dict[Column, int]
+    photographs: int = 0
+    recorded: bool = False
     flags: list[str] = field(default_factory=list)
 
     @property

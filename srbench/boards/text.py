@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from srbench.boards.stats import Mean
+from srbench.boards.stats import LEAST, Mean
 from srbench.boards.table import Column, Row, Table
 from srbench.metrics import metric
 
@@ -80,8 +80,12 @@ def fewer_images(table: Table) -> bool:
 
 
 def trained_for(row: Row) -> str:
-    """Return the training domain; a dash where nothing was learnt, ``?`` where nobody knows."""
-    return {"none": DASH, "unknown": "?"}.get(row.training_domain, row.training_domain)
+    """Return the training domain; a dash where nothing was learnt, ``?`` where nobody knows.
+
+    Where only the model's name says it, ``?`` stands behind it.
+    """
+    shown = {"none": DASH, "unknown": "?"}.get(row.training_domain, row.training_domain)
+    return f"{shown}?" if row.identity else shown
 
 
 def title(table: Table, attack: str) -> str:
@@ -188,7 +192,13 @@ def notes(table: Table) -> list[str]:
     if table.rank_by != table.rank_choice:
         chosen = metric(table.rank_choice).title
         ranking += f": the protocol ranks by {chosen}, which was not measured for every row"
-    lines.append(f"{ranking}. Intervals: 95 %, bootstrap over images.")
+    images = sum(table.images[column] for column in table.columns_of(table.attacks[0]))
+    shown = f"the {table.photographs} photographs that the {images} images show"
+    lines.append(f"{ranking}. Intervals: 95 %, bootstrap over {shown if table.recorded else 'images'}.")
+    if table.photographs < LEAST and len(table.rows) > 1:
+        counted = "photograph" if table.recorded else "image"
+        few = f"{table.photographs} {counted}{'s' * (table.photographs != 1)}"
+        lines.append(f"{few} make no rank certain: {LEAST} are needed.")
     if ranks_are_shared(table):
         lines.append(SHARED + ".")
     for column in table.columns:

@@ -35,6 +35,8 @@ def models(
                 "installed": s.installed,
                 "path": str(s.path) if s.path else None,
                 "sha256": s.sha256,
+                "verified": s.verified,
+                "origin": s.origin,
                 "how": s.how,
             }
             for card, s in rows
@@ -48,10 +50,14 @@ def models(
         table.add_column(heading, overflow="fold")
     for card, status in rows:
         state = "[green]installed[/green]" if status.installed else "missing"
+        state = "[yellow]installed, not verified[/yellow]" if status.identity else state
         table.add_row(card.name, card.title, card.domain, card.licence, state)
     screen = out()
     screen.print(table)
     for card, status in rows:
+        if status.identity:
+            line = f"{card.name}: {status.identity}, as its authors publish none"
+            screen.print(line, highlight=False, soft_wrap=True, markup=False)
         if not status.installed:
             screen.print(f"{card.name}: {status.how}", highlight=False, soft_wrap=True, markup=False)
 
@@ -75,5 +81,7 @@ def install(
         raise BadInput(f"{name} is {len(members)} models ({', '.join(members)}): say which one {source} is")
     for member in members:
         status = zoo.install(member, source) if source else zoo.download(member, say=typer.echo)
-        unverified = "" if status.verified else "; none is published: recorded, and a later change is refused"
-        typer.echo(f"{member} is installed: {status.path} (sha256 of the source {status.sha256}{unverified})")
+        origin = f" from {status.origin}" if status.origin else ""
+        unverified = f"{status.identity}{origin}, as its authors publish none; a later change is refused"
+        identity = unverified if status.identity else f"sha256 of the source {status.sha256}"
+        typer.echo(f"{member} is installed: {status.path} ({identity})")

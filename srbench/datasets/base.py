@@ -29,11 +29,19 @@ class LoadedImage:
         id: the image's id within its data set.
         lr: (H, W, 3) uint8 RGB.
         hr: (4H, 4W, 3) uint8 RGB, or None in a data set without ground truth.
+        source: the photograph it shows, by a name that is the same in every data set; "" where nobody says.
     """
 
     id: str
     lr: Pixels
     hr: Pixels | None
+    source: str = ""
+
+    @property
+    def photograph(self) -> str:
+        """Return :attr:`source`, or 16 digits of the hash of the pixels of HR (of LR without HR)."""
+        pixels = self.lr if self.hr is None else self.hr
+        return self.source or hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()[:16]
 
 
 class DataSet(ABC):

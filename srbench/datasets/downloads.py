@@ -12,8 +12,8 @@ from srbench.datasets.manifests import Role, SetManifest, manifest
 from srbench.datasets.registry import SetStatus, add, add_command, status
 from srbench.errors import BadInput
 from srbench.install.archives import unpack
-from srbench.install.first_use import record
-from srbench.install.obtain import Obtained, obtain, user_file
+from srbench.install.first_use import record, replaced
+from srbench.install.obtain import Obtained, file_origin, obtain, user_file
 from srbench.install.places import locked, remove, whole_folder
 from srbench.support.home import cannot_write, home, write_atomic
 
@@ -101,7 +101,7 @@ def _folder(
     with locked(target):
         if by_hand:
             _unpack(user_file(source, by_hand), target)
-        elif _notes(target).get("address") != source.address:
+        elif _notes(target).get("published") != source.address:
             archive = obtain(source, download, progress=progress)
             try:
                 _unpack(archive, target)
@@ -109,10 +109,14 @@ def _folder(
                 remove(download)
                 raise
         # From the notes, for the process that unpacked it may have been killed before it came to this.
-        sha256, size = _notes(target)["sha256"], _notes(target)["bytes"]
-        if record(source, sha256, size):
+        notes = _notes(target)
+        sha256, origin = notes["sha256"], notes["origin"]
+        if line := replaced(source, sha256, origin):
+            say(line)
+        if record(source, sha256, notes["bytes"], origin):
             say(
-                f"{source.filename} has no published sha256: {sha256} was recorded, a later change is refused"
+                f"{source.filename} has no published sha256, its identity is not verified: {sha256} from "
+                f"{origin} was recorded, a later change is refused"
             )
         remove(download)
     return _images(target)
@@ -121,7 +125,8 @@ def _folder(
 def _unpack(archive: Obtained, target: Path) -> None:
     with cannot_write(target.parent), whole_folder(target) as new:
         unpack(archive.path, new)
-        notes = {"address": archive.source.address, "sha256": archive.sha256, "bytes": archive.bytes}
+        known = {"sha256": archive.sha256, "bytes": archive.bytes}
+        notes = {"published": archive.source.address, "origin": archive.origin, **known}
         write_atomic(new / _NOTES, json.dumps(notes, indent=1) + "\n")
 
 
@@ -129,7 +134,9 @@ def _notes(target: Path) -> dict[str, Any]:
     """Return what was unpacked into a folder; empty where it is not there, or not of srbench's making."""
     try:
         notes = json.loads((target / _NOTES).read_text(encoding="utf-8"))
-        return {key: notes[key] for key in ("address", "sha256", "bytes")}
+        if "address" in notes:  # an older srbench's, which did not say where the archive was from
+            notes |= {"published": notes["address"], "origin": file_origin(target)}
+        return {key: notes[key] for key in ("published", "origin", "sha256", "bytes")}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

@@ -85,7 +85,9 @@ class MiniSet(DataSet):
 
     def load(self, image_id: str) -> LoadedImage:
         lr, hr = _make(self.name, image_id)
-        return LoadedImage(image_id, lr.copy(), hr.copy())
+        # Left and right motorcycle are one scene.
+        source = Path(_crops()[image_id][0]).stem.removesuffix("_left").removesuffix("_right")
+        return LoadedImage(image_id, lr.copy(), hr.copy(), f"scikit-image {source}")
 
 
 @lru_cache(maxsize=1)

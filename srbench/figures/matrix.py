@@ -67,7 +67,8 @@ def matrix(records: Sequence[Record], name: str, attack: str = "none", by: Matri
         for column in table.columns_of(attack):
             if not (mean := row.means.get((name, column))):
                 continue
-            side = row.training_domain if by == "domain" else row.label
+            domain = "unknown" if row.identity else row.training_domain
+            side = domain if by == "domain" else row.label
             top = domains[column.dataset_hash] if by == "domain" else table.column_title(column)
             means[side, top].append(mean)
             marks[side, top] = row.marks[column]

@@ -14,10 +14,12 @@ from srbench.boards.site.explorer import Box, hardest
 from srbench.datasets.base import SCALE, Pixels
 from srbench.figures.gather import FigureRun, find
 from srbench.store import pictures
+from srbench.zoo.identity import not_verified
 
 if TYPE_CHECKING:
     from srbench.datasets.base import LoadedImage
     from srbench.run.plan import Cell
+    from srbench.store.record import Record
 
 SHARE, LARGEST = 3 / 8, 128
 """A crop that nobody named has this share of the image's shorter side, at most so many HR pixels."""
@@ -112,7 +114,7 @@ def _strips(figure_run: FigureRun, cells: Sequence[Cell], image: str) -> list[St
                 Panel(
                     cell.model.name,
                     _cut(sr, box),
-                    mark(record.training_domain, record.dataset_domain),
+                    _mark(record),
                     {name: record.metrics[name] for name in metrics},
                 )
                 for cell, sr, record in zip(cells, outputs, records, strict=True)
@@ -121,6 +123,11 @@ def _strips(figure_run: FigureRun, cells: Sequence[Cell], image: str) -> list[St
         )
         for box in figure_run.crops or (hardest(outputs, None, max(side, 2 * SCALE)),)
     ]
+
+
+def _mark(record: Record) -> str:
+    unknown = not_verified(record.model, record.weights_sha256)
+    return "" if unknown else mark(record.training_domain, record.dataset_domain)
 
 
 def _input(loaded: LoadedImage, attacked: Sequence[Pixels], attack: str) -> tuple[Pixels, str]:

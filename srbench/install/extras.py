@@ -89,6 +89,15 @@ def hub(address: str, part: Path, *, progress: bool) -> None:
     remove(folder)
 
 
+def hub_url(address: str) -> str:
+    """Return the https address of an ``hf://`` one, at the endpoint that is used."""
+    match = _HF.fullmatch(address)
+    assert match is not None
+    repository, file, revision = match.groups()
+    endpoint = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
+    return f"{endpoint}/{repository}/resolve/{revision or 'main'}/{file}"
+
+
 def _reach(url: str) -> None:
     # Both libraries would try for half a minute.
     if not url_reachable(url):

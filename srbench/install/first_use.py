@@ -1,7 +1,8 @@
-"""Remember the sha256 that files which publish none had when they were first used.
+"""Remember the sha256 that files which publish none had when they were first used, and where they were from.
 
 One file a source, ``HOME/first-use/NAME-DIGEST.json``. It is written after the file has proved to be what it
-should be (a readable archive, the right network), and a file that differs later is refused.
+should be (a readable archive, the right network), and a file that differs later is refused. It is bound to
+its origin: a file that somebody had says nothing of what the address gives, so a download takes its place.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from srbench.errors import BadInput
 from srbench.install.places import locked
@@ -19,14 +20,26 @@ from srbench.support.home import cannot_write, home, write_atomic
 
 
 class FirstUse(BaseModel):
-    """Record where a file is published, its sha256 and size in bytes, and when it was first used, in UTC."""
+    """Record what a file was when it was first used.
+
+    Attributes:
+        origin: the address that was contacted for it, or ``file://…`` for a file that was there. (Older
+            records call it ``address``, which may not have been contacted.)
+        sha256, bytes: of the file.
+        time: when, in UTC.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    address: str
+    origin: str = Field(validation_alias=AliasChoices("origin", "address"))
     sha256: str
     bytes: int
     time: datetime
+
+
+def is_download(origin: str) -> bool:
+    """Return whether an origin is an address that was contacted, and not a file that was there."""
+    return bool(origin) and not origin.startswith("file:")
 
 
 def recorded(source: Source) -> FirstUse | None:
@@ -45,25 +58,55 @@ def recorded(source: Source) -> FirstUse | None:
 
 
 def expected(source: Source) -> str | None:
-    """Return the sha256 a file of this source must have (or begin with): published, or recorded, or None."""
+    """Return the sha256 a download of this source must have (or begin with), or None.
+
+    It is the published one, or the one that an earlier download had.
+    """
     if source.sha256:
         return source.sha256
     known = recorded(source)
-    return known.sha256 if known else None
+    return known.sha256 if known and is_download(known.origin) else None
 
 
-def refuse_change(source: Source, sha256: str, file: str) -> None:
-    """Raise BadInput if ``source`` publishes no sha256 and its file was another on its first use."""
+def refuse_change(source: Source, sha256: str, file: str, origin: str) -> None:
+    """Raise BadInput if ``source`` publishes no sha256 and its file was another on its first use.
+
+    A download is not refused for a file that was there.
+
+    Args:
+        file: what the user knows the file by.
+        origin: as in :class:`FirstUse`.
+    """
     known = None if source.sha256 else recorded(source)
-    if known and known.sha256 != sha256:
+    if known and known.sha256 != sha256 and not _replaces(origin, known.origin):
         raise BadInput(
             f"{file} has sha256 {sha256}, but {source.filename} had {known.sha256} when it was first used on "
-            f"{known.time:%Y-%m-%d}: it is not used; if you trust the new one, remove {_path(source)}"
+            f"{known.time:%Y-%m-%d}, from {known.origin}: it is not used; if you trust the new one, remove "
+            f"{_path(source)}"
         )
 
 
-def record(source: Source, sha256: str, size: int) -> bool:
-    """Write down what a source without a published sha256 gave; return whether this was its first use.
+def replaced(source: Source, sha256: str, origin: str) -> str:
+    """Return a line that says which unverified file a download is about to replace; "" if none."""
+    known = None if source.sha256 else recorded(source)
+    if known is None or known.sha256 == sha256 or not _replaces(origin, known.origin):
+        return ""
+    return replacement(source.filename, origin, sha256, known.origin, known.sha256)
+
+
+def replacement(filename: str, origin: str, sha256: str, old_origin: str, old_sha256: str) -> str:
+    """Return a line that says what a download replaces, and with what."""
+    return (
+        f"{filename} from {origin} (sha256 {sha256[:12]}…) replaces the unverified file from "
+        f"{old_origin or 'an origin that was not recorded'} (sha256 {old_sha256[:12]}…)"
+    )
+
+
+def record(source: Source, sha256: str, size: int, origin: str) -> bool:
+    """Write down what a source without a published sha256 gave; return whether there was anything to write.
+
+    What an address gave stays recorded as that where a file of the same content comes later; the other way
+    round the address takes the file's place.
 
     Raises:
         BadInput: another process recorded something else in the meantime.
@@ -73,13 +116,18 @@ def record(source: Source, sha256: str, size: int) -> bool:
         return False
     path = _path(source)
     with locked(path):
-        refuse_change(source, sha256, source.address)
-        if recorded(source):
+        refuse_change(source, sha256, origin, origin)
+        known = recorded(source)
+        if known and not _replaces(origin, known.origin):
             return False
-        entry = FirstUse(address=source.address, sha256=sha256, bytes=size, time=datetime.now(UTC))
+        entry = FirstUse(origin=origin, sha256=sha256, bytes=size, time=datetime.now(UTC))
         with cannot_write(path.parent):
             write_atomic(path, entry.model_dump_json(indent=1) + "\n")
     return True
+
+
+def _replaces(origin: str, known: str) -> bool:
+    return is_download(origin) and not is_download(known)
 
 
 def _path(source: Source) -> Path:

@@ -23,11 +23,13 @@ class Obtained:
         source: where it is published.
         path: where it is.
         sha256: of its content.
+        origin: the address that was contacted for it, or ``file://…`` for a file that was there.
     """
 
     source: Source
     path: Path
     sha256: str
+    origin: str
 
     @property
     def bytes(self) -> int:
@@ -57,7 +59,7 @@ def obtain(source: Source, target: Path, *, progress: bool = True) -> Obtained:
         raise Unavailable("SRBENCH_OFFLINE=1 forbids fetching it")
     with locked(target):
         if due and target.is_file() and (sha256_there := sha256_file(target)).startswith(due):
-            return Obtained(source, target, sha256_there)
+            return Obtained(source, target, sha256_there, _origin_of(source, target))
         if offline():
             raise Unavailable("SRBENCH_OFFLINE=1 forbids fetching it")
         part = target.with_name(f".{target.name}.part")
@@ -66,14 +68,15 @@ def obtain(source: Source, target: Path, *, progress: bool = True) -> Obtained:
             try:
                 with cannot_write(target.parent):
                     _transfer(address, part, source, progress)
-                    sha256 = _checked(part, source, address)
+                    origin = contacted(address)
+                    sha256 = _checked(part, source, address, origin)
                     part.replace(target)
                     _clear(part)
             except Unavailable as error:
                 failures.append(str(error))
                 continue
             forget_weight_files()
-            return Obtained(source, target, sha256)
+            return Obtained(source, target, sha256, origin)
     raise Unavailable("; ".join(failures) or f"{source.address} can only be fetched by hand")
 
 
@@ -90,13 +93,32 @@ def user_file(source: Source, file: Path) -> Obtained:
         raise BadInput(
             f"{file} is not {source.filename}: its sha256 is {sha256}, published is {source.sha256}"
         )
-    refuse_change(source, sha256, str(file))
-    return Obtained(source, file, sha256)
+    origin = file_origin(file)
+    refuse_change(source, sha256, str(file), origin)
+    return Obtained(source, file, sha256, origin)
+
+
+def file_origin(file: Path) -> str:
+    """Return the origin of what was taken from a file, as a ``file://`` address."""
+    return file.resolve().as_uri()
+
+
+def contacted(address: str) -> str:
+    """Return the address that is contacted for one of :attr:`Source.downloads`."""
+    if address.startswith("gdrive:"):
+        return extras.DRIVE.format(address.removeprefix("gdrive:"))
+    return extras.hub_url(address) if address.startswith("hf://") else address
+
+
+def _origin_of(source: Source, target: Path) -> str:
+    """Return where a file that is there already is from: an earlier download, or just from there."""
+    known = None if source.sha256 else recorded(source)
+    return known.origin if known else file_origin(target)
 
 
 def _transfer(address: str, part: Path, source: Source, progress: bool) -> None:
     # Only a whole sha256 tells a file from a mixture of two versions of it.
-    exact = source.exact or recorded(source) is not None
+    exact = source.exact or (source.sha256 is None and expected(source) is not None)
     if address.startswith("gdrive:"):
         extras.drive(address, part, exact=exact, progress=progress)
     elif address.startswith("hf://"):
@@ -105,7 +127,7 @@ def _transfer(address: str, part: Path, source: Source, progress: bool) -> None:
         http.transfer(address, part, size=source.bytes, exact=exact, progress=progress)
 
 
-def _checked(part: Path, source: Source, address: str) -> str:
+def _checked(part: Path, source: Source, address: str, origin: str) -> str:
     """Return the sha256 of what came; what is not the file is removed, so that the next try begins anew."""
     with part.open("rb") as file:
         web_page = file.read(512).lstrip().lower().startswith(_WEB_PAGE)
@@ -119,7 +141,7 @@ def _checked(part: Path, source: Source, address: str) -> str:
             f"{address} gave a file whose sha256 is {sha256}, expected {source.sha256}…: it was not kept"
         )
     try:
-        refuse_change(source, sha256, address)
+        refuse_change(source, sha256, address, origin)
     except BadInput:
         _clear(part)
         raise

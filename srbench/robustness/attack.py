@@ -140,7 +140,8 @@ def prepare(
         on_measured=on_measured,
         again=again,
     )
-    notes = [recipe.note for recipe in strongest.values() if recipe.note]
+    notes = [ref.note for ref in (*models, *targets) if ref.note]
+    notes += [recipe.note for recipe in strongest.values() if recipe.note]
     run.notices[:] = [*notices, *run.notices, *dict.fromkeys(notes)]
     return AttackRun(
         run, models[0], recipes, list({spec.hash: spec for spec in transfers}.values()), targets, corruptions

@@ -94,7 +94,7 @@ class ImageMeter:
         """
         import torch
 
-        lr, hr = self._images(cell, image)
+        lr, hr, source = self._images(cell, image)
         run_as = (cell.dataset.content_hash, cell.precision, str(cell.tile), str(cell.halo))
         key = (cell.model.name, cell.model.weights_sha256, *run_as, image)
         draw = seeded if loaded.chance else _as_it_is
@@ -125,6 +125,7 @@ class ImageMeter:
                 seen = attacked.as_file if cell.attack.hash else None
                 pictures.save(self._folder, cell.path, image, sr, seen)
             values = {
+                "source": source,
                 "metrics": metrics,
                 "notes": notes,
                 "metric_settings": {name: cell.protocol.known[name].hash for name in metrics},
@@ -145,12 +146,12 @@ class ImageMeter:
             }
         return Measured(_record(cell, image, values), attacked, sr, hr)
 
-    def _images(self, cell: Cell, image: str) -> tuple[Tensor, Tensor | None]:
-        """LR (1,3,H,W) on the device and HR (1,3,4H,4W) or None, in [0,1]."""
+    def _images(self, cell: Cell, image: str) -> tuple[Tensor, Tensor | None, str]:
+        """LR (1,3,H,W) on the device and HR (1,3,4H,4W) or None, in [0,1]; what tells the photograph."""
         data = cell.dataset
         decoded = self._decoded.get((data.content_hash, image), lambda: data.load(image))
         hr = None if decoded.hr is None else as_tensor(decoded.hr)
-        return as_tensor(decoded.lr).to(self._device), hr
+        return as_tensor(decoded.lr).to(self._device), hr, decoded.photograph
 
 
 def _as_it_is(*parts: str) -> AbstractContextManager[None]:

@@ -23,6 +23,9 @@ class Record(BaseModel):
         dataset, dataset_domain, dataset_kind, dataset_hash, dataset_images: the set, which degradation
             it shows, "paired" or "no-reference", the hash of its content and its number of images.
         image: id of the image within the set.
+        source: what tells which photograph the image shows: a name, where the set knows it, or the hash of
+            the HR pixels (of the LR ones without HR). Crops of one photograph, and one photograph under two
+            degradations, are no independent images. Empty in records made before it was recorded.
         attack, attack_hash: what was done to the LR image; "none" and empty for the clean input.
         attack_settings: every setting of the attack, None for the clean input.
         effect: what the attack did, apart from the metrics: ``lr_psnr`` (dB, clean against attacked LR),
@@ -67,6 +70,7 @@ class Record(BaseModel):
     dataset_hash: str
     dataset_images: int
     image: str
+    source: str = ""
     attack: str
     attack_hash: str
     attack_settings: dict[str, Any] | None = None

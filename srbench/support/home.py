@@ -106,11 +106,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
     try:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # mkstemp makes files only their owner can read; results are meant to be shared.
+        yield temporary
+        # mkstemp makes files only their owner can read, and so do libraries that put a file of their own in
+        # the place of this one; results are meant to be shared.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        yield temporary
         temporary.replace(target)
     finally:
         os.close(handle)

@@ -24,7 +24,7 @@ from srbench.train.perceptual import choose_perceptual
 from srbench.train.processes import Processes
 from srbench.train.recipe import TrainingRecipe
 from srbench.train.schedule import learning_rate
-from srbench.train.start import fingerprint, make_state
+from srbench.train.start import fingerprint, make_state, unfinished_start
 from srbench.train.state import Checkpoints, NotWritten, State
 from srbench.train.stopping import Interrupted, stop_asked
 from srbench.train.trainer import Trainer
@@ -105,9 +105,17 @@ def _train(request: TrainingRequest, console: Console | None) -> State:
         console=console,
     )
     with closing(log):
+        if content is None and (line := unfinished_start(recipe.init)):
+            log.say(line)
         trainer = _trainer(request, state, crops, processes, log)
         start = str(content.get("init", "")) if content is not None else fingerprint(recipe.init)
-        extra = {"data": source.content_hash, "init": start}
+        lengths = _lengths(content, state.iteration, recipe.schedule.iterations)
+        if state.iteration and lengths[-1][0] == state.iteration:
+            log.say(
+                f"the run was to have {lengths[-2][1]} iterations and goes on to {lengths[-1][1]}; the "
+                "learning rate is from here on that of the longer one"
+            )
+        extra = {"data": source.content_hash, "init": start, "lengths": lengths}
         _iterate(request, trainer, crops, processes, log, extra)
         if processes.main:
             facts = {
@@ -119,9 +127,19 @@ def _train(request: TrainingRequest, console: Console | None) -> State:
                 "processes": processes.count,
                 "best": {"score": state.best, "iteration": state.best_iteration},
             }
+            if len(lengths) > 1:
+                facts["lengths"] = lengths
             export(folder, recipe, state.exported(), facts)
     processes.close()
     return state
+
+
+def _lengths(content: dict[str, Any] | None, iteration: int, total: int) -> list[list[int]]:
+    """Return from which iteration on it was to have how many in all: one pair unless it was made longer."""
+    lengths: list[list[int]] = list(content.get("lengths", ())) if content else []
+    if not lengths or lengths[-1][1] != total:
+        lengths.append([iteration if lengths else 0, total])
+    return lengths
 
 
 def _checkpoint_to_resume(request: TrainingRequest) -> dict[str, Any] | None:
@@ -134,8 +152,16 @@ def _checkpoint_to_resume(request: TrainingRequest) -> dict[str, Any] | None:
         return None
     if not (folder / RECIPE).is_file():
         raise BadInput(f"{folder} holds no training: it has no {RECIPE}")
-    if differing := recipes.differences(recipes.parse(read_toml(folder / RECIPE)), recipe):
-        raise BadInput(f"{folder} was begun with other settings: {'; '.join(differing)}")
+    begun = recipes.parse(read_toml(folder / RECIPE))
+    length = recipe.schedule.iterations
+    longer = begun.schedule.iterations < length
+    if longer:
+        begun = recipes.override(begun, {"schedule.iterations": length})
+    if differing := recipes.differences(begun, recipe):
+        raise BadInput(
+            f"{folder} was begun with other settings: {'; '.join(differing)}: leave them out (only "
+            "--iterations may change, to more), or give the new training another --name"
+        )
     latest = Checkpoints(folder / "checkpoints", recipe.validation.keep).latest()
     return latest[1] if latest else None
 
@@ -171,7 +197,7 @@ def _iterate(
     crops: Crops,
     processes: Processes,
     log: Log,
-    extra: dict[str, str],
+    extra: dict[str, Any],
 ) -> None:
     recipe, state = request.recipe, trainer.state
     total = recipe.schedule.iterations

@@ -289,12 +289,12 @@ def _changed(table: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def differences(old: TrainingRecipe, new: TrainingRecipe) -> list[str]:
-    """List every setting in which two recipes differ: ``key: old value, new value``."""
+    """List every setting in which two recipes differ: ``key is old value in the run and new value now``."""
     before, after = flat(old.model_dump(mode="json")), flat(new.model_dump(mode="json"))
     keys = [*before, *(key for key in after if key not in before)]
     absent = "nothing"
     return [
-        f"{key}: {before.get(key, absent)} in the run, {after.get(key, absent)} now"
+        f"{key} is {before.get(key, absent)!r} in the run and {after.get(key, absent)!r} now"
         for key in keys
         if before.get(key, absent) != after.get(key, absent)
     ]

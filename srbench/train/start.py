@@ -17,7 +17,7 @@ from srbench.train.generator import build_generator, load_into
 from srbench.train.processes import Processes
 from srbench.train.recipe import TrainingRecipe
 from srbench.train.state import State
-from srbench.zoo.refs import RUN_WEIGHTS
+from srbench.zoo.runs import RUN_WEIGHTS, is_finished, is_run, latest_checkpoint, unfinished
 
 
 def make_state(recipe: TrainingRecipe, processes: Processes, *, initial: bool = True) -> State:
@@ -58,12 +58,14 @@ def fingerprint(init: str) -> str:
 def initial_weights(init: str) -> Path:
     """Return the file of a zoo model's name, a run's directory or a checkpoint's path.
 
+    Of a run that is not finished it is the last checkpoint.
+
     Raises:
         BadInput: there is none; the message says how to get it.
     """
     path = Path(init).expanduser()
     if path.is_dir():
-        path = path / RUN_WEIGHTS
+        path = latest_checkpoint(path) if is_run(path) and not is_finished(path) else path / RUN_WEIGHTS
     if path.is_file():
         return path
     if init in zoo.names():
@@ -77,6 +79,11 @@ def initial_weights(init: str) -> Path:
             f"--init runs/{init}"
         )
     raise BadInput(f"--init {init}: no such model, run directory or checkpoint file")
+
+
+def unfinished_start(init: str) -> str:
+    """Say in a line that a training starts from one that has not ended; "" where it does not."""
+    return "" if init == "scratch" else unfinished(initial_weights(init))
 
 
 def _on_device(module: nn.Module, processes: Processes) -> Any:

@@ -1,0 +1,348 @@
+"""ESRGAN-FS's DSGAN: the authors' pairs, what lets it see noise, and the gate at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from srbench.attacks.noise import generator
+from srbench.datasets import degrade
+from srbench.errors import BadInput, RunFailed
+from srbench.train.data.resize import bicubic_down
+from srbench.train.degradations import Batch, Context, Degradation, make_degradation, parse
+from srbench.train.degradations.dsgan import DSGAN, build_dsgan, draw_noise
+from srbench.train.degradations.dsgan_gate import Degrade, Match, Texture, check, compare, texture
+from srbench.train.degradations.dsgan_training import DSGANTraining, decay
+from srbench.train.degradations.frequency_separation import FrequencySeparationSettings, _plan
+from srbench.train.degradations.source_domain import FIRST_CROP, SourceDomain, open_domain
+from srbench.train.frequency import high_pass
+
+SMALL: dict[str, Any] = {
+    "kind": "frequency-separation",
+    "source": "mini:ntire",
+    "source_images": 8,
+    "iterations": 2,
+    "batch": 2,
+    "crop": 8,
+    "perceptual_net": "none",
+    "features": 8,
+    "blocks": 1,
+    "skip": True,
+    "discriminator_features": 8,
+    "gate": 0,
+}
+
+
+def smooth(indices: Sequence[int], side: int) -> Tensor:
+    """Smooth 8-bit colour gradients of middle brightness, decided by the index alone."""
+    images = []
+    for index in indices:
+        corners = 0.3 + 0.4 * torch.rand(1, 3, 3, 3, generator=torch.Generator().manual_seed(index))
+        images.append(F.interpolate(corners, size=(side, side), mode="bilinear", align_corners=True))
+    return (torch.cat(images) * 255).round() / 255
+
+
+@pytest.fixture
+def context() -> Context:
+    return Context(
+        nn.Identity(), 7, None, lambda indices: smooth(indices, 128), torch.device("cpu"), print, smooth
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Sixteen noisy source images of 256 px, and no clean ones."""
+    path = tmp_path / "source"
+    path.mkdir()
+    for number in range(16):
+        hr = (smooth([number + 500], 1024)[0].permute(1, 2, 0) * 255).round().byte().numpy()
+        Image.fromarray(degrade.ntire(hr, np.random.default_rng(number))).save(path / f"{number}.png")
+    return path
+
+
+def made(context: Context, **changes: Any) -> Degradation:
+    degradation = make_degradation(parse(SMALL | changes), context)
+    degradation.prepare()
+    return degradation
+
+
+def training(context: Context, **changes: Any) -> tuple[DSGANTraining, SourceDomain]:
+    settings = parse(SMALL | changes)
+    assert isinstance(settings, FrequencySeparationSettings)
+    domain = open_domain(settings.source, context, count=8, side=4 * settings.crop)
+    return DSGANTraining(_plan(settings, ""), context, domain), domain
+
+
+# The authors' pairs
+
+
+def test_defaults_are_the_authors() -> None:
+    settings = FrequencySeparationSettings(source="x")
+    assert (settings.pairs, settings.high_pass_scale, settings.noise_channels) == ("source", 1.0, 0)
+    assert (settings.average, settings.precision, settings.skip) == (0.0, "fp32", False)
+    assert (settings.features, settings.blocks, settings.low_pass) == (64, 8, 5)
+
+
+def test_source_pairs_are_one_noisy_image_shrunk_and_at_full_size(context: Context, tmp_path: Path) -> None:
+    path = tmp_path / "source"
+    path.mkdir()
+    noise = np.random.default_rng(0)
+    for level in (60, 120, 180):
+        pixels = level + noise.normal(0, 6, (80, 64, 3))
+        Image.fromarray(pixels.round().astype(np.uint8)).save(path / f"{level}.png")
+    run, domain = training(context, source=str(path), batch=64)
+    lr, real = run._batch(0)
+    assert lr.shape == real.shape == (64, 3, 8, 8)
+    assert torch.allclose(lr.mean((1, 2, 3)), real.mean((1, 2, 3)), atol=4 / 255)
+    assert len({round(float(mean) * 255 / 60) for mean in real.mean((1, 2, 3))}) == 3
+    # White noise that bicubic shrinks by 4 keeps the root of the sum of its squared weights: a quarter of it.
+    left = (lr - lr.mean((1, 2, 3), keepdim=True)).std() / (real - real.mean((1, 2, 3), keepdim=True)).std()
+    assert 0.2 < left < 0.35
+    large = domain.crops([3], 32, context.seed, "source-input")
+    assert torch.equal(run._batch(0)[0][3:4], bicubic_down(large, quantize=True))
+
+
+def test_training_pairs_are_clean(context: Context) -> None:
+    lr, real = training(context, pairs="training")[0]._batch(0)
+    assert (high_pass(lr, 3) - 0.5).std() < 0.5 * (high_pass(real, 3) - 0.5).std()
+
+
+def test_images_too_small_for_source_pairs_are_refused(context: Context, folder: Path) -> None:
+    with pytest.raises(BadInput, match=r"smaller than crops of 512 px.*or set pairs = 'training'"):
+        made(context, source=str(folder), crop=128)
+
+
+def test_a_mini_domain_has_images_of_the_side_asked_for(context: Context) -> None:
+    domain = open_domain("mini:ntire", context, count=3, side=40)
+    assert all(image.shape == (40, 40, 3) for image in domain)
+    hr = (smooth([FIRST_CROP + 1], 160) * 255).round().byte()[0].permute(1, 2, 0).numpy()
+    assert np.abs(domain.image(1).astype(int) - degrade.bicubic(hr)).max() < 40
+    # Without larger crops they are laid together from those there are; none is used twice.
+    asked: list[int] = []
+
+    def watched(indices: Sequence[int]) -> Tensor:
+        asked.extend(indices)
+        return smooth(indices, 128)
+
+    apart = open_domain("mini:ntire", replace(context, crops=watched, crops_of=None), count=3, side=40)
+    assert all(image.shape == (40, 40, 3) for image in apart)
+    parts = [index for index in asked if index != FIRST_CROP] + [FIRST_CROP]
+    assert sorted(parts) == list(range(FIRST_CROP, FIRST_CROP + 12))
+
+
+# What lets it see and make noise
+
+
+def test_noise_is_a_samples_own(context: Context) -> None:
+    degradation = made(context, noise_channels=2, lr=1e-2, iterations=8)
+    hr = smooth(range(3), 64)
+    together = degradation(Batch(hr, ("0", "1", "2")))
+    alone = torch.cat([degradation(Batch(hr[i : i + 1], (str(i),))) for i in range(3)])
+    assert torch.allclose(together, alone, atol=1.01 / 255)
+    other = degradation(Batch(hr[:1], ("5",)))
+    assert not torch.equal(other, together[:1])
+
+
+def test_noise_has_unit_variance_and_none_is_drawn_for_no_channels() -> None:
+    like = torch.zeros(4, 3, 32, 32)
+    noise = draw_noise(like, 3, list("abca"), 1, "test")
+    assert noise is not None
+    assert noise.std() == pytest.approx(1, abs=0.02)
+    assert torch.equal(noise[0], noise[3])
+    assert draw_noise(like, 0, list("abca"), 1, "test") is None
+
+
+def test_the_discriminator_sees_a_scaled_high_pass(context: Context) -> None:
+    plain, scaled = (training(context, high_pass_scale=scale)[0] for scale in (1.0, 20.0))
+    lr = smooth([1], 32) + 0.02 * torch.randn(1, 3, 32, 32, generator=generator(0, "x", "test"))
+    high = high_pass(lr, 5)
+    assert torch.equal(plain._judged(lr), plain._judge(high))
+    assert torch.allclose(scaled._judged(lr), scaled._judge(0.5 + 20 * (high - 0.5)))
+
+
+def test_bf16_trains_what_fp32_trains(context: Context) -> None:
+    def trained(precision: str) -> Tensor:
+        network = training(context, precision=precision, iterations=10, noise_channels=1)[0].run()
+        assert not any(parameter.requires_grad for parameter in network.parameters())
+        lr = smooth([3], 32)
+        found: Tensor = network(lr, torch.ones(1, 1, 32, 32)) - lr
+        return found
+
+    exact, fast = trained("fp32"), trained("bf16")
+    assert 0 < (exact - fast).abs().mean() < 0.2 * exact.abs().mean()
+
+
+def test_the_discriminator_may_have_a_rate_of_its_own(context: Context) -> None:
+    both, own = (training(context, discriminator_lr=rate, lr=1e-3, iterations=4)[0] for rate in (0, 1e-5))
+    for run in (both, own):
+        run._step(3)  # three quarters through: half the rate
+    assert [o.param_groups[0]["lr"] for o in both._optimizers] == pytest.approx([5e-4, 5e-4])
+    assert [o.param_groups[0]["lr"] for o in own._optimizers] == pytest.approx([5e-4, 5e-6])
+
+
+def test_averaged_weights_lie_between_those_trained(context: Context) -> None:
+    run, _ = training(context, average=0.9, iterations=4, lr=1e-3)
+    steps = []
+    for iteration in range(4):
+        run._step(iteration)
+        steps.append(run.network.block_output.bias.detach().clone())  # type: ignore[union-attr]
+    assert run._average is not None
+    expected = torch.zeros_like(steps[0])
+    for iteration, latest in enumerate(steps):
+        expected = torch.lerp(expected, latest, 1 - min(0.9, (1 + iteration) / (10 + iteration)))
+    assert torch.allclose(run._average.block_output.bias, expected, atol=1e-8)  # type: ignore[arg-type]
+    assert decay(0, 4) == 1
+
+
+def test_the_last_layer_is_exact_under_autocast() -> None:
+    network = build_dsgan(8, 1, True, torch.Generator().manual_seed(0))
+    white = torch.linspace(0.7, 0.98, 1024).reshape(1, 1, 32, 32).expand(1, 3, 32, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (network(white) - white).abs().max() < 1e-6
+    assert DSGAN(8, 1, noise_channels=3).block_input[0].in_channels == 6
+
+
+# The gate
+
+
+def test_texture_of_white_noise() -> None:
+    draw = torch.Generator().manual_seed(0)
+    tiles = 120 + 6 * torch.randn(2000, 3, 16, 16, generator=draw, dtype=torch.float64)
+    tiles += torch.linspace(-9, 9, 16, dtype=torch.float64)  # a plane, which is no noise
+    found = texture(tiles)
+    assert found.std == pytest.approx(6 * (1 - 3 / 256) ** 0.5, rel=0.01)
+    assert found.gray == pytest.approx(found.std / 3**0.5, rel=0.02)
+    # Power is in proportion to area: rings of radius 1/4 and 1/8 of a cycle a pixel.
+    shares = [(1 - torch.pi / 16) ** 0.5, (torch.pi / 16 * 3 / 4) ** 0.5, (torch.pi / 64 * 3 / 4) ** 0.5]
+    # The plane that is taken away lies in the coarsest.
+    assert found.octaves[:2] == pytest.approx([6 * share for share in shares[:2]], rel=0.05)
+    assert found.octaves[2] == pytest.approx(6 * shares[2], rel=0.2)
+    alike = texture(tiles[:, :1].expand(-1, 3, -1, -1))
+    assert alike.gray == pytest.approx(alike.std)
+    assert len(texture(tiles[..., :8, :8]).octaves) == 2
+
+
+def perfect(lr: Tensor, ids: Sequence[str], strength: float = 1.0) -> Tensor:
+    """The noise of mini:ntire, of another draw."""
+    made = []
+    for image, sample in zip(lr, ids, strict=True):
+        rng = np.random.default_rng(int(sample))
+        noise = degrade.NTIRE_MEAN + degrade.NTIRE_STD * degrade._near_white((*image.shape[1:], 3), rng)
+        made.append(image + strength * torch.from_numpy(noise / 255).permute(2, 0, 1).to(image))
+    return (torch.stack(made).clamp(0, 1) * 255).round() / 255
+
+
+def gray(lr: Tensor, ids: Sequence[str]) -> Tensor:
+    """Noise of the right level that is alike in all channels."""
+    return lr + (perfect(lr, ids) - lr)[:, :1]
+
+
+def smeared(lr: Tensor, ids: Sequence[str]) -> Tensor:
+    """Noise of the right level and the wrong spectrum."""
+    noise = F.avg_pool2d(perfect(lr, ids) - lr, 3, 1, 1, count_include_pad=False)
+    return lr + 3 * noise
+
+
+def still(lr: Tensor, ids: Sequence[str]) -> Tensor:
+    return lr
+
+
+def amplifying(lr: Tensor, ids: Sequence[str]) -> Tensor:
+    """What a DSGAN without noise of its own learns: to amplify what the shrunk noisy image has left."""
+    return lr + 3.2 * (lr - F.avg_pool2d(lr, 5, 1, 2, count_include_pad=False))
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["mini", "folder"])
+def test_the_gate_passes_the_true_degradation_alone(known: bool, context: Context, folder: Path) -> None:
+    domain = open_domain("mini:ntire" if known else str(folder), context, count=1)
+
+    def difference(degrade: Degrade) -> float:
+        return max(match.difference for match in compare(domain, degrade, context))
+
+    check(compare(domain, perfect, context), 0.15)
+    assert difference(perfect) < 0.1
+    wrong: list[Degrade] = [still, gray, smeared, amplifying]
+    wrong += [lambda lr, ids, factor=factor: perfect(lr, ids, factor) for factor in (0.8, 1.25)]  # type: ignore[misc]
+    for degradation in wrong:
+        assert difference(degradation) > 0.15
+        with pytest.raises(RunFailed, match="the DSGAN misses its source by"):
+            check(compare(domain, degradation, context), 0.15)
+        check(compare(domain, degradation, context), 0)
+
+
+def test_noise_in_place_of_blur_does_not_pass(context: Context) -> None:
+    """The residual of a blur is as strong as what it takes away, and noise can be as strong as that."""
+
+    def rough(indices: Sequence[int]) -> Tensor:
+        draw = torch.Generator().manual_seed(indices[0])
+        detail = F.interpolate(torch.randn(len(indices), 3, 32, 32, generator=draw), scale_factor=4)
+        return (smooth(indices, 128) + 0.05 * detail).clamp(0, 1)
+
+    context = replace(context, crops=rough)
+    domain = open_domain("mini:aim", context, count=1)
+    true = compare(domain, still, context)[0].source
+
+    def noisy(lr: Tensor, ids: Sequence[str]) -> Tensor:
+        return lr + true.std / 255 * torch.randn(lr.shape, generator=generator(0, ids[0], "test"))
+
+    residual, image = compare(domain, noisy, context)
+    assert residual.dsgan.std == pytest.approx(true.std, rel=0.1)
+    assert image.difference > 0.15
+
+
+def test_too_little_counts_alone_where_a_match_is_one_sided() -> None:
+    weak, strong = Texture(2.0, 1.0, (1.0,)), Texture(4.0, 2.0, (2.0,))
+    assert Match("x", strong, weak, one_sided=True).difference == 0.5
+    assert Match("x", weak, strong, one_sided=True).difference == 0
+    assert Match("x", weak, strong).difference == 1
+    assert Match("x", Texture(0.0, 0.0, ()), Texture(0.1, 0.0, ())).difference == pytest.approx(0.2)
+    with pytest.raises(RunFailed, match="gate 15%"):
+        check([Match("x", weak, Texture(float("nan"), 1.0, (1.0,)))], 0.15)
+
+
+def test_a_run_fails_by_its_gate_and_its_dsgan_is_kept(context: Context, tmp_path: Path) -> None:
+    lines: list[str] = []
+    run = replace(context, folder=tmp_path, report=lines.append)
+    with pytest.raises(RunFailed, match=r"misses its source by .*gate 15%.*std .*set gate = 0"):
+        made(run, gate=0.15)
+    assert (tmp_path / "dsgan.safetensors").is_file()
+    lines.clear()
+    noise = made(run, gate=0).describe()["noise"]
+    assert lines[0] == "DSGAN for mini:ntire: already trained"
+    assert noise["residual"]["source"]["std"] == pytest.approx(6.6, abs=0.3)
+    assert noise["residual"]["difference"] > 0.9
+
+
+def test_what_cannot_be_compared_is_said(context: Context, tmp_path: Path) -> None:
+    path = tmp_path / "white"
+    path.mkdir()
+    Image.fromarray(np.full((64, 64, 3), 255, np.uint8)).save(path / "white.png")
+    assert "neither dark nor bright" in made(context, source=str(path)).describe()["noise"]["not_measured"]
+    with pytest.raises(BadInput, match="neither dark nor bright, too few"):
+        made(context, source=str(path), gate=0.15)
+    small = tmp_path / "small"
+    small.mkdir()
+    Image.fromarray(np.full((24, 64, 3), 99, np.uint8)).save(small / "small.png")
+    with pytest.raises(BadInput, match="has 32 px a side"):
+        made(context, source=str(small), pairs="training", gate=0.15)
+
+
+def test_a_folder_whose_smooth_places_show_no_noise_is_not_judged(context: Context, folder: Path) -> None:
+    noisy = compare(open_domain(str(folder), context), still, context)
+    assert [match.counts for match in noisy] == [True, True]
+    for file in folder.iterdir():
+        pixels = np.asarray(Image.open(file).reduce(8).resize((256, 256), Image.Resampling.BICUBIC))
+        Image.fromarray(degrade.jpeg(pixels, 30)).save(file)
+    matches = compare(open_domain(str(folder), context), still, context)
+    assert [match.counts for match in matches] == [False, True]
+    assert "not judged" in matches[0].verdict
+    check(matches, 0.15)

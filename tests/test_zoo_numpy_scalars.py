@@ -1,0 +1,103 @@
+"""Scalars of numpy beside the weights are read; nothing else of numpy is, whatever a pickle asks for."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+
+import hostile_pickles as pickles
+import numpy as np
+import pytest
+import torch
+
+from srbench.errors import BadInput
+from srbench.zoo.checkpoint import read_state_dict
+
+NUMBERS = [
+    *(np.float64(3), np.float32(0.5), np.float16(2), np.int64(-2), np.int32(7), np.uint8(255)),
+    *(np.bool_(True), np.complex64(1j)),
+]
+WEIGHTS = {"conv.weight": torch.arange(9.0).reshape(1, 1, 3, 3)}
+
+
+def renamed(path: Path, before: bytes, after: bytes) -> None:
+    """Give the pickle of an archive the name that another numpy has for a module."""
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content.replace(before, after) if name.endswith("data.pkl") else content)
+
+
+@pytest.mark.parametrize("module", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_the_plain_weights_come_out(module: bytes, zipped: bool, tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    content = {"epoch": np.float64(3), "scores": {"all": NUMBERS}, "state_dict": WEIGHTS}
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    own = np.float64(0).__reduce__()[0].__module__.encode()
+    if zipped:
+        renamed(path, own, module)
+        with zipfile.ZipFile(path) as archive:
+            assert any(module + b"\nscalar" in archive.read(name) for name in archive.namelist())
+    else:
+        path.write_bytes(path.read_bytes().replace(own, module))
+    before = set(torch.serialization.get_safe_globals())
+    found = read_state_dict(path)
+    assert list(found) == ["conv.weight"]
+    assert torch.equal(found["conv.weight"], WEIGHTS["conv.weight"])
+    assert set(torch.serialization.get_safe_globals()) == before, "torch allows no more than it did"
+
+
+FOREIGN = {
+    "array": np.zeros(2),
+    "text": np.str_("text"),
+    "date": np.datetime64("2026-01-01"),
+    "structure": np.dtype([("a", "f8")]),
+    "generator": np.random.default_rng(0),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_else_numpy_has_is_refused(kind: str, tmp_path: Path) -> None:
+    torch.save({"state_dict": WEIGHTS, "value": FOREIGN[kind]}, tmp_path / "net.pth")
+    with pytest.raises(BadInput, match=r"would run code \(numpy"):
+        read_state_dict(tmp_path / "net.pth")
+
+
+NUMBER = b"cnumpy\ndtype\n(X\x02\x00\x00\x00f8\x89\x88tR"
+STATE = b"(K\x03X\x01\x00\x00\x00<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+BYTES = b"c_codecs\nencode\n(X\x08\x00\x00\x00" + b"\x00" * 8 + b"X\x06\x00\x00\x00latin1tR"
+SCALAR = b"cnumpy.core.multiarray\nscalar\n"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        NUMBER.replace(b"f8", b"O8") + STATE,
+        b"cnumpy\ndtype\n(X\x02\x00\x00\x00f8\x89\x89tR" + STATE,
+        NUMBER + STATE.replace(b"<NNN", b"<N(t)"),
+        NUMBER + STATE.replace(b"K\x03", b"K\x04"),
+        NUMBER + b"}b",
+        SCALAR + b"(" + NUMBER + STATE + b"]tR",
+        SCALAR + b"(" + BYTES + BYTES + b"tR",
+        SCALAR + b"(tR",
+        b"cnumpy.core.multiarray\n_reconstruct\n(tR",
+    ],
+    ids=["object", "no copy", "fields", "version", "a dict", "no bytes", "no dtype", "nothing", "array"],
+)
+def test_a_forged_scalar_is_refused(value: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    pickles.archive(path, pickles.state(value))
+    with pytest.raises(BadInput, match=r"would run code \(numpy"):
+        read_state_dict(path)
+
+
+def test_the_bytes_of_the_forgeries_are_those_of_a_scalar(tmp_path: Path) -> None:
+    whole = SCALAR + b"(" + NUMBER + STATE + BYTES + b"tR"
+    assert pickle.loads(b"\x80\x02" + whole + b".") == 0.0
+    path = tmp_path / "net.pth"
+    pickles.archive(path, pickles.state(whole))
+    with pytest.raises(BadInput, match="holds no network weights"):
+        read_state_dict(path)

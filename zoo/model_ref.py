@@ -1,0 +1,90 @@
+"""Name a model that is there to be loaded, without loading it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from srbench.errors import BadInput
+from srbench.zoo.identity import not_verified
+from srbench.zoo.schema import Card
+
+if TYPE_CHECKING:
+    from srbench.zoo.loading import Network
+    from srbench.zoo.model import SRModel
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """Names a model that is there to be loaded.
+
+    Attributes:
+        name: its name in records and tables.
+        card: what is known about it.
+        weights_sha256: of the published weight file; for Python factories over the state dict and the code
+            that makes the network; with the range of values and the key that the user gave; "" for what
+            comes with srbench and has nothing to load.
+        source: what it was made from, as the user wrote it, where its name was taken from that; else "".
+        note: what a user should know of it before it runs, a line; else "".
+    """
+
+    name: str
+    card: Card = field(hash=False)
+    weights_sha256: str
+    _open: Callable[[], Network] = field(repr=False, compare=False)
+    source: str = field(default="", compare=False)
+    note: str = field(default="", compare=False)
+
+    def renamed(self, name: str, title: str = "") -> ModelRef:
+        """Return the model under a name that the user gives it, which is its title too without another.
+
+        What a model was trained for that only its card's name vouched for is not known under another name.
+        """
+        facts = {"name": name, "title": title or name}
+        if not self.source and not_verified(self.name, self.weights_sha256):
+            facts["domain"] = "unknown"
+        card = self.card.model_copy(update=facts)
+        return replace(self, name=name, card=card, source="")
+
+    def with_digest(self) -> ModelRef:
+        """Return the model with eight digits of its hash behind its name, and a note of what it is."""
+        name = f"{self.name}@{self.weights_sha256[:8]}"
+        renamed = self.renamed(name, "" if self.card.title == self.name else self.card.title)
+        note = f"{name} is {self.source}; NAME={self.source} gives it a name of your own"
+        return replace(renamed, note=f"{note}; {self.note}" if self.note else note)
+
+    def load(self, device: str = "cpu", precision: str = "fp32") -> SRModel:
+        """Load the model, ready to run.
+
+        Args:
+            device: a torch device.
+            precision: ``fp32``, or ``bf16`` to run the network in bfloat16.
+
+        Raises:
+            BadInput: an unknown precision, one the architecture cannot run in, a device that is not
+                there, or weights that changed since :func:`resolve`.
+
+        >>> from srbench import zoo
+        >>> model = zoo.resolve(["bicubic"])[0].load()
+        >>> (model.name, model.scale)
+        ('bicubic', 4)
+        """
+        from srbench.zoo.model import SRModel
+
+        network = self._open()
+        if precision == "bf16" and not network.bf16:
+            raise BadInput(f"{self.name} ({network.family}) does not run in bf16: use --precision fp32")
+        model = SRModel(
+            network.module,
+            name=self.name,
+            card=self.card,
+            weights_sha256=self.weights_sha256,
+            size=network.size,
+            precision=precision,
+        )
+        try:
+            return model.to(device)
+        except (RuntimeError, AssertionError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise BadInput(f"{self.name} cannot be put on device '{device}' ({reason})") from error

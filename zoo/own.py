@@ -1,0 +1,176 @@
+"""Take the models users bring: checkpoints, directories of trainings, networks made by Python code."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srbench.errors import BadInput
+from srbench.support.home import sha256_file
+from srbench.support.toml import read_toml
+from srbench.zoo import runs
+from srbench.zoo.model_ref import ModelRef
+from srbench.zoo.options import Options, with_range
+from srbench.zoo.schema import DOMAINS, NAME, Card, user_card
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from srbench.zoo.loading import Network
+
+_tried: list[tuple[Path, str, str, Network]] = []
+"""Whoever opens the checkpoint tried last gets it from here, once, instead of reading it again."""
+
+
+def from_checkpoint(path: Path, said: Options) -> ModelRef:
+    """Return the model of a checkpoint file; it is read, and tried on a small image, at once.
+
+    One that lies in the directory of a training goes by the training's name and its own.
+
+    Raises:
+        BadInput: what :func:`srbench.zoo.loading.load_network` raises; a network that makes no images of four
+            times the size in the range that was said; a file name that no table can show.
+    """
+    if not path.stem.isprintable():  # control characters, and bytes that are no UTF-8
+        raise BadInput(f"{path.name!a} has characters no table can show: rename the file")
+    notes = f"a checkpoint of the user's: {path.name}"
+    if path.is_file() and (run := runs.run_of(path)):
+        return _of_training(path, run, path.stem, said)
+    return _tested(path, path.stem, {"title": path.stem, "notes": notes}, said)
+
+
+def from_run(folder: Path, said: Options) -> ModelRef:
+    """Return the model in the directory of a training: its last checkpoint where it is not finished.
+
+    Raises:
+        BadInput: there is neither a model nor a checkpoint in it, or they cannot be used.
+    """
+    from srbench.zoo.loading import load_network
+
+    if said.key:
+        raise BadInput(f"{folder},{said.text}: key= chooses a network in a checkpoint file, this is a folder")
+    if not runs.is_finished(folder):
+        return _of_training(runs.latest_checkpoint(folder), folder, "", said)
+    try:
+        card = Card.model_validate(read_toml(folder / runs.RUN_CARD))
+    except (ValueError, OSError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise BadInput(f"{folder / runs.RUN_CARD} is no model card ({reason})") from error
+    path = folder / runs.RUN_WEIGHTS
+    network = load_network(path, card)
+    sha256 = sha256_file(path)
+    _tried[:] = [(path, "", sha256, network)]
+    opener = partial(_open_checkpoint, path, "", sha256)
+    return ModelRef(card.name, said.on(card), said.identity(sha256), opener, source=str(folder))
+
+
+def _of_training(path: Path, folder: Path, which: str, said: Options) -> ModelRef:
+    """Return the model of a training's checkpoint, which says how far the training was."""
+    recipe = runs.recipe_of(folder)
+    done, total = runs.progress(recipe, path)
+    name = f"{recipe['name']}{'-' if which else ''}{which}"
+    if not NAME.fullmatch(name):
+        raise BadInput(f"{folder / runs.RUN_RECIPE}: '{name[:80]}' cannot name a model")
+    state = f"iteration {done:,} of {total:,}"
+    state = state if runs.is_finished(folder) else f"not finished ({state})"
+    domain = recipe.get("domain")
+    facts = {
+        "title": f"{recipe.get('title') or recipe['name']}, {state}",
+        "domain": str(domain) if domain in DOMAINS else "unknown",
+        "notes": f"a checkpoint of a training by srbench: {state}",
+    }
+    ref = _tested(path, name, facts, said)
+    return replace(ref, source=str(path if which else folder), note=runs.unfinished(path))
+
+
+def _tested(path: Path, name: str, facts: dict[str, str], said: Options) -> ModelRef:
+    from srbench.zoo.factories import probe
+    from srbench.zoo.loading import load_network
+    from srbench.zoo.model import SRModel
+
+    network = load_network(path, key=said.key)
+    sha256 = sha256_file(path)
+    architecture: dict[str, str | int] = {"family": network.family, "parameters": network.parameters}
+    card = said.on(user_card(name, architecture, **facts))
+    identity = said.identity(sha256)
+    probe(
+        str(path),
+        SRModel(network.module, name=str(path), card=card, weights_sha256=identity, size=network.size),
+    )
+    _tried[:] = [(path, said.key, sha256, network)]
+    source = f"{path},{said.text}" if said.text else str(path)
+    return ModelRef(name, card, identity, partial(_open_checkpoint, path, said.key, sha256), source=source)
+
+
+def _open_checkpoint(path: Path, key: str, sha256: str) -> Network:
+    from srbench.zoo.loading import load_network
+
+    if not path.is_file() or sha256_file(path) != sha256:
+        raise BadInput(f"{path} was changed or removed since the run began: run the command again")
+    if _tried and _tried[0][:3] == (path, key, sha256):
+        return _tried.pop()[3]
+    return load_network(path, key=key)
+
+
+def from_spec(spec: str, said: Options) -> ModelRef:
+    """Return the model that ``module.path:factory`` makes.
+
+    Raises:
+        BadInput: what :func:`from_factory` raises, a module that cannot be imported, or a key.
+    """
+    from srbench.zoo.factories import import_factory
+    from srbench.zoo.source_code import module_sha256
+
+    if said.key:
+        raise BadInput(f"{spec},{said.text}: key= chooses a network in a checkpoint file, this is code")
+    card = said.on(user_card(spec, {"family": "python"}, notes="a network made by the user's own code"))
+    factory = import_factory(spec)
+    return from_factory(spec, spec, card, factory, code_sha256=module_sha256(spec.partition(":")[0]))
+
+
+def from_factory(
+    name: str, spec: str, card: Card, factory: Callable[[], nn.Module], code_sha256: str = ""
+) -> ModelRef:
+    """Return a model made by Python code; it is built, and tried on a small image, at once.
+
+    Args:
+        name: its name in records and tables.
+        spec: what to call the factory in messages.
+        card: what is known about it.
+        factory: called without arguments whenever the model is loaded; has to give the same weights.
+        code_sha256: of the code that makes the network; the network's classes if empty.
+
+    Raises:
+        BadInput: the factory fails or makes no x4 network.
+    """
+    from srbench.zoo.factories import make_network, probe, state_sha256
+    from srbench.zoo.model import SRModel
+    from srbench.zoo.source_code import classes_sha256
+
+    module = make_network(spec, factory)
+    state = state_sha256(module)
+    # Equal weights, or none, in other code are another model, whose records are not this one's.
+    identity = hashlib.sha256(f"{state} {code_sha256 or classes_sha256(module)}".encode()).hexdigest()
+    identity = with_range(identity, card.value_range)
+    probe(spec, SRModel(module, name=spec, card=card, weights_sha256=identity))
+    return ModelRef(name, card, identity, partial(_open_factory, name, factory, state))
+
+
+def _open_factory(name: str, factory: Callable[[], nn.Module], sha256: str) -> Network:
+    from srbench.zoo.factories import make_network, state_sha256
+
+    module = make_network(name, factory)
+    if state_sha256(module) != sha256:
+        raise BadInput(f"{name} gives other weights each time it is called: load or seed them in the factory")
+    return network_of(module, name)
+
+
+def network_of(module: nn.Module, family: str) -> Network:
+    """Return a module with what has to be known to run it, as far as it can be seen from outside."""
+    from srbench.zoo.loading import Network
+
+    return Network(module, family, sum(p.numel() for p in module.parameters()))
