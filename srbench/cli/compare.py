@@ -35,7 +35,7 @@ def compare(
 ) -> None:
     """Say whether one model is better than another, on how many images, and how sure that is.
 
-    The interval is a paired bootstrap over images; p is Wilcoxon's signed-rank test with Holm's correction
+    The interval is a paired bootstrap over photographs; p is Wilcoxon's signed-rank test, Holm's correction
     over all tests of the command. From stored records: no model runs.
     """
     from srbench.boards.comparison import as_dict, pairs

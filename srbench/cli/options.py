@@ -119,7 +119,7 @@ class RunFlags:
     engine: Annotated[
         EngineName,
         typer.Option(
-            "--engine", help="local: here, a process a GPU; ray: on a Ray cluster (srbench[scale])."
+            "--engine", help="local: here, a process a GPU; ray: on a Ray cluster (srbench\\[scale])."
         ),
     ] = EngineName.local
     ray_address: Annotated[

@@ -70,7 +70,7 @@ def open_datasets(wanted: Mapping[str, str], specs: Sequence[str] = ()) -> dict[
 
     by_hash = {data.content_hash: data for data in datasets.resolve(specs)[0]} if specs else {}
     for digest, name in wanted.items():
-        if digest not in by_hash and name in datasets.names():
+        if digest not in by_hash and name in (*datasets.names(), *datasets.own_names()):
             try:
                 data = datasets.resolve([name])[0][0]
             except SrbenchError:  # not registered on this machine: the page does without its LR and HR

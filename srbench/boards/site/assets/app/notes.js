@@ -71,7 +71,7 @@ srbench.notes = (() => {
       ),
       el("p", {
         class: "small",
-        text: "Whiskers and ranges are 95 % intervals from a bootstrap over images.",
+        text: "Whiskers and ranges are 95 % intervals from a bootstrap over photographs, or over images where no record says what they show.",
       }),
     );
     const days = [...new Set(data.created.map((time) => time.slice(0, 10)))].join(" to ");
