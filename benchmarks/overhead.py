@@ -41,10 +41,10 @@ from torch import Tensor, nn  # noqa: E402
 from srbench import protocols, zoo  # noqa: E402
 from srbench.attacks import StructuredPGD  # noqa: E402
 from srbench.datasets.files import FileSet, check_pairs  # noqa: E402
-from srbench.run.settings import Settings  # noqa: E402
 from srbench.run.image import as_tensor  # noqa: E402
 from srbench.run.instruments import Instruments  # noqa: E402
 from srbench.run.schedule import Lookahead  # noqa: E402
+from srbench.run.settings import Settings  # noqa: E402
 
 STD = 0.05
 Run = Callable[[], object]

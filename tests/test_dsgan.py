@@ -20,7 +20,7 @@ from srbench.errors import BadInput, RunFailed
 from srbench.train.data.resize import bicubic_down
 from srbench.train.degradations import Batch, Context, Degradation, make_degradation, parse
 from srbench.train.degradations.dsgan import DSGAN, build_dsgan, draw_noise
-from srbench.train.degradations.dsgan_gate import Degrade, Match, Texture, check, compare, texture
+from srbench.train.degradations.dsgan_gate import Degrade, Match, Texture, check, compare, misses, texture
 from srbench.train.degradations.dsgan_training import DSGANTraining, decay
 from srbench.train.degradations.frequency_separation import FrequencySeparationSettings, _plan
 from srbench.train.degradations.source_domain import FIRST_CROP, SourceDomain, open_domain
@@ -203,6 +203,28 @@ def test_averaged_weights_lie_between_those_trained(context: Context) -> None:
     assert decay(0, 4) == 1
 
 
+def test_the_best_of_some_checks_is_kept(context: Context) -> None:
+    asked: list[tuple[int, DSGAN]] = []
+    steps = 0
+
+    def count(line: str) -> None:
+        nonlocal steps
+        steps += "colour" in line
+
+    run, _ = training(replace(context, report=count), checks=4, iterations=16, lr=1e-3)
+
+    def misses(network: DSGAN) -> float:
+        asked.append((steps, network))
+        return [0.5, 0.2, 0.3, 0.4][len(asked) - 1]
+
+    kept = run.run(misses)
+    assert [done for done, _ in asked] == [10, 12, 14, 16]
+    assert kept is asked[1][1]
+    assert not torch.equal(kept.block_output.weight, asked[3][1].block_output.weight)
+    last = training(context, iterations=16, lr=1e-3)[0].run(misses)
+    assert len(asked) == 4 and torch.equal(last.block_output.weight, asked[3][1].block_output.weight)
+
+
 def test_the_last_layer_is_exact_under_autocast() -> None:
     network = build_dsgan(8, 1, True, torch.Generator().manual_seed(0))
     white = torch.linspace(0.7, 0.98, 1024).reshape(1, 1, 32, 32).expand(1, 3, 32, 32)
@@ -305,6 +327,8 @@ def test_too_little_counts_alone_where_a_match_is_one_sided() -> None:
     assert Match("x", weak, strong, one_sided=True).difference == 0
     assert Match("x", weak, strong).difference == 1
     assert Match("x", Texture(0.0, 0.0, ()), Texture(0.1, 0.0, ())).difference == pytest.approx(0.2)
+    assert misses([Match("x", weak, strong), Match("y", weak, strong, counts=False)]) == 1
+    assert misses([Match("x", weak, Texture(float("nan"), 1.0, (1.0,)))]) > 1e9
     with pytest.raises(RunFailed, match="gate 15%"):
         check([Match("x", weak, Texture(float("nan"), 1.0, (1.0,)))], 0.15)
 
@@ -346,3 +370,25 @@ def test_a_folder_whose_smooth_places_show_no_noise_is_not_judged(context: Conte
     assert [match.counts for match in matches] == [False, True]
     assert "not judged" in matches[0].verdict
     check(matches, 0.15)
+
+
+@pytest.mark.slow
+def test_a_scaled_high_pass_and_noise_channels_let_it_learn_noise(context: Context) -> None:
+    """A short training of a small DSGAN on smooth images comes to about the right level."""
+    table = {
+        "pairs": "training",
+        "source_images": 256,
+        "iterations": 400,
+        "batch": 8,
+        "crop": 16,
+        "lr": 1e-3,
+        "low_pass": 9,
+        "high_pass_scale": 20.0,
+        "noise_channels": 3,
+        "texture": 0.05,
+        "features": 16,
+        "average": 0.98,
+        "discriminator_features": 16,
+    }
+    found = made(context, **table).describe()["noise"]["residual"]
+    assert 0.6 < found["dsgan"]["std"] / found["source"]["std"] < 1.4

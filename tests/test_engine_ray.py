@@ -18,10 +18,10 @@ from srbench import evaluation as job
 from srbench.boards.evaluated import evaluated_tables
 from srbench.boards.files import as_json
 from srbench.errors import RunFailed
-from srbench.run.settings import Settings
 from srbench.run.outcome import Outcome
 from srbench.run.placement import Placement, Resources
 from srbench.run.plan import Cell
+from srbench.run.settings import Settings
 from srbench.run.workers.ray_pool import own_token
 from srbench.store.folder import Store
 from srbench.store.record import Record

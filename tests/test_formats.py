@@ -21,6 +21,8 @@ from srbench.boards.latex import escape, latex
 from srbench.cli import app
 from srbench.errors import BadInput
 
+pytestmark = pytest.mark.usefixtures("few_images_will_do")
+
 BOARDS = Path(__file__).parents[1] / "leaderboards"
 HOSTILE = r"<script>_&%"
 

@@ -278,7 +278,6 @@ def test_kernels_of_a_source_are_kept_and_a_stop_loses_one_at_most(
     place = str(next(path.parent for path in (tmp_path / "run").rglob("*.npy")))
     from_files = make_degradation(parse(table(images, kernels=place)), run)
     assert from_files.describe()["kernel_count"] == 3
-    assert "kernelgan" not in from_files.describe()
 
 
 def test_what_cannot_be_estimated_from_is_refused(images: Path, tmp_path: Path) -> None:
@@ -290,6 +289,23 @@ def test_what_cannot_be_estimated_from_is_refused(images: Path, tmp_path: Path) 
         parse(table(images, kernelgan={"crop": 8}))
     with pytest.raises(BadInput, match=r"kernelgan\.steps"):
         parse(table(images, kernelgan={"steps": 8}))
+
+
+def test_textures_that_show_in_colours_alone_are_no_noise(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(128, 6, (32, 32, 3))
+    stripes = np.zeros((32, 32, 3))
+    stripes[::2] = (20, -0.299 / 0.587 * 20, 0)  # of no luma
+    for name, pixels in (("noise", noise), ("stripes", noise + stripes)):
+        Image.fromarray(pixels.round().astype(np.uint8)).save(tmp_path / f"{name}.png")
+    kind = {"kind": "noise-injection", "source": str(tmp_path), "patch": 16, "stride": 16, "max_variance": 30}
+
+    def count(bound: float | None) -> int:
+        settings = parse(kind | {"max_colour_variance": bound})
+        return int(make_degradation(settings, context(None, [])).describe()["noise_patches"])
+
+    assert (count(None), count(60)) == (8, 4)
+    with pytest.raises(BadInput, match=r"of 8 patches .* below max_colour_variance = 3 "):
+        count(3)
 
 
 @pytest.mark.slow

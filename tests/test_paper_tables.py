@@ -15,6 +15,8 @@ from srbench.boards.paper_tables import read_paper, table_1, table_2
 from srbench.store.record import Record
 from srbench.train import suite
 
+pytestmark = pytest.mark.usefixtures("few_images_will_do")
+
 BOARDS = Path(__file__).parents[1] / "leaderboards"
 PAPER = read_paper(BOARDS / "paper.json")
 

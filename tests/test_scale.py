@@ -20,10 +20,10 @@ from srbench.run import memory_fit as fitting
 from srbench.run.engine import Engine
 from srbench.run.instruments import Instruments
 from srbench.run.outcome import Outcome
-from srbench.run.settings import Settings
 from srbench.run.placement import Placement
 from srbench.run.plan import Cell
 from srbench.run.prepared import PreparedRun
+from srbench.run.settings import Settings
 from srbench.run.tile_retry import run_with_smaller_tiles
 from srbench.run.workers import choose
 from srbench.run.workers.dispatch import Dispatcher

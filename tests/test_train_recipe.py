@@ -69,10 +69,15 @@ def test_what_sets_each_method_apart() -> None:
     assert attack.items() <= shipped("rsr").degradation.items()
     assert shipped("random-structured").degradation["steps"] == 0
     impressionism = shipped("impressionism")
-    assert impressionism.data.shrink == 0.5
+    assert impressionism.data.shrink == (0.5, 1.0)
+    detached = {
+        name: shipped(name).losses.detach_means for name in ("rsr", "esrgan", "esrgan-fs", "impressionism")
+    }
+    assert detached == {"rsr": True, "esrgan": False, "esrgan-fs": False, "impressionism": False}
     rules = {"patch": 256, "stride": 256, "max_variance": 20.0, "min_mean": 0.0}
     assert rules.items() <= impressionism.degradation.items()
     separated = shipped("esrgan-fs")
+    assert separated.data.shrink == (0.5, 1.0)
     assert (separated.losses.l1_low_pass, separated.losses.gan_high_pass) == (9, 9)
     dsgan = {"low_pass": 5, "colour": 1.0, "texture": 0.005, "perceptual": 0.01, "lr": 2e-4, "beta1": 0.5}
     assert dsgan.items() <= separated.degradation.items()

@@ -98,9 +98,10 @@ def _measure(
     findings: RerunFindings,
     started: Callable[[str], None],
 ) -> dict[RecordKey, Record]:
-    from srbench.run.engine import Engine, Settings
+    from srbench.run.engine import Engine
     from srbench.run.instruments import Instruments
     from srbench.run.options import pick_device
+    from srbench.run.settings import Settings
     from srbench.store.folder import Store
 
     protocol = protocols.protocol(next(iter(recorded.values())).protocol)

@@ -38,7 +38,8 @@ def chance(model: SRModel, device: str) -> Chance:
 
     def output(seed: str) -> torch.Tensor:
         with seeded(seed), torch.inference_mode():
-            return model(lr)
+            sr: torch.Tensor = model(lr)
+            return sr
 
     try:
         first, other = output("one"), output("two")

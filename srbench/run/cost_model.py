@@ -129,6 +129,8 @@ def count_passes(attacks: Sequence[str]) -> dict[str, Passes]:
     from srbench.zoo.refs import from_factory
 
     counts = [0, 0]
+    sets, _ = datasets.resolve(["clean-mini"])
+    size = sets[0].lr_size(sets[0].ids[0])
 
     class Counter(nn.Module):
         def __init__(self) -> None:
@@ -138,14 +140,14 @@ def count_passes(attacks: Sequence[str]) -> dict[str, Passes]:
                 self.mix.weight.copy_(torch.eye(3)[:, :, None, None])
 
         def forward(self, lr: torch.Tensor) -> torch.Tensor:
-            if lr.device.type != "meta":
+            # What looks at a model before it is measured takes smaller images, or none at all.
+            if lr.device.type != "meta" and lr.shape[-2:] == size:
                 counts[lr.requires_grad] += len(lr)
             return nn.functional.interpolate(self.mix(lr), scale_factor=4, mode="bicubic")
 
     network = Counter()
     ref = from_factory("counter", "counter", own_card("counter"), lambda: network)
     protocol = protocols.protocol("rsr")
-    sets, _ = datasets.resolve(["clean-mini"])
     passes = {}
     for attack in attacks:
         plan = make_plan([ref], sets, resolve([attack]), protocol, limit=1)

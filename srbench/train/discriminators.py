@@ -192,7 +192,7 @@ class UNet(Discriminator):
         with torch.random.fork_rng(devices=[]):  # it draws its first vectors from torch's own generator
             draw = generator(seed, "spectral norm", "discriminator")
             torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=draw)))
-            for stage in (*self.stages[1:], *self.rising, *self.last):
+            for stage in (*list(self.stages)[1:], *self.rising, *self.last):
                 assert isinstance(stage, nn.Sequential)
                 spectral_norm(stage[0])
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from srbench.train.validation import Validation
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from torch import Tensor
 
 RECIPE = "recipe.toml"
 """This file of a run has every setting; its directory can be resumed."""
@@ -184,11 +186,24 @@ def _trainer(request: TrainingRequest, state: State, crops: Crops, processes: Pr
         crops.batch,
         processes.device,
         log.say,
+        _crops_of_any_side(recipe),
     )
     degradation = degradations.make_degradation(settings, context)
     with processes.main_first():
         degradation.prepare()
     return Trainer(recipe, state, degradation, perceptual, processes)
+
+
+def _crops_of_any_side(recipe: TrainingRecipe) -> Callable[[Sequence[int], int], Tensor]:
+    """Return what cuts HR crops of another side than the recipe's out of the same training images."""
+
+    @cache
+    def opened(side: int) -> Crops:
+        data = recipe.data
+        source = open_sources(data.sources, patch=side, shrink=data.shrink, hold_out=data.hold_out)
+        return Crops(source, side, recipe.seed, data.augment)
+
+    return lambda indices, side: opened(side).batch(indices)
 
 
 def _iterate(

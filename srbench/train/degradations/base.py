@@ -68,6 +68,8 @@ class Context:
         crops: HR crops (N,3,P,P) in [0,1] of the training data by index, for degradations that learn.
         device: where ``generator`` is.
         report: shows one line of progress.
+        crops_of: HR crops (N,3,S,S) in [0,1] of the same training data by index and by another side S than
+            that of ``crops``; None where the training data can give none.
     """
 
     generator: nn.Module
@@ -76,6 +78,7 @@ class Context:
     crops: Callable[[Sequence[int]], Tensor]
     device: torch.device
     report: Callable[[str], None]
+    crops_of: Callable[[Sequence[int], int], Tensor] | None = None
 
 
 class Degradation(ABC):

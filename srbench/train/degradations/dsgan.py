@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
+from srbench.attacks.noise import generator
 
 _DARKEST = 0.5 / 255
 """Pixels are held half a level off black and white, where a logit would be infinite."""
@@ -14,27 +17,46 @@ _DARKEST = 0.5 / 255
 class DSGAN(nn.Module):
     """Degrades at LR size: conv-PReLU, residual blocks without normalisation, conv, sigmoid.
 
+    The last convolution is computed in fp32 under autocast too: bf16 has steps of a gray level near white.
+
     Args:
         features: channels inside (64 in the published code).
         blocks: residual blocks (8 there).
         skip: add the output to the input's logit, and start from the identity. The published network has to
             learn to copy the image first, for which a short training has no time.
+        noise_channels: channels of noise that the network gets beside the image (none in the published code,
+            whose generator can only amplify what noise its input has; a clean input has none).
     """
 
-    def __init__(self, features: int = 64, blocks: int = 8, skip: bool = False) -> None:
+    def __init__(
+        self, features: int = 64, blocks: int = 8, skip: bool = False, noise_channels: int = 0
+    ) -> None:
         super().__init__()
-        self.block_input = nn.Sequential(nn.Conv2d(3, features, 3, padding=1), nn.PReLU())
+        self.block_input = nn.Sequential(nn.Conv2d(3 + noise_channels, features, 3, padding=1), nn.PReLU())
         self.res_blocks = nn.ModuleList([_Residual(features) for _ in range(blocks)])
         self.block_output = nn.Conv2d(features, 3, 3, padding=1)
-        self.skip = skip
+        self.skip, self.noise_channels = skip, noise_channels
 
-    def forward(self, lr: Tensor) -> Tensor:
-        """Turn LR (N,3,H,W) in [0,1] into degraded LR (N,3,H,W) in (0,1)."""
-        features = self.block_input(lr)
+    def forward(self, lr: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Turn LR (N,3,H,W) in [0,1] into degraded LR (N,3,H,W) in (0,1).
+
+        Args:
+            noise: (N,noise_channels,H,W) of unit variance; None where there are no such channels.
+        """
+        features = self.block_input(lr if noise is None else torch.cat([lr, noise], 1))
         for block in self.res_blocks:
             features = block(features)
-        logit: Tensor = self.block_output(features)
-        return torch.sigmoid(logit + lr.clamp(_DARKEST, 1 - _DARKEST).logit() if self.skip else logit)
+        with torch.autocast(lr.device.type, enabled=False):
+            logit: Tensor = self.block_output(features.float())
+            return torch.sigmoid(logit + lr.clamp(_DARKEST, 1 - _DARKEST).logit() if self.skip else logit)
+
+
+def draw_noise(like: Tensor, channels: int, ids: Sequence[str], seed: int, stream: str) -> Tensor | None:
+    """Return noise (N,channels,H,W) for a batch (N,3,H,W), each sample's by its id; None for 0 channels."""
+    if not channels:
+        return None
+    size = (channels, *like.shape[-2:])
+    return torch.stack([torch.randn(size, generator=generator(seed, i, stream)) for i in ids]).to(like)
 
 
 class _Residual(nn.Module):
@@ -49,10 +71,12 @@ class _Residual(nn.Module):
         return x + changed
 
 
-def build_dsgan(features: int, blocks: int, skip: bool, random: torch.Generator) -> DSGAN:
+def build_dsgan(
+    features: int, blocks: int, skip: bool, random: torch.Generator, noise_channels: int = 0
+) -> DSGAN:
     """Return a DSGAN with the initial weights that ``random`` (on the CPU) gives."""
     with torch.device("meta"):  # no initialisation of PyTorch's own: nobody's random state is touched
-        network = DSGAN(features, blocks, skip)
+        network = DSGAN(features, blocks, skip, noise_channels)
     network.to_empty(device="cpu")
     _initialise(network, random)
     if skip:

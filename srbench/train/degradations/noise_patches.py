@@ -27,6 +27,8 @@ class PatchRules:
         max_variance: of the patch in gray (Pillow's ``L``), in levels of 255 squared; has to be below.
         min_mean: of the patch in gray, in levels of 255; has to be above, as black hides noise.
         limit: patches kept; of more, a random choice.
+        max_colour_variance: of the patch in each of R, G and B; has to be below. Textures whose colours
+            change against each other hardly show in gray. The published code has no such bound.
     """
 
     patch: int
@@ -34,10 +36,16 @@ class PatchRules:
     max_variance: float
     min_mean: float
     limit: int
+    max_colour_variance: float = np.inf
 
     def accept(self, variance: float, mean: float) -> bool:
         """Tell whether a patch of this variance and mean is smooth and bright enough."""
         return variance < self.max_variance and mean > self.min_mean
+
+    def accept_colours(self, patch: Pixels) -> bool:
+        """Tell whether every colour of a patch (h,w,3) is smooth enough."""
+        bound = self.max_colour_variance
+        return bound == np.inf or bool((patch.astype(np.float64).var((0, 1)) < bound).all())
 
 
 class NoisePatches:
@@ -92,7 +100,7 @@ def collect_patches(
     """
     random = np.random.Generator(np.random.PCG64(_number(seed)))
     patches: list[Pixels] = []
-    seen = accepted = largest = 0
+    seen = smooth = accepted = largest = 0
     smoothest, brightest = np.inf, -np.inf
     for image in images:
         largest = max(largest, min(image.shape[:2]))
@@ -102,6 +110,9 @@ def collect_patches(
             if mean > rules.min_mean:
                 smoothest = min(smoothest, variance)
             if not rules.accept(variance, mean):
+                continue
+            smooth += 1
+            if not rules.accept_colours(patch):
                 continue
             accepted += 1
             if len(patches) < rules.limit:
@@ -114,6 +125,12 @@ def collect_patches(
         raise BadInput(
             f"no noise patch could be collected: the images of {source} are at most {largest} px high or "
             f"wide, patches {rules.patch} px: set patch of noise-injection to {largest} or less"
+        )
+    if smooth:
+        raise BadInput(
+            f"no noise patch could be collected: of {smooth} patches of {rules.patch} px in {source} "
+            f"that are smooth in gray, none has a variance below max_colour_variance = "
+            f"{rules.max_colour_variance:g} in each colour: raise it"
         )
     raise BadInput(
         f"no noise patch could be collected: of {seen} patches of {rules.patch} px in {source}, "
