@@ -15,7 +15,7 @@ PRINTS = {
     "leaderboard_of_the_zoo": "Under attack, averaged over the data sets",
     "measure_your_own_module": "oversharpened",
     "new_attack": "found",
-    "new_data_set": "| 1 | bicubic |",
+    "new_data_set": "| 1–2 | bicubic |",
     "new_metric": "itself    Edges ↓ 0.0000",
     "train_a_few_iterations": "10 iterations in",
 }

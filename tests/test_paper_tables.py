@@ -15,8 +15,6 @@ from srbench.boards.paper_tables import read_paper, table_1, table_2
 from srbench.store.record import Record
 from srbench.train import suite
 
-pytestmark = pytest.mark.usefixtures("few_images_will_do")
-
 BOARDS = Path(__file__).parents[1] / "leaderboards"
 PAPER = read_paper(BOARDS / "paper.json")
 
@@ -49,6 +47,7 @@ def row_of(text: str, start: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
+@pytest.mark.usefixtures("few_images_will_do")
 def test_table_2_sets_what_was_measured_beside_what_was_printed() -> None:
     records = measured("rsr-mini", "adversarial", [0.2, 0.3], [0.4, 0.5], "RSR-mini")
     records += measured("esrgan-fs-aim-mini", "aim", [0.6, 0.6], [0.3, 0.3], "ESRGAN-FS-mini")
@@ -64,6 +63,7 @@ def test_table_2_sets_what_was_measured_beside_what_was_printed() -> None:
     assert row_of(text, "| mine")[3:] == ["4 of 4", "yes", "+0.2000"]
 
 
+@pytest.mark.usefixtures("few_images_will_do")
 def test_table_1_has_the_papers_rows_in_its_order() -> None:
     attacks = {r.name: r.degradation for r in suite.load("ablation-mini").recipes()}
     records = []

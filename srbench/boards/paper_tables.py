@@ -124,7 +124,7 @@ def _claim(table: Table, records: Sequence[Record], robust: str) -> str:
         "not seen, and the smallest gap between them.",
         f"Here {robust} has rank {text.rank(own)} of {len(table.rows)} by average LPIPS, and is {place} by "
         f"the gap. Against each other model, average LPIPS (negative: {robust} is better), "
-        "images won, paired bootstrap over images:",
+        "images won, paired bootstrap over photographs:",
     ]
     by_model: dict[str, list[Record]] = defaultdict(list)
     for record in records:

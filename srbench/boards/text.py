@@ -63,6 +63,10 @@ def heading(name: str) -> str:
     return f"{metric(name).title} {metric(name).arrow}"
 
 
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
+
+
 def _undefined_for_all(table: Table) -> list[str]:
     """Say which metrics are undefined for every row on some images, so that all means are over the others."""
     counts = {key: mean.of for row in table.rows for key, mean in row.means.items()}
@@ -193,12 +197,15 @@ def notes(table: Table) -> list[str]:
         chosen = metric(table.rank_choice).title
         ranking += f": the protocol ranks by {chosen}, which was not measured for every row"
     images = sum(table.images[column] for column in table.columns_of(table.attacks[0]))
-    shown = f"the {table.photographs} photographs that the {images} images show"
-    lines.append(f"{ranking}. Intervals: 95 %, bootstrap over {shown if table.recorded else 'images'}.")
+    shown = _counted(table.photographs, "photograph" if table.recorded else "image")
+    if not table.recorded:
+        lines.append(f"{ranking}. Intervals: 95 %, bootstrap over images.")
+    elif table.photographs == images:
+        lines.append(f"{ranking}. Intervals: 95 %, bootstrap over {shown}.")
+    else:
+        lines.append(f"{ranking}. Intervals: 95 %, bootstrap over the {shown} that {images} images show.")
     if table.photographs < LEAST and len(table.rows) > 1:
-        counted = "photograph" if table.recorded else "image"
-        few = f"{table.photographs} {counted}{'s' * (table.photographs != 1)}"
-        lines.append(f"{few} make no rank certain: {LEAST} are needed.")
+        lines.append(f"{shown} make{'s' * (table.photographs == 1)} no rank certain: {LEAST} are needed.")
     if ranks_are_shared(table):
         lines.append(SHARED + ".")
     for column in table.columns:
