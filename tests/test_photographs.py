@@ -141,9 +141,7 @@ def test_the_signed_rank_test_is_over_photographs() -> None:
 def test_tables_and_comparisons_count_photographs() -> None:
     ours, theirs = crops_with_one_effect_a_photograph()
     a, b = (measured(m, v, SIX_CROPS_OF_SEVEN) for m, v in (("a", ours), ("b", theirs)))
-    assert any(
-        "bootstrap over the 7 photographs that 42 images show" in n for n in text.notes(one(a + b))
-    )
+    assert any("bootstrap over the 7 photographs that 42 images show" in n for n in text.notes(one(a + b)))
     (pair,) = pairs({"a": a, "b": b}, "lpips")
     assert "wins 30 of 42 images (of 7 photographs)" in verdict(pair)
     few = [measured(m, [v] * 5, [f"p{i}" for i in range(5)]) for m, v in (("a", 0.1), ("b", 0.9))]
