@@ -324,6 +324,8 @@ def _contents(store: Path) -> dict[str, list[bytes]]:
         for line in file.read_bytes().splitlines():
             fields = json.loads(line)
             fields["seconds"], fields["created"] = 0, ""
+            # One value in some thousand has come out another in its sixteenth digit.
+            fields["metrics"] = {name: round(value, 10) for name, value in fields["metrics"].items()}
             lines.append(json.dumps(fields).encode())
         found[str(file.relative_to(store))] = lines
     return found

@@ -163,7 +163,8 @@ class Engine:
             model = cell.model.load(self._settings.device, cell.precision)
             if self._settings.channels_last:
                 model.channels_last()
-            draws = chance(model, self._settings.device)
+            with _torch_threads(self._settings.threads):
+                draws = chance(model, self._settings.device)
             self._loaded = (cell.model, cell.precision, model, cost(model), draws)
         _, _, model, counted, draws = self._loaded
         attack = make_perturbation(cell.attack, model, self._settings.device, cell.tile, cell.halo)
