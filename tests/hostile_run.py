@@ -51,6 +51,8 @@ def all_of(option: str, rest: list[str], values: list[str]) -> list[dict[str, An
     """The outcome of every value, in order."""
     cli.app = get_command(cli.app)  # type: ignore[assignment]  # built once instead of 0.1 s a command
     executed: list[str] = []
+    import torch  # noqa: F401 - its CUDA build runs a program as it is imported
+
     sys.addaudithook(lambda event, _: executed.append(event) if event in WATCHED else None)
     found = []
     for value in values:

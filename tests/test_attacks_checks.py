@@ -6,18 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from helpers import Nearest
 from PIL import Image
 from torch import Tensor, nn
 
 from srbench.attacks import APGD, StructuredPGD, ThreatModel, verdicts
 
 EPS = 14 / 255
-
-
-class Nearest(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=4, mode="nearest")
 
 
 def images() -> tuple[Tensor, Tensor]:

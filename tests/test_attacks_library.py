@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import Nearest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -96,11 +97,6 @@ class Net(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.pixel_shuffle(self.b(F.leaky_relu(self.norm(self.a(x)), 0.2)), 4)
-
-
-class Nearest(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=4, mode="nearest")
 
 
 def batch(count: int = 2, height: int = 5, width: int = 7, seed: int = 0) -> tuple[Tensor, Tensor]:

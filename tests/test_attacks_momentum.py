@@ -10,17 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
+from helpers import Nearest
 from torch import Tensor, nn
 
 from srbench.attacks import MIFGSM, SRAttack, StructuredPGD
 
 EPS = 8 / 255
-
-
-class Nearest(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=4, mode="nearest")
 
 
 def steep_then_back(turn: float) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from helpers import Nearest
+from torch import Tensor
 
 from srbench.attacks import (
     APGD,
@@ -23,11 +23,6 @@ from srbench.attacks import (
 from srbench.errors import BadInput
 
 EPS = 8 / 255
-
-
-class Nearest(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=4, mode="nearest")
 
 
 @pytest.mark.parametrize(

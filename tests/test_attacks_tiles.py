@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F
-from helpers import blurry_upscaler
+from helpers import Nearest, blurry_upscaler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from srbench.attacks import FGSM, RandomNoise, StructuredPGD
 from srbench.attacks.tiles import attack_in_tiles, examine_in_tiles
-
-
-class Nearest(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=4, mode="nearest")
 
 
 def images(height: int, width: int, seed: int = 0) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers import Nearest
 from torch import Tensor, nn
 
 from srbench.attacks import (
@@ -27,13 +28,6 @@ from srbench.attacks.objectives import Objective
 from srbench.attacks.perceptual import LPIPS, VGG19
 
 EPS = 14 / 255
-
-
-class Nearest(nn.Module):
-    """Each pixel four times to the right and down: a separable problem, whose worst noise is known."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, scale_factor=4, mode="nearest")
 
 
 class Smooth(nn.Module):

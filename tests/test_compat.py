@@ -27,6 +27,9 @@ def test_torchvision_imports_after_it() -> None:
 
 
 def test_it_does_nothing_where_the_operators_are() -> None:
+    """As beside a matching torch, whose torchvision brings them; beside another they are made up."""
+    if run() == "0 True":
+        return
     there = (
         "library = torch.library.Library('torchvision', 'DEF');"
         "library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor');"

@@ -176,10 +176,7 @@ def test_what_lies_about_under_two_names_is_neither(
 
 
 def test_a_download_replaces_what_was_a_file(
-    bad: Bad,
-    publish: Publish,
-    tmp_path: Path,
-    private_home: Path,
+    bad: Bad, publish: Publish, tmp_path: Path, private_home: Path
 ) -> None:
     publish()
     wrong, url = tmp_path / "other.pth", f"{bad.url}/good/toy.pth"
@@ -207,10 +204,7 @@ def test_a_download_replaces_what_was_a_file(
 
 
 def test_the_download_of_weights_that_are_gone_replaces_what_was_a_file(
-    bad: Bad,
-    publish: Publish,
-    tmp_path: Path,
-    private_home: Path,
+    bad: Bad, publish: Publish, tmp_path: Path, private_home: Path
 ) -> None:
     publish()
     zoo.install("toy-one", tmp_path / "other.pth")
@@ -219,12 +213,7 @@ def test_the_download_of_weights_that_are_gone_replaces_what_was_a_file(
     assert [one["sha256"] for one in first_uses(private_home)] == [sha(tmp_path / "toy.pth")]
 
 
-def test_the_same_content_from_both(
-    bad: Bad,
-    publish: Publish,
-    tmp_path: Path,
-    private_home: Path,
-) -> None:
+def test_the_same_content_from_both(bad: Bad, publish: Publish, tmp_path: Path, private_home: Path) -> None:
     publish()
     file, url = tmp_path / "toy.pth", f"{bad.url}/good/toy.pth"
     again = tmp_path / "again.pth"
@@ -269,10 +258,7 @@ def test_a_file_stays_where_the_address_gives_nothing(
 
 
 def test_what_the_address_gives_may_be_no_such_network(
-    bad: Bad,
-    publish: Publish,
-    tmp_path: Path,
-    private_home: Path,
+    bad: Bad, publish: Publish, tmp_path: Path, private_home: Path
 ) -> None:
     publish()
     before = zoo.install("toy-one", tmp_path / "toy.pth")
@@ -285,10 +271,7 @@ def test_what_the_address_gives_may_be_no_such_network(
 
 
 def test_what_lies_in_the_downloads_is_not_taken_for_what_the_address_gives(
-    bad: Bad,
-    publish: Publish,
-    tmp_path: Path,
-    private_home: Path,
+    bad: Bad, publish: Publish, tmp_path: Path, private_home: Path
 ) -> None:
     publish()
     zoo.install("toy-one", tmp_path / "other.pth")

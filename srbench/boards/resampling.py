@@ -30,7 +30,6 @@ class Sources:
     """
 
     def __init__(self, records: Iterable[Record], images: Mapping[Column, list[str]]) -> None:
-        self._images = images
         shown: dict[Column, dict[str, str]] = defaultdict(dict)
         for record in records:
             if record.source:

@@ -17,7 +17,8 @@ OPEN, CLOSE = "\x02", "\x03"
 MARKS = {"in-domain": "●", "out-of-domain": "○", "generalist": "◆", "": ""}
 SHARED = (
     "A rank is 1 plus the number of rows that are certainly better: the 95 % interval of the paired "
-    "difference, on the same images, leaves out zero. 2–4: at best second, at worst fourth"
+    "difference, on the same images of six photographs or more, leaves out zero. 2–4: at best second, at "
+    "worst fourth"
 )
 FEWER = (
     "A value with (2 of 4) is a mean over 2 of 4 images, as the metric is undefined or was not measured on "

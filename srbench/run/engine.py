@@ -56,6 +56,7 @@ class Engine:
         self._again = again
         self._pictures = store.folder if settings.keep_images else None
         self._meter = ImageMeter(instruments, settings, self._pictures)
+        self._settled = False
         self._loaded: tuple[ModelRef, str, SRModel, dict[str, float], Chance] | None = None
 
     @property
@@ -164,6 +165,9 @@ class Engine:
             if self._settings.channels_last:
                 model.channels_last()
             with _torch_threads(self._settings.threads):
+                if not self._settled:
+                    self._instruments.settle()
+                    self._settled = True
                 draws = chance(model, self._settings.device)
             self._loaded = (cell.model, cell.precision, model, cost(model), draws)
         _, _, model, counted, draws = self._loaded

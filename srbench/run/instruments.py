@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from srbench.protocols.schema import MetricSettings, Protocol
 
 
+_SMALL = 64
+
+
 @dataclass(frozen=True)
 class Missing:
     """A metric that was asked for and cannot be computed on this machine now."""
@@ -80,6 +83,20 @@ class Instruments:
     def ensure(self, name: str) -> bool:
         """Return whether a metric is ready, loading it now if it is not; for metrics an older record has."""
         return name in self._ready or self._prepare(name)
+
+    def settle(self) -> None:
+        """Measure a small image once, while no other thread measures.
+
+        Numerical libraries choose their kernels when they are first used, and two threads that do so at once
+        may get others: about one first image in a hundred differed in its last digit.
+        """
+        import torch
+
+        ready = self._ready.values()
+        side = max((m.min_side + 2 * settings.crop for m, settings, _ in ready), default=0)
+        shape = (1, 3, max(side, _SMALL), max(side, _SMALL))
+        draw = torch.Generator().manual_seed(0)
+        self.measure(list(self._ready), torch.rand(shape, generator=draw), torch.rand(shape, generator=draw))
 
     def measure(
         self, names: Sequence[str], sr: Tensor, hr: Tensor | None

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +88,8 @@ def _train(request: TrainingRequest, console: Console | None) -> State:
     processes = Processes(request.device, request.threads)
     content = _checkpoint_to_resume(request)
     processes.wait()  # until all have looked, nobody writes
-    data = recipe.data
-    source = open_sources(data.sources, patch=data.patch, shrink=data.shrink, hold_out=data.hold_out)
-    crops = Crops(source, recipe.data.patch, recipe.seed, recipe.data.augment)
+    crops = _crops(recipe, recipe.data.patch)
+    source = crops.source
     state = make_state(recipe, processes, initial=content is None)
     if content is not None:
         if content["data"] != source.content_hash:
@@ -194,15 +193,17 @@ def _trainer(request: TrainingRequest, state: State, crops: Crops, processes: Pr
     return Trainer(recipe, state, degradation, perceptual, processes)
 
 
+def _crops(recipe: TrainingRecipe, side: int) -> Crops:
+    """Return the training crops of a recipe, of ``side`` pixels."""
+    data = recipe.data
+    source = open_sources(data.sources, patch=side, shrink=data.shrink, hold_out=data.hold_out)
+    return Crops(source, side, recipe.seed, data.augment)
+
+
 def _crops_of_any_side(recipe: TrainingRecipe) -> Callable[[Sequence[int], int], Tensor]:
     """Return what cuts HR crops of another side than the recipe's out of the same training images."""
 
-    @cache
-    def opened(side: int) -> Crops:
-        data = recipe.data
-        source = open_sources(data.sources, patch=side, shrink=data.shrink, hold_out=data.hold_out)
-        return Crops(source, side, recipe.seed, data.augment)
-
+    opened = cache(partial(_crops, recipe))
     return lambda indices, side: opened(side).batch(indices)
 
 
