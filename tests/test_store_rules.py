@@ -13,6 +13,7 @@ from helpers import record
 from pydantic import ValidationError
 
 from srbench.errors import BadInput
+from srbench.evaluation import EvaluationRequest, evaluate
 from srbench.store.folder import Store
 from srbench.store.parts import PartStore
 
@@ -143,6 +144,19 @@ def test_beyond_them_it_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError) as caught:
         record(**changes)
     assert said in str(caught.value)
+
+
+def test_records_come_in_the_order_of_the_images_whatever_was_measured_first(tmp_path: Path) -> None:
+    """An image that failed at first, and was made good by the next run, is the last in the store."""
+    request = EvaluationRequest(
+        models=("bicubic",), datasets=("clean-mini",), metrics=("psnr",), limit=4, store=tmp_path
+    )
+    due = evaluate(request).records
+    store = Store(tmp_path)
+    (cell,) = store.cells()
+    store.replace(cell, [*due[:1], *due[2:], due[1]])
+    again = evaluate(request)
+    assert again.outcome.measured == 0 and again.records == due
 
 
 def test_a_record_is_never_changed() -> None:

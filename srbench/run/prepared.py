@@ -75,14 +75,18 @@ class PreparedRun:
         return run_with_smaller_tiles(self.runner, self.plan, self.retry_halo)
 
     def records(self) -> list[Record]:
-        """Return the records in the store that belong to the plan, cell by cell."""
+        """Return the records in the store that belong to the plan, in the order of its cells and images.
+
+        In the store they are in the order in which they were first measured, which an image that failed at
+        first, for want of disk say, and the next run made good puts out of order.
+        """
         store, records = open_store(self.store), []
         for cell in self.plan:
-            wanted, card = set(cell.images), cell.model.card
+            card = cell.model.card
             # No part of the identity: what the user calls the model now counts.
             said = {"model_title": card.title, "training_domain": card.domain}
-            found = [record for record in store.read(cell.path) if record.image in wanted]
-            records += [record.model_copy(update=said) for record in found]
+            found = {record.image: record for record in store.read(cell.path)}
+            records += [found[image].model_copy(update=said) for image in cell.images if image in found]
         return records
 
 
