@@ -261,6 +261,20 @@ def test_what_cannot_be_attacked_is_named_and_the_rest_is_reported(tmp_path: Pat
     assert "image c: " in failed[1], "whose SR is too small for the objective"
 
 
+@pytest.mark.parametrize(("side", "measured"), [(32, True), (3, False)])
+def test_images_without_hr_are_drawn_and_tabled(side: int, measured: bool, tmp_path: Path) -> None:
+    """By the metrics they have; SR of 12 x 16 is too small for PIQE, and then there is nothing to draw."""
+    pixels = np.random.default_rng(0).integers(0, 255, (side, side + 1, 3), dtype=np.uint8)
+    (tmp_path / "images").mkdir()
+    for name in "ab":
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{name}.png")
+    out, preset = tmp_path / "out", ["--preset", "random", "--metrics", "piqe"]
+    done = srbench("attack", "bicubic", "--images", str(tmp_path / "images"), *preset, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert (out / "curves.png").is_file() == measured
+    assert "2 images" in (out / "attack.md").read_text() and ("PIQE ↓" in done.stdout) == measured
+
+
 def test_a_picture_made_on_resuming_is_the_one_of_an_uninterrupted_run(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 2, side=24)
 

@@ -73,24 +73,31 @@ def tables(
     matrix: list[Transferred],
     natural: dict[str, dict[int, dict[str, float]]],
 ) -> list[Table]:
-    """The tables of a run, those that apply."""
-    judge = next(name for name in (*JUDGED_BY, *curve.clean) if name in curve.clean)
+    """The tables of a run, those that apply; where no metric is defined for every image, what is left."""
+    judge = next((name for name in (*JUDGED_BY, *curve.clean) if name in curve.clean), "")
     shown = [_curve_table(attack, curve, judge)]
-    shown += [_transfer_table(name, matrix, judge) for name in attack.names if matrix]
-    if natural:
+    if judge:
+        shown += [_transfer_table(name, matrix, judge) for name in attack.names if matrix]
+    if natural and judge:
         shown.append(_corruption_table(natural, curve.clean, judge))
     return [*shown, _check_table(verdicts)]
 
 
 def _curve_table(attack: AttackRun, curve: Curve, judge: str) -> Table:
-    names = [name for name in SHOWN if name in curve.clean][:4]
+    names = ([name for name in SHOWN if name in curve.clean] or list(curve.clean))[:4]
     count = len(attack.images)
     table = _table(f"{attack.model.name} on {attack.dataset.name} ({count} images)")
     for heading in ("eps", "attack"):
         table.add_column(heading, justify="right" if heading == "eps" else "left", no_wrap=True)
     for name in names:
         table.add_column(_heading(name), justify="right", no_wrap=True)
-    for heading in (f"{metric(judge).title} as PNG", "LR PSNR", "SR PSNR", "gain", "beyond noise"):
+    for heading in (
+        f"{metric(judge).title} as PNG" if judge else "as PNG",
+        "LR PSNR",
+        "SR PSNR",
+        "gain",
+        "beyond noise",
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_row("0", "none", *(_value(name, curve.clean[name]) for name in names), *[""] * 5)
     for point in curve.points:

@@ -82,7 +82,12 @@ def _comparison(title: str, panels: Sequence[tuple[str, Pixels, str]]) -> Figure
 
 
 def save_curves(file: Path, title: str, curve: Curve) -> None:
-    """Write the robustness curves: each metric over the radius, with the noise and clean lines."""
+    """Write the robustness curves: each metric over the radius, with the noise and clean lines.
+
+    Nothing is written where no metric is defined for every image.
+    """
+    if not curve.clean:
+        return
     figure, axes = _panel_a_metric(curve.clean, "eps, of 255")
     xs = [0.0, *(point.eps for point in curve.points)]
     for name, axis in axes.items():
@@ -98,7 +103,12 @@ def save_curves(file: Path, title: str, curve: Curve) -> None:
 def save_corruptions(
     file: Path, title: str, clean: dict[str, float], natural: dict[str, dict[int, dict[str, float]]]
 ) -> None:
-    """Write the natural corruptions: each metric over the severity, severity 0 being the clean input."""
+    """Write the natural corruptions: each metric over the severity, severity 0 being the clean input.
+
+    Nothing is written where no metric is defined for every image.
+    """
+    if not clean:
+        return
     figure, axes = _panel_a_metric(clean, "severity")
     for name, axis in axes.items():
         for index, (corruption, row) in enumerate(natural.items()):
@@ -112,10 +122,13 @@ def save_corruptions(
 
 
 def _panel_a_metric(clean: Mapping[str, float], across: str) -> tuple[Figure, dict[str, Axes]]:
-    """Return a figure with one panel for each of :data:`CURVES`, its clean line drawn, and the panels."""
+    """Return a figure with one panel for each of :data:`CURVES`, its clean line drawn, and the panels.
+
+    Images without HR have none of these metrics: theirs are drawn.
+    """
     from matplotlib.figure import Figure
 
-    names = [name for name in CURVES if name in clean]
+    names = [name for name in CURVES if name in clean] or list(clean)
     figure = Figure(figsize=(4.2 * len(names), 3.4), layout="constrained")
     axes = dict(zip(names, figure.subplots(1, len(names), squeeze=False)[0], strict=True))
     for name, axis in axes.items():
