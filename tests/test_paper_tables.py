@@ -65,7 +65,7 @@ def test_table_2_sets_what_was_measured_beside_what_was_printed() -> None:
 
 @pytest.mark.usefixtures("few_images_will_do")
 def test_table_1_has_the_papers_rows_in_its_order() -> None:
-    attacks = {r.name: r.degradation for r in suite.load("ablation-mini").recipes()}
+    attacks = {t.recipe.name: t.recipe.degradation for t in suite.load("ablation-mini").trainings()}
     records = []
     for place, name in enumerate(attacks):
         records += measured(name, "adversarial", [0.1 + 0.01 * place] * 2, [0.3, 0.3])

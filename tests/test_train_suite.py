@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,10 @@ def two(tmp_path: Path) -> Suite:
 
 
 def test_the_mini_zoo_differs_in_nothing_but_what_the_paper_compares() -> None:
-    start, *trained = suite.load("mini-zoo").recipes()
+    trainings = suite.load("mini-zoo").trainings()
+    start, *trained = (training.recipe for training in trainings)
     assert start.name == "esrgan-psnr-mini" and start.init == "scratch"
-    assert sorted(recipe.name for recipe in trained) == [
+    assert sorted({training.model for training in trainings[1:]}) == [
         "esrgan-fs-aim-mini",
         "esrgan-fs-ntire-mini",
         "esrgan-mini",
@@ -59,8 +61,20 @@ def test_the_mini_zoo_differs_in_nothing_but_what_the_paper_compares() -> None:
         "rsr-mini",
     ]
     assert {recipe.init for recipe in trained} == {start.name}
-    for part in ("generator", "data", "optimizer", "schedule", "discriminator", "seed", "precision"):
-        assert len({repr(getattr(recipe, part)) for recipe in trained}) == 1, part
+    for part in (
+        "generator",
+        "data",
+        "losses.l1",
+        "losses.perceptual",
+        "losses.perceptual_net",
+        "losses.gan",
+        "optimizer",
+        "discriminator",
+        "precision",
+    ):
+        assert len({repr(attrgetter(part)(recipe)) for recipe in trained}) == 1, part
+    for model in ("rsr-mini", "random-structured-mini", "esrgan-mini"):
+        assert [t.recipe.seed for t in trainings if t.model == model] == [0, 1, 2]
     for recipe in trained:
         assert recipe.degradation.get("source", f"mini:{recipe.domain}") == f"mini:{recipe.domain}"
 
@@ -68,7 +82,7 @@ def test_the_mini_zoo_differs_in_nothing_but_what_the_paper_compares() -> None:
 def test_the_ablation_is_the_papers_twelve_rows() -> None:
     attacks = [
         (r.degradation["eps"], r.degradation["steps"], r.degradation["structure"], r.degradation["loss"])
-        for r in suite.load("ablation-mini").recipes()
+        for r in (t.recipe for t in suite.load("ablation-mini").trainings())
     ]
     assert attacks == [
         (f"{row['eps']}/255", row["steps"], row["structure"], row["loss"].replace("l1+", "0.01*l1+"))
@@ -80,10 +94,10 @@ def test_the_ablation_is_the_papers_twelve_rows() -> None:
 def test_a_run_waits_for_the_one_it_starts_from_and_equals_one_trained_alone(
     tmp_path: Path, two: Suite
 ) -> None:
-    wanted = two.recipes({"schedule.iterations": 3})
+    wanted = two.trainings({"schedule.iterations": 3})
     finished = [folder.name for folder, _ in suite.train_all(wanted, tmp_path / "runs", jobs=2)]
     assert finished == ["first", "second"]
-    alone = recipes.override(wanted[0], {"init": str(tmp_path / "runs" / "first")})
+    alone = recipes.override(wanted[0].recipe, {"init": str(tmp_path / "runs" / "first")})
     train(TrainingRequest(alone, tmp_path / "alone", threads=1))
     weights, others = (load_file(tmp_path / f / "model.safetensors") for f in ("runs/second", "alone"))
     assert all(torch.equal(weights[name], others[name]) for name in others)
@@ -92,28 +106,49 @@ def test_a_run_waits_for_the_one_it_starts_from_and_equals_one_trained_alone(
     with pytest.raises(
         BadInput, match=r"first was begun with other settings: seed is 4 in the run and 5 now"
     ):
-        list(suite.train_all(two.recipes({"schedule.iterations": 3, "seed": 5}), tmp_path / "runs", jobs=1))
+        list(suite.train_all(two.trainings({"schedule.iterations": 3, "seed": 5}), tmp_path / "runs", jobs=1))
 
 
 @pytest.mark.slow
 def test_finished_runs_are_packed(tmp_path: Path, two: Suite) -> None:
     (tmp_path / "zoo" / "cards").mkdir(parents=True)
-    first = two.recipes()[1:]
+    first = two.trainings()[1:]
     list(suite.train_all(first, tmp_path / "runs", jobs=1, zoo=tmp_path / "zoo"))
     packed = tmp_path / "zoo" / "mini" / "first.safetensors"
     assert sha256_file(packed) in (tmp_path / "zoo" / "cards" / "first.toml").read_text()
 
 
+@pytest.mark.slow
+def test_of_several_seeds_the_median_one_is_packed(tmp_path: Path, two: Suite) -> None:
+    (tmp_path / "zoo" / "cards").mkdir(parents=True)
+    seeded = two.model_copy(update={"runs": (two.runs[1].model_copy(update={"seeds": 3}),)})
+    wanted = seeded.trainings({"schedule.iterations": 3})
+    assert [(t.recipe.name, t.recipe.seed, t.model) for t in wanted] == [
+        ("first-seed0", 4, "first"),
+        ("first-seed1", 5, "first"),
+        ("first-seed2", 6, "first"),
+    ]
+    runs = [folder for folder, _ in suite.train_all(wanted, tmp_path / "runs", jobs=1, zoo=tmp_path / "zoo")]
+    scores = {run: float((run / "validation.csv").read_text().splitlines()[-1].split(",")[4]) for run in runs}
+    middle = sorted(runs, key=scores.__getitem__)[1]
+    packed = load_file(tmp_path / "zoo" / "mini" / "first.safetensors")
+    assert all(
+        torch.equal(packed[name], value.half())
+        for name, value in load_file(middle / "model.safetensors").items()
+    )
+    assert [card.name for card in (tmp_path / "zoo" / "cards").iterdir()] == ["first.toml"]
+
+
 def test_two_runs_of_one_name_and_unknown_suites_are_refused(two: Suite) -> None:
     with pytest.raises(BadInput, match="two runs are called same"):
-        two.recipes({"name": "same"})
+        two.trainings({"name": "same"})
     with pytest.raises(BadInput, match="no suite 'zoo': choose ablation-mini or mini-zoo"):
         suite.load("zoo")
 
 
 def test_a_run_that_starts_from_itself_is_refused(tmp_path: Path, two: Suite) -> None:
     with pytest.raises(BadInput, match="second starts from itself"):
-        list(suite.train_all(two.recipes({"init": "second"})[:1], tmp_path / "runs", jobs=1))
+        list(suite.train_all(two.trainings({"init": "second"})[:1], tmp_path / "runs", jobs=1))
 
 
 @pytest.mark.slow

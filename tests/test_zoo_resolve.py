@@ -102,7 +102,7 @@ def test_order_is_kept_and_duplicates_are_dropped(shared_weights: Path) -> None:
 
 def test_all_on_a_fresh_machine_is_what_comes_with_srbench() -> None:
     assert [r.name for r in zoo.resolve(["all"])] == ["bicubic", *PACKAGED]
-    suites = [recipe.name for recipe in suite.load("mini-zoo").recipes()]
+    suites = {training.model for training in suite.load("mini-zoo").trainings()}
     assert sorted(PACKAGED) == sorted(suites)
     assert zoo.resolve([]) == []
 

@@ -70,7 +70,9 @@ def _mini(records: Sequence[Record], paper: Paper) -> str:
 def _ablation(records: Sequence[Record], paper: Paper) -> str:
     from srbench.train import suite
 
-    return table_1(records, paper, {r.name: r.degradation for r in suite.load("ablation-mini").recipes()})
+    return table_1(
+        records, paper, {t.recipe.name: t.recipe.degradation for t in suite.load("ablation-mini").trainings()}
+    )
 
 
 def _lite(records: Sequence[Record], paper: Paper) -> str:

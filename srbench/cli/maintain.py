@@ -37,8 +37,8 @@ def suite(
     from srbench.train.suite import load, train_all
 
     changes: dict[str, Any] = {"data.sources": list(words(data)) or None, "schedule.iterations": iterations}
-    recipes = load(name).recipes({key: value for key, value in changes.items() if value is not None})
-    for folder, seconds in train_all(recipes, out, jobs=jobs or os.cpu_count() or 1, zoo=zoo):
+    wanted = load(name).trainings({key: value for key, value in changes.items() if value is not None})
+    for folder, seconds in train_all(wanted, out, jobs=jobs or os.cpu_count() or 1, zoo=zoo):
         typer.echo(f"{folder}: {seconds / 60:.1f} minutes")
 
 

@@ -51,7 +51,7 @@ def suite_settings(suite: str) -> dict[str, Mapping[str, Any]]:
     """
     from srbench.train import suite as suites
 
-    return {recipe.name: recipe.degradation for recipe in suites.load(suite).recipes()}
+    return {t.recipe.name: t.recipe.degradation for t in suites.load(suite).trainings()}
 
 
 def factors(

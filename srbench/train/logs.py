@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from srbench.train.processes import Processes
     from srbench.train.validation import ValidationScore
 
+VALIDATION_LOG = "validation.csv"
 # On a GPU, looking at a loss waits for it; a few at a time keep the device busy.
 _LOOK_EVERY = 20
 _SMOOTHING = 0.05
@@ -66,7 +67,7 @@ class Log:
             return
         self._rows = self._open(folder / "log.csv", ("iteration", "lr", *COLUMNS), done)
         names = ("iteration", "distance", "clean", "degraded", "mean", "psnr")
-        self._validations = self._open(folder / "validation.csv", names, done)
+        self._validations = self._open(folder / VALIDATION_LOG, names, done)
         from torch.utils.tensorboard import SummaryWriter
 
         self._last.enter_context(_reported_once())

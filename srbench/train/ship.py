@@ -15,12 +15,13 @@ LICENCE = "Apache-2.0"
 CITATION = "Trained by srbench, with the recipe of the same name"
 
 
-def ship(run: Path, zoo: Path) -> Path:
+def ship(run: Path, zoo: Path, name: str = "") -> Path:
     """Write ``mini/NAME.safetensors`` (fp16) and ``cards/NAME.toml`` into a checkout's zoo folder.
 
     Args:
         run: the directory of a finished run.
         zoo: the folder ``zoo`` of a checkout.
+        name: of the model, where it is not the run's.
 
     Returns:
         The file of weights.
@@ -36,7 +37,8 @@ def ship(run: Path, zoo: Path) -> Path:
     if not (run / RUN_CARD).is_file():
         raise BadInput(f"{run} holds no finished training: it has no {RUN_CARD}")
     card = Card.model_validate(read_toml(run / RUN_CARD))
-    target = zoo / "mini" / f"{card.name}.safetensors"
+    name = name or card.name
+    target = zoo / "mini" / f"{name}.safetensors"
     target.parent.mkdir(exist_ok=True)
     with atomic_path(target) as temporary:
         save_file(half(load_file(run / RUN_WEIGHTS)), temporary, metadata={"format": "pt"})
@@ -44,6 +46,7 @@ def ship(run: Path, zoo: Path) -> Path:
     costs = cost(resolve([str(run)])[0].load())
     shipped = card.model_copy(
         update={
+            "name": name,
             "architecture": costs | card.architecture,
             "licence": LICENCE,
             "citation": CITATION,
@@ -52,5 +55,5 @@ def ship(run: Path, zoo: Path) -> Path:
         }
     )
     text = to_toml(shipped.model_dump(mode="json", exclude_defaults=True))
-    write_atomic(zoo / "cards" / f"{card.name}.toml", text)
+    write_atomic(zoo / "cards" / f"{name}.toml", text)
     return target

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import multiprocessing
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,24 @@ from srbench.zoo.refs import RUN_CARD
 
 
 class SuiteRun(BaseModel):
-    """Says what one run of a suite trains: a recipe, and settings above it."""
+    """Says what one run of a suite trains: a recipe, and settings above it.
+
+    With several ``seeds`` it is as many runs, ``NAME-seed0`` and on, each of its own seed.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: str = ""
     settings: dict[str, Any] = Field(default_factory=dict)
+    seeds: int = Field(default=1, ge=1)
+
+
+@dataclass(frozen=True)
+class Training:
+    """Hold the recipe of one run, and the name of the model that it or one of its siblings becomes."""
+
+    recipe: TrainingRecipe
+    model: str
 
 
 class Suite(BaseModel):
@@ -41,8 +55,8 @@ class Suite(BaseModel):
     defaults: SuiteRun = SuiteRun()
     runs: tuple[SuiteRun, ...] = Field(min_length=1)
 
-    def recipes(self, changes: Mapping[str, Any] | None = None) -> list[TrainingRecipe]:
-        """Return the runs' recipes.
+    def trainings(self, changes: Mapping[str, Any] | None = None) -> list[Training]:
+        """Return what is trained, in order; runs that differ in the seed alone become one model.
 
         Args:
             changes: settings by dotted key, above those of the suite.
@@ -53,8 +67,12 @@ class Suite(BaseModel):
         complete = []
         for run in self.runs:
             settings = recipes.flat(self.defaults.settings) | recipes.flat(run.settings) | dict(changes or {})
-            complete.append(recipes.load(run.recipe or self.defaults.recipe, settings))
-        names = [recipe.name for recipe in complete]
+            recipe = recipes.load(run.recipe or self.defaults.recipe, settings)
+            for number in range(run.seeds):
+                own = {"name": f"{recipe.name}-seed{number}"} if run.seeds > 1 else {}
+                seeded = recipe.model_copy(update={"seed": recipe.seed + number, **own})
+                complete.append(Training(seeded, recipe.name))
+        names = [training.recipe.name for training in complete]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise BadInput(f"two runs are called {doubled[0]}: give one of them another name")
         return complete
@@ -78,7 +96,7 @@ def load(name: str) -> Suite:
 
 
 def train_all(
-    wanted: Sequence[TrainingRecipe], out: Path, *, jobs: int, threads: int = 1, zoo: Path | None = None
+    wanted: Sequence[Training], out: Path, *, jobs: int, threads: int = 1, zoo: Path | None = None
 ) -> Iterator[tuple[Path, float]]:
     """Train every recipe into ``out/NAME``; finished runs are kept, begun ones go on.
 
@@ -88,8 +106,9 @@ def train_all(
         jobs: runs at once, each a process of its own, so that neither their order nor their number moves a
             weight.
         threads: torch threads of each; their number can move a weight.
-        zoo: the folder ``zoo`` of a checkout: finished runs are packed there at once, and later ones start
-            from the packed weights, as from those of an installed srbench.
+        zoo: the folder ``zoo`` of a checkout: a model is packed there once its runs are finished, of several
+            the :func:`median` one, and later ones start from the packed weights, as from those of an
+            installed srbench.
 
     Yields:
         The directory of each run as it finishes, and the seconds it took just now.
@@ -97,8 +116,11 @@ def train_all(
     Raises:
         SrbenchError: what a run failed with, after those in work have ended.
     """
-    names = {recipe.name for recipe in wanted}
-    waiting = list(wanted)
+    models: dict[str, list[str]] = {}
+    for training in wanted:
+        models.setdefault(training.model, []).append(training.recipe.name)
+    waiting = [training.recipe for training in wanted]
+    names = {recipe.name for recipe in waiting}
     done: set[str] = set()
     # Forked children would inherit torch's threads in an unknown state; a child that has trained may know an
     # older zoo.
@@ -122,12 +144,30 @@ def train_all(
                     for other in working:
                         other.cancel()
                     raise
-                if zoo is not None:
+                done.add(name)
+                model, runs = next((model, runs) for model, runs in models.items() if name in runs)
+                if zoo is not None and done.issuperset(runs):
                     from srbench.train.ship import ship
 
-                    ship(out / name, zoo)
-                done.add(name)
+                    ship(median([out / run for run in runs]), zoo, model)
                 yield out / name, seconds
+
+
+def median(runs: Sequence[Path]) -> Path:
+    """Return the run whose last validation is the median one, so that no test image chooses a seed.
+
+    Of an even number it is the worse one of the middle two.
+
+    Args:
+        runs: directories of finished runs.
+    """
+    from srbench.train.logs import VALIDATION_LOG
+
+    def last(run: Path) -> float:
+        with (run / VALIDATION_LOG).open(newline="") as file:
+            return float(list(csv.DictReader(file))[-1]["mean"])
+
+    return sorted(runs, key=last)[len(runs) // 2]
 
 
 def _train(recipe: TrainingRecipe, folder: Path, threads: int) -> float:
