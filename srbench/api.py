@@ -64,7 +64,9 @@ def evaluate(
         attacks: ``none``, presets, corruptions.
         protocol: how metrics are computed, ``rsr`` or ``y``.
         metrics: in place of the protocol's defaults.
-        track: ``auto`` takes the full set where it is registered and else the built-in mini one.
+        track: ``auto`` takes the full set where it is registered and else the built-in mini one, and so for
+            a named model that is not installed; ``full`` and ``mini`` insist on either set, ``full`` on the
+            model too.
         limit: only the first so many images of each set.
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: ``fp32`` or ``bf16``.

@@ -76,7 +76,7 @@ def prepare(request: EvaluationRequest) -> PreparedRun:
 
     protocol = protocols.protocol(request.protocol)
     specs = attacks.resolve(request.attacks)
-    models = zoo.resolve(request.models)
+    models = zoo.resolve(request.models, stand_in=request.track != "full")
     sets, notices = datasets.resolve(request.datasets, track=request.track)
     plan = make_plan(
         models,

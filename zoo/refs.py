@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,7 @@ _NAMED = re.compile(rf"(?P<name>{NAME.pattern})=(?P<spec>.+)", re.DOTALL)
 """A user's own name for a model: ``mine=net_g_latest.pth``."""
 
 
-def resolve(specs: Sequence[str | ModelRef]) -> list[ModelRef]:
+def resolve(specs: Sequence[str | ModelRef], *, stand_in: bool = False) -> list[ModelRef]:
     """Return the models a list of specifications names, in order and each once.
 
     Args:
@@ -49,7 +50,7 @@ def resolve(specs: Sequence[str | ModelRef]) -> list[ModelRef]:
     ['bicubic', 'impressionism-aim-mini', 'impressionism-ntire-mini']
     """
     refs: dict[str, ModelRef] = {}
-    for ref in told_apart(resolve_each(specs)):
+    for ref in told_apart(resolve_each(specs, stand_in=stand_in)):
         if refs.setdefault(ref.name, ref).weights_sha256 != ref.weights_sha256:
             raise BadInput(
                 f"two different models would be called '{ref.name}': give one another name, as in "
@@ -58,9 +59,13 @@ def resolve(specs: Sequence[str | ModelRef]) -> list[ModelRef]:
     return list(refs.values())
 
 
-def resolve_each(specs: Sequence[str | ModelRef]) -> list[ModelRef]:
+def resolve_each(specs: Sequence[str | ModelRef], *, stand_in: bool = False) -> list[ModelRef]:
     """Do what :func:`resolve` does up to the names: two models may go by one, and one may come twice."""
-    return [ref for spec, said in with_options(specs) for ref in _resolve_one(spec, said)]
+    return [
+        ref
+        for spec, said in with_options(specs)
+        for ref in (_mini_of(spec, said) if stand_in else None) or _resolve_one(spec, said)
+    ]
 
 
 def told_apart(refs: Sequence[ModelRef]) -> list[ModelRef]:
@@ -113,6 +118,20 @@ def _resolve_one(spec: str | ModelRef, said: Options) -> Iterator[ModelRef]:
         raise BadInput(f"{spec} is no checkpoint by its name: srbench reads {', '.join(SUFFIXES)}")
     else:
         raise unknown("model", spec, known, "srbench models")
+
+
+def _mini_of(spec: str | ModelRef, said: Options) -> list[ModelRef]:
+    """Return what stands in for a model that is named and not installed, else nothing.
+
+    Nothing does where there is a file under its name that cannot be it: the user meant that file.
+    """
+    if not isinstance(spec, str) or spec not in names() or said.text:
+        return []
+    mini, state = find_card(spec).mini, status(spec)
+    if mini is None or state.installed or state.refused:
+        return []
+    note = f"{spec} is not installed: using {mini}; get the published one: {state.how}"
+    return [replace(_by_name(mini, status(mini)), note=note)]
 
 
 def _refuse(said: Options, spec: str) -> None:

@@ -43,6 +43,7 @@ class Card(BaseModel):
         sources: published weight files, any of which will do.
         packaged: the sha256 of weights that come with srbench, as ``zoo/mini/NAME.safetensors``.
         redistributable: whether the licence lets weights be passed on.
+        mini: the model that comes with srbench and stands in where this one is not installed.
         notes: what a reader of a leaderboard should know.
     """
 
@@ -60,6 +61,7 @@ class Card(BaseModel):
     sources: tuple[Source, ...] = ()
     packaged: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     redistributable: bool
+    mini: str | None = None
     notes: str = ""
 
     @model_validator(mode="after")

@@ -30,6 +30,7 @@ class Status:
         how: one line that installs it, for a shell; "" if installed.
         origin: the address that was contacted for it, or ``file://…``; "" where that was not recorded.
         identity: what has to be said of weights that no published sha256 vouches for, else "".
+        refused: what is wrong with each file that bears the name of its weights but cannot be them.
     """
 
     installed: bool
@@ -39,6 +40,7 @@ class Status:
     verified: bool = False
     origin: str = ""
     identity: str = ""
+    refused: tuple[str, ...] = ()
 
 
 def status(name: str) -> Status:
@@ -82,7 +84,7 @@ def status(name: str) -> Status:
             else:
                 identity = not_verified(name, digest)
                 return Status(True, path, digest, verified=source.sha256 is not None, identity=identity)
-    return Status(False, how=_how(card, refused))
+    return Status(False, how=_how(card, refused), refused=tuple(refused))
 
 
 def packaged_path(card: Card) -> Path:

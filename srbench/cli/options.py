@@ -44,7 +44,8 @@ class Rerun(StrEnum):
 
 
 TrackOption = Annotated[
-    Track, typer.Option("--track", help="auto: the full set where registered, else the built-in mini one.")
+    Track,
+    typer.Option("--track", help="auto: the full set or model where it is here, else the built-in mini one."),
 ]
 Protocol = Annotated[str, typer.Option("--protocol", help="How metrics are computed: rsr or y.")]
 Metrics = Annotated[

@@ -51,11 +51,11 @@ def prepare_submission(
         BadInput: as :func:`srbench.evaluation.prepare`; or the model is several.
         Unavailable: weights that the attacks of ``like`` need.
     """
-    from srbench import evaluation
+    from srbench import evaluation, zoo
     from srbench.metrics import metric
 
     request = evaluation.EvaluationRequest(
-        models=(model,),
+        models=tuple(zoo.resolve([model])),  # nothing stands in for what is submitted
         datasets=standard.DATASETS,
         attacks=trial.attacks,
         protocol=standard.PROTOCOL,

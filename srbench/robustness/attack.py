@@ -106,13 +106,14 @@ def prepare(
 
     protocol = protocols.protocol(request.protocol)
     recipes = _recipes(request)
-    models = zoo.resolve([request.model])
+    stand_in = request.track != "full"
+    models = zoo.resolve([request.model], stand_in=stand_in)
     sets, notices = datasets.resolve([request.dataset], track=request.track)
     if len(models) != 1 or len(sets) != 1:
         raise BadInput("srbench attack takes one model and one data set; srbench evaluate takes many")
     corruptions = natural.parse(natural.ALL) if request.corruptions else []
     strongest = recipes[max(recipes)]
-    sources, targets = _transfer(request.transfer_to, models[0])
+    sources, targets = _transfer(request.transfer_to, models[0], stand_in)
 
     def cells(model: ModelRef, specs: Iterable[AttackSpec]) -> list[Cell]:
         return make_plan(
@@ -172,13 +173,15 @@ def _recipes(request: AttackRequest) -> dict[float, dict[str, AttackRecipe]]:
     return {eps: {name: recipe.with_(eps=eps) for name, recipe in chosen.items()} for eps in radii if eps > 0}
 
 
-def _transfer(names: tuple[str, ...], model: ModelRef) -> tuple[list[ModelRef], list[ModelRef]]:
+def _transfer(
+    names: tuple[str, ...], model: ModelRef, stand_in: bool
+) -> tuple[list[ModelRef], list[ModelRef]]:
     """Models noise is made on, and models it is measured on; with ``all`` every pair."""
     from srbench import zoo
 
     if not names:
         return [], []
-    others = [ref for ref in zoo.resolve(names) if ref.name != model.name]
+    others = [ref for ref in zoo.resolve(names, stand_in=stand_in) if ref.name != model.name]
     if not others:
         raise BadInput(f"--transfer-to names no model but {model.name} itself: name another")
     return ([model, *others], [model, *others]) if "all" in names else ([model], others)
