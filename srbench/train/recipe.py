@@ -35,7 +35,8 @@ class DataSettings(_Strict):
     """Says where HR crops come from.
 
     Attributes:
-        sources: ``dead-leaves`` or directories, each with an optional ``*weight``.
+        sources: ``dead-leaves`` or directories, each with an optional ``*weight``; the full-size recipes
+            leave them to whoever trains, as they are about photographs.
         shrink: photographs are first downscaled by this factor, which cleans them; several factors give
             every photograph at each of these sizes, as often (Impressionism and ESRGAN-FS: 0.5 and 1).
         patch: side of the HR crops in pixels, a multiple of 4.
@@ -45,7 +46,7 @@ class DataSettings(_Strict):
         augment: flips and 90-degree rotations.
     """
 
-    sources: tuple[str, ...] = Field(default=("dead-leaves",), min_length=1)
+    sources: tuple[str, ...] = ("dead-leaves",)
     shrink: float | tuple[float, ...] = 1.0
     hold_out: int = Field(default=0, ge=0)
     patch: int = Field(default=128, ge=32, multiple_of=4)

@@ -46,7 +46,10 @@ def open_sources(
     'dead-leaves: procedural images, no two alike'
     """
     if not specs:
-        raise BadInput("no training images were named: give dead-leaves, or a folder of images")
+        raise BadInput(
+            "no training images were named: give --data a folder of photographs, such as DIV2K's "
+            "(`srbench datasets install div2k --training` fetches them), or dead-leaves, or both"
+        )
     weights: dict[str, Fraction] = {}
     for spec in specs:
         name, weight = _parse(spec)
