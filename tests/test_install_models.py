@@ -81,7 +81,10 @@ def test_downloaded_weights_are_those_of_the_file(
     said: list[str] = []
     state = zoo.download("toy-one", say=said.append, progress=False)
     assert state.installed and state.verified and state.sha256 == sha256
-    assert said == ["toy-one: licence of the weights: its licence (do not pass them on)"]
+    assert said == [
+        "toy-one: licence of the weights: its licence (do not pass them on)",
+        f"toy-one: from {bad.url}/good/toy.pth",
+    ]
     lr = torch.rand(1, 3, 9, 7, generator=torch.Generator().manual_seed(0))
     expected = small_network()(lr)
     assert torch.allclose(zoo.resolve(["toy-one"])[0].load()(lr), expected, atol=1e-6)

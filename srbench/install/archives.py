@@ -92,7 +92,7 @@ def _judge(archive: Path, entries: list[zipfile.ZipInfo], limits: Limits) -> lis
             raise _refused(archive, f"{name!r} is a link or a device")
         if entry.flag_bits & 1:
             raise _refused(archive, f"{name!r} is encrypted")
-        path = _inside(name)
+        path = inside(name)
         if path is None:
             raise _refused(archive, f"{name!r} cannot name a file inside a folder")
         if not entry.is_dir() and _key(path) in files:
@@ -106,7 +106,7 @@ def _judge(archive: Path, entries: list[zipfile.ZipInfo], limits: Limits) -> lis
     return paths
 
 
-def _inside(name: str) -> PurePosixPath | None:
+def inside(name: str) -> PurePosixPath | None:
     """Return the relative path a name stands for; None where it leads out of the folder on some system."""
     path = PurePosixPath(name)
     if not path.parts or path.is_absolute() or ".." in path.parts or len(name) > 1000:

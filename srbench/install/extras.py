@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from srbench.errors import RunFailed, Unavailable
-from srbench.install.hosts import CONNECT_TIMEOUT_S, url_reachable
+from srbench.install.hosts import CONNECT_TIMEOUT_S, url_reachable, without_password
 from srbench.install.http import ATTEMPTS, READ_TIMEOUT_S
 from srbench.install.places import remove
 
@@ -84,7 +84,8 @@ def hub(address: str, part: Path, *, progress: bool) -> None:
     utils.logging.set_verbosity_error()  # it would tell of every retry
     if not (progress and sys.stderr.isatty()):
         utils.disable_progress_bars()
-    _fetch(get, f"{address} was not given by Hugging Face", f"look at {endpoint}/{repository}")
+    cure = f"look at {without_password(endpoint)}/{repository}"
+    _fetch(get, f"{address} was not given by Hugging Face", cure)
     Path(downloaded[0]).replace(part)
     remove(folder)
 
@@ -121,5 +122,5 @@ def _fetch(get: Callable[[], None], failed: str, cure: str) -> None:
     except Exception as error:
         if type(error) is OSError or isinstance(error, PermissionError):
             raise
-        line = " ".join(str(error).split())
+        line = without_password(" ".join(str(error).split()))
         raise Unavailable(f"{failed} ({line[:160] or type(error).__name__}): {cure}") from error

