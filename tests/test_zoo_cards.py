@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,22 @@ def test_every_toml_is_a_card() -> None:
 
 def test_order_is_that_of_a_leaderboard() -> None:
     names = zoo.names()
-    assert names[:2] == ["bicubic", "esrgan"]
+    assert names[0] == "bicubic"
     assert names.index("impressionism-ntire") + 2 == names.index("impressionism-dped")
-    assert names[-2:] == ["realesrgan-general", "realesrgan-general-wdn"]
+    domains = [zoo.card(name).domain for name in names]
+    specialists = {"ntire", "aim", "dped"}
+    groups = ["specialist" if domain in specialists else domain for domain in domains]
+    assert list(dict.fromkeys(groups)) == ["none", "clean", "specialist", "adversarial", "blind"]
+    assert len([1 for one, other in pairwise(groups) if one != other]) == 4
+
+
+def test_what_is_recommended_can_be_fetched_from_the_index() -> None:
+    names = zoo.family("recommended")
+    assert "impressionism-ntire" in names and len({zoo.card(name).domain for name in names}) > 2
+    for name in names:
+        [source] = [source for source in zoo.card(name).sources if source.pypi]
+        assert source == zoo.card(name).sources[-1], "the publisher comes first"
+        assert source.bytes and source.note
 
 
 def test_the_paper_s_models_are_there_with_their_domains() -> None:

