@@ -83,7 +83,8 @@ def test_cards_of_one_architecture_state_one_cost() -> None:
     stated: dict[tuple[object, ...], set[tuple[object, ...]]] = {}
     for card in map(zoo.card, zoo.names()):
         facts = card.architecture
-        shape = tuple(facts.get(key) for key in ("family", "num_feat", "num_block", "num_conv"))
+        sizes = ("num_feat", "num_block", "num_conv", "embed_dim", "depth")
+        shape = (facts["family"], *(facts.get(key) for key in sizes))
         numbers = tuple(facts.get(key) for key in ("parameters", "macs_per_lr_pixel", "peak_mib"))
         stated.setdefault(shape, set()).add(numbers)
     assert len(stated) > 4
