@@ -183,4 +183,4 @@ def test_the_command(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("faces is registered: 100 images, content ")
     done = srbench("datasets", "build", "ntire", *given)
-    assert done.returncode == 2 and "'ntire' is not drawn from another set" in done.stderr
+    assert done.returncode == 2 and "'ntire' is nothing srbench builds" in done.stderr

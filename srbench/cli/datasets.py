@@ -25,6 +25,7 @@ class Domain(StrEnum):
     AIM = "aim"
     DPED = "dped"
     FACES = "faces"
+    BLIND = "blind"
     UNKNOWN = "unknown"
 
 
@@ -66,7 +67,13 @@ def datasets(
         images = status.images or manifest.images
         content = (status.content_hash or "")[:8]
         table.add_row(
-            manifest.name, manifest.title, manifest.domain, manifest.kind, str(images or "–"), content, state
+            manifest.name,
+            manifest.title,
+            manifest.degradation,
+            manifest.kind,
+            str(images or "–"),
+            content,
+            state,
         )
     screen = out()
     screen.print(table)
@@ -99,21 +106,61 @@ def install(
 
 @datasets_app.command()
 def build(
-    name: Annotated[str, typer.Argument(help="faces: the one set that is drawn from another.")],
-    annotations: Annotated[Path, typer.Option("--annotations", help="wider_face_train_bbx_gt.txt.")],
-    images: Annotated[Path, typer.Option("--images", help="WIDER_train/images.")],
-    to: Annotated[Path | None, typer.Option("--to", help="The folder to make (default: in home).")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed draws other faces.", min=0)] = 0,
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="How photographs are degraded: ntire-like, aim-like, clean, blind; or faces.",
+            metavar="KIND",
+        ),
+    ],
+    hr: Annotated[Path | None, typer.Option("--hr", help="Directory of the photographs to degrade.")] = None,
+    name: Annotated[
+        str, typer.Option("--name", help="What the set is called (default: KIND and the directory).")
+    ] = "",
+    to: Annotated[
+        Path | None, typer.Option("--out", "--to", help="The folder to make (default: in home).")
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option("--annotations", help="faces: wider_face_train_bbx_gt.txt.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option("--images", help="faces: WIDER_train/images.")] = None,
+    seed: Annotated[int, typer.Option(help="faces: another seed draws other faces.", min=0)] = 0,
 ) -> None:
-    """Draw 100 medium-size, unoccluded faces from WIDER FACE, crop them and register them."""
-    from srbench.datasets.faces import build_faces
+    """Make a set of photographs by degrading them, or draw faces from WIDER FACE, and register it.
+
+    LR is made of HR at a quarter of its size, always the same for the same name of a file: ntire-like has the
+    noise of NTIRE 2020, aim-like blur, noise and JPEG in the manner of AIM 2019, clean is bicubic alone,
+    blind is the degradation of Real-ESRGAN.
+    """
     from srbench.errors import BadInput
 
-    if name != "faces":
-        raise BadInput(f"'{name}' is not drawn from another set (faces is): `srbench datasets add {name}`")
-    with err().status("cropping faces"):
-        status = build_faces(annotations, images, to=to, seed=seed)
+    if kind == "faces":
+        from srbench.datasets.faces import build_faces
+
+        if hr or name:
+            raise BadInput("faces are drawn from WIDER FACE: --hr and --name are for photographs to degrade")
+        if annotations is None or images is None:
+            raise BadInput(
+                "faces need --annotations wider_face_train_bbx_gt.txt and --images WIDER_train/images"
+            )
+        with err().status("cropping faces"):
+            status = build_faces(annotations, images, to=to, seed=seed)
+        _registered(kind, status)
+        return
+    from srbench.datasets.build import build_set
+    from srbench.datasets.degradations import titles
+    from srbench.datasets.listing import notices
+
+    if kind not in titles():
+        raise BadInput(f"'{kind}' is nothing srbench builds: choose one of {', '.join(titles())} or faces")
+    if annotations or images or seed:
+        raise BadInput(f"--annotations, --images and --seed are for faces: {kind} takes --hr DIR")
+    if hr is None:
+        raise BadInput(f"{kind} is made of photographs: give --hr DIR")
+    with err().status("degrading photographs"):
+        name, status = build_set(kind, hr, name=name, to=to)
     _registered(name, status)
+    say(notices(hr))
 
 
 @datasets_app.command()
@@ -181,8 +228,8 @@ def _registered(name: str, status: SetStatus) -> None:
 
     typer.echo(f"{name} is registered: {status.images} images, content {status.content_hash}")
     if name in sets.own_names():  # or a published name that was misspelt
-        domain = sets.manifest(name).domain
-        typer.echo(f"it is a set of your own (degradation: {domain}): `srbench evaluate --datasets {name}`")
+        how = sets.manifest(name).degradation
+        typer.echo(f"it is a set of your own (degradation: {how}): `srbench evaluate --datasets {name}`")
     if status.note:
         typer.echo(status.note)
     say(notices(status.lr, status.hr))

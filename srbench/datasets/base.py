@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 SCALE = 4
 
-SetDomain = Literal["clean", "ntire", "aim", "dped", "faces", "unknown"]
+SetDomain = Literal["clean", "ntire", "aim", "dped", "faces", "blind", "unknown"]
 """A set's LR images went through this degradation; models name the one they were trained for."""
 
 SetKind = Literal["paired", "no-reference"]
@@ -40,8 +40,12 @@ class LoadedImage:
     @property
     def photograph(self) -> str:
         """Return :attr:`source`, or 16 digits of the hash of the pixels of HR (of LR without HR)."""
-        pixels = self.lr if self.hr is None else self.hr
-        return self.source or hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()[:16]
+        return self.source or photograph_of(self.lr if self.hr is None else self.hr)
+
+
+def photograph_of(pixels: Pixels) -> str:
+    """Return what tells a photograph nobody named: 16 digits of the sha256 of its pixels."""
+    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()[:16]
 
 
 class DataSet(ABC):

@@ -1,6 +1,6 @@
-"""Degrade the images of the mini track: deterministic functions of the HR pixels and a generator.
+"""Degrade HR images as the tracks did: deterministic functions of the pixels, a generator and the scale.
 
-Everything is computed in float64 and rounded half up. The bicubic weights are multiples of 2^-12, so
+Everything is computed in float64 and rounded half up. The bicubic weights are multiples of 2^-12 at x4, so
 bicubic sums are exact whatever order a machine adds them in, and so are the ties.
 """
 
@@ -20,27 +20,28 @@ Image64 = NDArray[np.float64]
 NTIRE_STD = 6.65
 """The ntire noise has this standard deviation before rounding, in levels of 255."""
 NTIRE_MEAN = -1.0
-_NTIRE_NEIGHBOUR_H = 0.04
-_NTIRE_NEIGHBOUR_V = 0.06
-_NTIRE_CHANNEL = 0.04
+NTIRE_NEIGHBOUR_H = 0.04
+NTIRE_NEIGHBOUR_V = 0.06
+NTIRE_CHANNEL = 0.04
 
 AIM_BLUR = 3.0
-"""The aim blur has this standard deviation, in HR pixels."""
+"""The aim blur has this standard deviation at x4, in HR pixels; it grows with the scale."""
 AIM_READ_STD = 9.0
 """Black has this noise, in levels of 255; the variance grows by AIM_SHOT per level of signal."""
 AIM_SHOT = 0.8
 AIM_JPEG_QUALITY = 30
 
 
-def bicubic(hr: Pixels) -> Pixels:
-    """Shrink to a quarter as MATLAB's imresize does it to uint8 images, to the bit.
+def bicubic(hr: Pixels, scale: int = SCALE) -> Pixels:
+    """Shrink as MATLAB's imresize does it to uint8 images, at x4 to the bit.
 
-    Cubic (a = -0.5) widened by 4 against aliasing, mirrored borders, columns first, and
+    Cubic (a = -0.5) widened by the scale against aliasing, mirrored borders, columns first, and
     rounded after each of the two directions. The Python ports in use round once, which gives other
     values to one sample in ten of Set5; this gives the published LR files.
 
     Args:
-        hr: (4H, 4W, C) uint8.
+        hr: (sH, sW, C) uint8.
+        scale: s.
 
     Returns:
         (H, W, C) uint8.
@@ -48,17 +49,18 @@ def bicubic(hr: Pixels) -> Pixels:
     >>> bicubic(np.full((8, 12, 3), 200, np.uint8)).shape
     (2, 3, 3)
     """
-    taps = (np.arange(4 * SCALE) - (4 * SCALE - 1) / 2) / SCALE
-    weights = _cubic(taps) / SCALE
-    return _filter(_filter(hr, weights, axis=0, stride=SCALE), weights, axis=1, stride=SCALE)
+    count = 4 * scale - scale % 2  # an odd scale has a tap in the middle, and its outermost are 0
+    weights = _cubic((np.arange(count) - (count - 1) / 2) / scale)
+    weights /= weights.sum()
+    return _filter(_filter(hr, weights, axis=0, stride=scale), weights, axis=1, stride=scale)
 
 
-def clean(hr: Pixels, rng: np.random.Generator) -> Pixels:
-    """Shrink by bicubic alone, as a control; ``rng`` is not used. (4H, 4W, 3) uint8 to (H, W, 3) uint8."""
-    return bicubic(hr)
+def clean(hr: Pixels, rng: np.random.Generator, scale: int = SCALE) -> Pixels:
+    """Shrink by bicubic alone, as a control; ``rng`` is not used. (sH, sW, 3) uint8 to (H, W, 3) uint8."""
+    return bicubic(hr, scale)
 
 
-def ntire(hr: Pixels, rng: np.random.Generator) -> Pixels:
+def ntire(hr: Pixels, rng: np.random.Generator, scale: int = SCALE) -> Pixels:
     """Shrink, and add noise as measured on images of NTIRE 2020 track 1. Shapes as :func:`clean`.
 
     Measured there against the clean bicubic LR: standard deviation 6.5 to 6.8 of 255, mean -1.0,
@@ -70,11 +72,11 @@ def ntire(hr: Pixels, rng: np.random.Generator) -> Pixels:
     >>> lr.shape, round(float(lr.mean()))
     ((64, 64, 3), 127)
     """
-    lr = bicubic(hr)
+    lr = bicubic(hr, scale)
     return to_uint8(lr + NTIRE_MEAN + NTIRE_STD * _near_white(lr.shape, rng))
 
 
-def aim(hr: Pixels, rng: np.random.Generator) -> Pixels:
+def aim(hr: Pixels, rng: np.random.Generator, scale: int = SCALE) -> Pixels:
     """Blur, shrink, add sensor noise, compress: in the manner of AIM 2019 track 2. Shapes as :func:`clean`.
 
     That track's own degradation was never published; the constants are chosen so that bicubic
@@ -82,7 +84,7 @@ def aim(hr: Pixels, rng: np.random.Generator) -> Pixels:
     Measured with Pillow 13.0 on aim-mini: clean-mini 25.29, ntire-mini 24.60, aim-mini 21.46 dB (RGB,
     4 px cropped, mean over images), a gap of 3.14 dB.
     """
-    lr = bicubic(blur(hr, AIM_BLUR))
+    lr = bicubic(blur(hr, AIM_BLUR * scale / SCALE), scale)
     noise = np.sqrt(AIM_READ_STD**2 + AIM_SHOT * lr) * rng.standard_normal(lr.shape)
     return jpeg(to_uint8(lr + noise), AIM_JPEG_QUALITY)
 
@@ -123,9 +125,9 @@ def _near_white(shape: tuple[int, ...], rng: np.random.Generator) -> Image64:
     height, width, channels = shape
     own = rng.standard_normal((height + 2, width + 2, channels))
     common = rng.standard_normal((height + 2, width + 2, 1))
-    noise = np.sqrt(1 - _NTIRE_CHANNEL) * own + np.sqrt(_NTIRE_CHANNEL) * common
+    noise = np.sqrt(1 - NTIRE_CHANNEL) * own + np.sqrt(NTIRE_CHANNEL) * common
     # A kernel [a, 1, a] gives neighbours a correlation of 2a / (1 + 2a²): about 2a where a is small.
-    h, v = _NTIRE_NEIGHBOUR_H / 2, _NTIRE_NEIGHBOUR_V / 2
+    h, v = NTIRE_NEIGHBOUR_H / 2, NTIRE_NEIGHBOUR_V / 2
     noise = noise[:, 1:-1] + h * (noise[:, :-2] + noise[:, 2:])
     noise = noise[1:-1] + v * (noise[:-2] + noise[2:])
     return np.asarray(noise / np.sqrt((1 + 2 * h**2) * (1 + 2 * v**2)))

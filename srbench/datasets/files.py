@@ -59,10 +59,10 @@ class FileSet(DataSet):
 
     def load(self, image_id: str) -> LoadedImage:
         image = self._images[image_id]
-        lr = _decode_checked(image.lr)
+        lr = decode_checked(image.lr)
         if image.hr is None:
             return LoadedImage(image_id, lr, None)
-        hr = _decode_checked(image.hr)[: SCALE * lr.shape[0], : SCALE * lr.shape[1]]
+        hr = decode_checked(image.hr)[: SCALE * lr.shape[0], : SCALE * lr.shape[1]]
         return LoadedImage(image_id, lr, hr.copy() if hr.base is not None else hr)
 
 
@@ -142,7 +142,8 @@ def _check_sizes(image: CheckedImage) -> None:
         )
 
 
-def _decode_checked(file: CheckedFile) -> Pixels:
+def decode_checked(file: CheckedFile) -> Pixels:
+    """Decode a file as it was checked. RunFailed where it is gone or another one by now."""
     try:
         data = file.path.read_bytes()
     except OSError as error:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from srbench.datasets.base import SetDomain, SetKind
 from srbench.datasets.labels import NAME
-from srbench.datasets.registrations import Registration, read_registration, registered_names
+from srbench.datasets.registrations import Made, Registration, read_registration, registered_names
 from srbench.errors import unknown
 from srbench.install.source import Source
 from srbench.support.toml import read_toml
@@ -73,6 +73,11 @@ class SetManifest(BaseModel):
         return self.name.endswith(MINI_SUFFIX)
 
     @property
+    def degradation(self) -> str:
+        """Return what tables call the degradation of its LR images."""
+        return self.domain
+
+    @property
     def installable(self) -> bool:
         """Return whether srbench can fetch all it takes to register the set."""
         wanted = {"lr", "hr"} if self.kind == "paired" else {"lr"}
@@ -80,9 +85,18 @@ class SetManifest(BaseModel):
 
 
 class OwnSet(SetManifest):
-    """Describe a set that a user registered under a name of their own."""
+    """Describe a set that a user registered under a name of their own.
+
+    Attributes:
+        made: how srbench made the LR images; None for those somebody had.
+    """
 
     name: str = Field(pattern=f"^{NAME}$")
+    made: Made | None = None
+
+    @property
+    def degradation(self) -> str:
+        return self.made.degradation if self.made else self.domain
 
     @property
     def is_mini(self) -> bool:
@@ -131,15 +145,20 @@ def manifest(name: str) -> SetManifest:
 
 
 def _own(name: str, registration: Registration) -> OwnSet:
-    lr, hr = registration.lr, registration.hr
+    lr, hr, made = registration.lr, registration.hr, registration.made
+    title, how = f"LR {lr}, HR {hr}" if hr else f"LR {lr}", "It was registered on this machine."
+    if made:
+        title = f"{made.photographs}, {made.degradation} x{made.scale}"
+        how = f"It was made on this machine of {made.photographs}."
     return OwnSet(
         name=name,
-        title=f"LR {lr}, HR {hr}" if hr else f"LR {lr}",
+        title=title,
         domain=registration.domain or "unknown",
         kind="paired" if hr else "no-reference",
-        how="It was registered on this machine.",
+        how=how,
         licence="not known to srbench",
         citation="",
+        made=made,
     )
 
 

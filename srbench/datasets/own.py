@@ -1,4 +1,7 @@
-"""Open data sets by their folders: ``pairs:LR_DIR:HR_DIR`` and ``folder:DIR``, ``NAME=`` before them."""
+"""Open data sets by their folders: ``pairs:LR_DIR:HR_DIR``, ``folder:DIR`` and ``degrade:HOW:HR_DIR``.
+
+``NAME=`` may stand before each of them.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from srbench.datasets.files import FileSet, user_folder, user_pairs
+from srbench.datasets.base import DataSet
+from srbench.datasets.files import user_folder, user_pairs
 from srbench.datasets.labels import NAME, default_words, distinct_names
 from srbench.datasets.listing import notices
 from srbench.datasets.manifests import names, own_names
 from srbench.errors import BadInput
 from srbench.support.home import user_path
 
-_SPEC = re.compile(r"(?:(?P<name>[^=:/\\]*)=)?(?P<kind>pairs|folder):(?P<folders>.*)", re.DOTALL)
+_SPEC = re.compile(r"(?:(?P<name>[^=:/\\]*)=)?(?P<kind>pairs|folder|degrade):(?P<folders>.*)", re.DOTALL)
 
 
 @dataclass
 class _Own:
-    data: FileSet
+    data: DataSet
     lr: Path
     hr: Path | None
     named: bool
+    degradation: str = ""
 
 
 def is_own(spec: str) -> bool:
@@ -30,7 +35,7 @@ def is_own(spec: str) -> bool:
     return _SPEC.fullmatch(spec) is not None
 
 
-def open_own(specs: Sequence[str]) -> tuple[dict[str, FileSet], list[str]]:
+def open_own(specs: Sequence[str]) -> tuple[dict[str, DataSet], list[str]]:
     """Open the sets that are given by their folders, each under a name no other one has.
 
     A set that is alone with its name keeps it, for the name is part of where its records are stored.
@@ -54,12 +59,14 @@ def open_own(specs: Sequence[str]) -> tuple[dict[str, FileSet], list[str]]:
                 own.named
                 and own is not other
                 and own.data.name.lower() == other.data.name.lower()
-                and (own.lr.resolve(), own.hr) != (other.lr.resolve(), other.hr)
+                and (own.lr.resolve(), own.hr, own.degradation)
+                != (other.lr.resolve(), other.hr, other.degradation)
             ):
                 raise BadInput(
                     f"'{spec}' and another set are both called {own.data.name}: name one otherwise"
                 )
-    for group in _of_one_name([own for own in opened.values() if not own.named]):
+    # What was degraded has its degradation and its content in its name, which tells it apart.
+    for group in _of_one_name([o for o in opened.values() if not o.named and not o.degradation]):
         taken = {own.data.name.lower() for own in opened.values() if own.named}
         taken |= {own.data.name.lower() for own in opened.values() if own not in group}
         taken |= {name.lower() for name in (*names(), *own_names(), "all")}
@@ -90,8 +97,24 @@ def _open(spec: str) -> _Own:
     if match["kind"] == "folder":
         folder = user_path(match["folders"])
         return _Own(user_folder(folder, name=name or ""), folder, None, name is not None)
+    if match["kind"] == "degrade":
+        return _degraded(match["folders"], spec, name or "")
     lr, hr = _two_folders(match["folders"], spec)
     return _Own(user_pairs(lr, hr, name=name or ""), lr, hr, name is not None)
+
+
+def _degraded(text: str, spec: str, name: str) -> _Own:
+    """Open ``HOW:HR_DIR``."""
+    from srbench.datasets.degradations import degradation
+    from srbench.datasets.degraded import DegradedSet, photographs
+
+    how, _, folder_text = text.partition(":")
+    kind = degradation(how)
+    if not folder_text:
+        raise BadInput(f"'{spec}' names no folder: write degrade:{kind.name}:HR_DIR")
+    folder = user_path(folder_text)
+    data = DegradedSet(photographs(folder), kind, folder, name=name)
+    return _Own(data, folder, folder, bool(name), kind.title)
 
 
 def _check_name(name: str, spec: str) -> None:

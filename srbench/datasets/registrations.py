@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -31,11 +32,29 @@ class RegisteredImage(BaseModel):
     hr: RegisteredFile | None
 
 
+class Made(BaseModel):
+    """Hold how the LR images of a set were made of photographs.
+
+    Attributes:
+        degradation: what tables call it, such as ``ntire-like``.
+        scale: the factor between HR and LR.
+        settings: its numbers.
+        photographs: the folder of the HR images it was made of.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    degradation: str
+    scale: int
+    settings: dict[str, Any]
+    photographs: Path
+
+
 class Registration(BaseModel):
     """Hold where the images of a set lie and what they were.
 
     Attributes:
         domain: the degradation of a set that no manifest describes; None where one does.
+        made: how srbench made the LR images; None for those somebody had.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +64,7 @@ class Registration(BaseModel):
     content_hash: str
     images: dict[str, RegisteredImage]
     domain: SetDomain | None = None
+    made: Made | None = None
 
     def files(self) -> list[RegisteredFile]:
         """Return every file, LR and HR."""

@@ -21,6 +21,7 @@ from srbench.datasets.listing import describe_files, image_files
 from srbench.datasets.manifests import SetManifest, manifest, names, own_names
 from srbench.datasets.mini import MiniSet
 from srbench.datasets.registrations import (
+    Made,
     RegisteredFile,
     RegisteredImage,
     Registration,
@@ -61,6 +62,7 @@ def add(
     *,
     domain: SetDomain | None = None,
     pair_by: str | None = None,
+    made: Made | None = None,
 ) -> SetStatus:
     """Check a local copy of a data set from end to end and register it, replacing an earlier one.
 
@@ -70,6 +72,7 @@ def add(
         hr: the folder of its HR images (may be the same one); None for a set without ground truth.
         domain: the degradation of a set of one's own, "unknown" if not given.
         pair_by: see :func:`srbench.datasets.pairs.match_pairs`.
+        made: how srbench made the LR images.
 
     Raises:
         BadInput: the name of a built-in set or one that cannot be a name, ``hr`` missing or too much, or
@@ -84,7 +87,7 @@ def add(
     >>> datasets.add("faces", folder, hr=None).note
     '1 images, the published set has 100'
     """
-    card = _published(name)
+    card = published(name)
     if card:
         name = card.name
         if card.is_mini:
@@ -111,6 +114,7 @@ def add(
                 for i, image in images.items()
             },
             domain=None if card else domain or "unknown",
+            made=made,
         )
     )
     return status(name)
@@ -130,8 +134,12 @@ def remove(name: str) -> None:
     remove_registration(name)
 
 
-def _published(name: str) -> SetManifest | None:
-    """Return the manifest of a published or built-in set; None for what can name a set of one's own."""
+def published(name: str) -> SetManifest | None:
+    """Return the manifest of a published or built-in set; None for what can name a set of one's own.
+
+    Raises:
+        BadInput: it can name no set, or is another one's in other letters.
+    """
     try:
         return manifest(name) if name not in own_names() else None
     except BadInput:

@@ -22,7 +22,8 @@ def resolve(specs: Sequence[str], *, track: Track = "auto") -> tuple[list[DataSe
     Args:
         specs: any of: a name; ``all`` (every registered set; with none registered, or on the mini
             track, the mini sets); a wildcard (what is available among the names it matches);
-            ``pairs:LR_DIR:HR_DIR`` and ``folder:DIR`` for a user's own images, on any track, with
+            ``pairs:LR_DIR:HR_DIR`` and ``folder:DIR`` for a user's own images, on any track, and
+            ``degrade:HOW:HR_DIR`` for photographs to be degraded (HOW: clean, ntire, aim or blind), with
             ``NAME=`` before them to choose what they are called.
         track: "auto" takes a registered set or else its mini, "full" and "mini" insist on either.
 
