@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from srbench.errors import BadInput
 from srbench.support import home
+from srbench.zoo.schema import Card
 
 
 class Installed(BaseModel):
@@ -21,6 +22,8 @@ class Installed(BaseModel):
         time: when, in UTC.
         origin: the address that was contacted for it, or ``file://…`` for a file that was there; empty in
             records made before it was recorded.
+        card: what is known of a model that has no card in the zoo; None for one that has.
+        spec: how a user names a model that has no card in the zoo.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +35,8 @@ class Installed(BaseModel):
     verified: bool
     time: datetime
     origin: str = ""
+    card: Card | None = None
+    spec: str = ""
 
 
 def installed_path(name: str) -> Path:

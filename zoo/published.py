@@ -238,7 +238,7 @@ def _convert(card: Card, file: Obtained) -> Status:
             state = read_ncnn(file.path, file.graph) if file.graph else read_state_dict(file.path)
             build_network(state, file.path, card)
             try:
-                _write(card.name, state, file)
+                keep(card.name, state, file)
             except OSError as error:
                 folder = installed_path(card.name).parent
                 reason = error.strerror or error
@@ -273,7 +273,17 @@ def _source_of(card: Card, path: Path, digest: str) -> Source:
     )
 
 
-def _write(name: str, state: dict[str, Tensor], file: Obtained) -> None:
+def keep(
+    name: str, state: dict[str, Tensor], file: Obtained, card: Card | None = None, spec: str = ""
+) -> None:
+    """Write weights where installed ones are, and what they were made of. OSError where that fails.
+
+    Args:
+        name: what they are installed as.
+        state: the network's tensors.
+        file: where they are from.
+        card, spec: of a model that has no card in the zoo, and how a user names it.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -292,5 +302,7 @@ def _write(name: str, state: dict[str, Tensor], file: Obtained) -> None:
             verified=file.source.sha256 is not None,
             time=datetime.now(UTC),
             origin=file.origin,
+            card=card,
+            spec=spec,
         )
-        text.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        text.write_text(record.model_dump_json(indent=2, exclude_defaults=True) + "\n", encoding="utf-8")

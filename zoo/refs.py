@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from srbench.errors import BadInput, unknown
 from srbench.support.home import sha256_file, user_path
 from srbench.zoo.catalog import find_card, names, registered
+from srbench.zoo.community import from_community, is_community
 from srbench.zoo.model_ref import ModelRef
 from srbench.zoo.options import Options, with_options
 from srbench.zoo.own import from_checkpoint, from_factory, from_run, from_spec, network_of
@@ -35,12 +36,14 @@ def resolve(specs: Sequence[str | ModelRef], *, stand_in: bool = False) -> list[
     Args:
         specs: ``all`` (every installed model), names, wildcards over names (``esrgan*``, matching
             what is installed), paths of .pth, .pt, .ckpt or .safetensors checkpoints, directories of
-            trainings, ``module.path:factory``, each of these under a name of the user's own
+            trainings, ``module.path:factory``, ``openmodeldb:NAME`` and ``hf:OWNER/REPOSITORY/FILE``, which
+            are downloaded where they are not here, each of these under a name of the user's own
             (``mine=net_g_latest.pth``), and models that are resolved already. Behind a model of the
             user's stand its options, in the same text or as items of the list: ``net.pth,range=255``,
             see :data:`srbench.zoo.options.NAMES`.
 
     Raises:
+        Unavailable: a model of a community that is not here and cannot be fetched.
         BadInput: an unknown name, a named model that is not installed (with the command that installs
             it), a wildcard that matches nothing installed, a file or factory that cannot be used, options
             of a model that has a card, or one name given to two different models.
@@ -105,6 +108,8 @@ def _resolve_one(spec: str | ModelRef, said: Options) -> Iterator[ModelRef]:
     elif spec in known:
         _refuse(said, spec)
         yield _by_name(spec, status(spec))
+    elif is_community(spec):
+        yield from_community(spec, said)
     elif Path(spec).suffix.lower() in SUFFIXES:
         yield from_checkpoint(user_path(spec), said)
     elif is_run(user_path(spec)):

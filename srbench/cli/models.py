@@ -24,8 +24,9 @@ def models(
     if context.invoked_subcommand is not None:
         return
     from srbench import zoo
+    from srbench.zoo import community
 
-    rows = [(zoo.card(name), zoo.status(name)) for name in zoo.names()]
+    rows = [(zoo.card(name), zoo.status(name)) for name in zoo.names()] + community.installed()
     if as_json:
         import json
 
@@ -72,11 +73,19 @@ def install(
     """Download published weights, or take a file; verify it, convert it to safetensors, record its sha256.
 
     The name of a family (impressionism, esrgan-fs) stands for all its models; `recommended` for a handful
-    that makes a meaningful board and comes from the index pip is configured with.
+    that makes a meaningful board and comes from the index pip is configured with. openmodeldb:NAME and
+    hf:OWNER/REPOSITORY/FILE are models of a community.
     """
     from srbench import zoo
     from srbench.errors import BadInput
+    from srbench.zoo import community
 
+    if community.is_community(name):
+        if source:
+            raise BadInput(f"--from is for models of the zoo: a file of your own is --models {source}")
+        (ref,) = zoo.resolve([name])
+        typer.echo(f"{ref.note}; sha256 of the source {ref.weights_sha256}")
+        return
     members = zoo.family(name)
     if source and len(members) > 1:
         raise BadInput(f"{name} is {len(members)} models ({', '.join(members)}): say which one {source} is")
