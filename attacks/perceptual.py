@@ -1,4 +1,4 @@
-"""Measure perceptual distances: VGG19 conv5_4 features (ESRGAN, RSR), LPIPS, lpips-lite."""
+"""Measure perceptual distances: features of VGG19 (ESRGAN, RSR) and VGG16, LPIPS, lpips-lite."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from torch import Tensor, nn
 from srbench.attacks.objectives import Objective, Score
 from srbench.errors import BadInput, Unavailable
 from srbench.metrics import lpips_lite_net as lite
-from srbench.metrics.lpips_net import BACKBONES, load_lpips
-from srbench.metrics.weights import Weight, WeightFile
+from srbench.metrics.backbones import PERCEPTUAL
+from srbench.metrics.lpips_net import BACKBONES, load_lpips, read_features
 
-VGG19_WEIGHT = Weight(
-    "VGG19 (ImageNet, torchvision)",
-    (
-        WeightFile(
-            "vgg19-dcbb9e9d.pth",
-            "dcbb9e9d",
-            "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
-        ),
-    ),
-)
-# Output channels of VGG19's convolutions by block; conv5_4 is the last of all sixteen.
-_BLOCKS = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)
+# Output channels of the convolutions by block; conv5_4 and conv5_3 are the last of all sixteen and thirteen.
+_BLOCKS = {
+    "vgg19": ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4),
+    "vgg16-conv5_3": ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3),
+}
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_LEAST_SIDE = {"vgg19": 16, "lpips-alex": 31, "lpips-squeeze": 17, "lpips-lite": lite.LEAST_SIDE}
+_LEAST_SIDE = {
+    "vgg19": 16,
+    "vgg16-conv5_3": 16,
+    "lpips-alex": 31,
+    "lpips-squeeze": 17,
+    "lpips-vgg": 16,
+    "lpips-lite": lite.LEAST_SIDE,
+}
 
 
 def locate(term: str) -> Path:
-    """Return the weight file of a perceptual term (``vgg19``, ``lpips-…``), fetched if need be.
+    """Return the weight file of a perceptual term (``vgg19``, ``lpips-…``, …), fetched if need be.
 
     Raises:
         Unavailable: it is not here and cannot be fetched; the message says how to get it.
@@ -44,7 +44,7 @@ def locate(term: str) -> Path:
     """
     if term == "lpips-lite":
         return lite.WEIGHTS
-    weight = VGG19_WEIGHT if term == "vgg19" else BACKBONES[term.removeprefix("lpips-")]
+    weight = PERCEPTUAL.get(term) or BACKBONES[term.removeprefix("lpips-")]
     try:
         return weight.locate()
     except Unavailable as error:
@@ -73,18 +73,20 @@ class VGG19(Objective):
     tensor([0., 0.])
     """
 
+    _net = "vgg19"
+
     def __init__(self, features: nn.Module | None = None) -> None:
-        self._text = "vgg19" if features is None else "custom:vgg19"
-        network: Any = features or _load_vgg19(locate("vgg19"))
+        self._text = self._net if features is None else f"custom:{self._net}"
+        network: Any = features or _load_vgg(self._net, locate(self._net))
         self._copies = _Copies(network.to(memory_format=torch.channels_last))
-        self._least = _LEAST_SIDE["vgg19"] if features is None else 1
+        self._least = _LEAST_SIDE[self._net] if features is None else 1
 
     @property
     def text(self) -> str:
         return self._text
 
     def bind(self, target: Tensor) -> Score:
-        _check_side(target, self._least, "vgg19")
+        _check_side(target, self._least, self._net)
         network = self._copies.beside(target)
         mean = target.new_tensor(_MEAN).reshape(1, 3, 1, 1)
         std = target.new_tensor(_STD).reshape(1, 3, 1, 1)
@@ -99,13 +101,26 @@ class VGG19(Objective):
         return lambda sr: (features(sr) - of_target).abs().flatten(1).mean(1)
 
 
+class VGG16(VGG19):
+    """Measures the same of VGG16 conv5_3: the last layer there, too, of a network that pip's index has.
+
+    >>> import torch
+    >>> from srbench.attacks.perceptual import VGG16
+    >>> objective = VGG16(features=torch.nn.Conv2d(3, 2, 3))
+    >>> objective.text, objective(torch.ones(2, 3, 16, 16), torch.ones(2, 3, 16, 16))
+    ('custom:vgg16-conv5_3', tensor([0., 0.]))
+    """
+
+    _net = "vgg16-conv5_3"
+
+
 class LPIPS(Objective):
     """Measures LPIPS v0.1 (Zhang et al. 2018), equal to the lpips package's own forward; SR is not clipped.
 
-    It is defined for SR of 31 pixels a side and more by ``alex``, 17 by ``squeeze``.
+    It is defined for SR of 31 pixels a side and more by ``alex``, 17 by ``squeeze``, 16 by ``vgg``.
 
     Args:
-        net: ``alex`` or ``squeeze``.
+        net: ``alex``, ``squeeze`` or ``vgg``.
         network: a loaded ``lpips.LPIPS`` in place of the published one. It is taken over: put into eval
             mode and frozen.
 
@@ -205,9 +220,13 @@ def vgg19_features() -> nn.Sequential:
     ...     vgg19_features()[-1]
     Conv2d(512, 512, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
     """
+    return _vgg_features("vgg19")
+
+
+def _vgg_features(net: str) -> nn.Sequential:
     layers: list[nn.Module] = []
     channels = 3
-    for block in _BLOCKS:
+    for block in _BLOCKS[net]:
         for width in block:
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
             channels = width
@@ -215,18 +234,23 @@ def vgg19_features() -> nn.Sequential:
     return nn.Sequential(*layers[:-2])
 
 
-@functools.lru_cache(maxsize=1)
-def _load_vgg19(file: Path) -> nn.Module:
-    state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+@functools.lru_cache(maxsize=2)
+def _load_vgg(net: str, file: Path) -> nn.Module:
+    state: Any
+    if file.suffix == ".ckpt":
+        state = read_features("vgg", file)
+    else:
+        state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     with torch.device("meta"):  # no random initialisation: nobody's random state is touched
-        network = vgg19_features()
+        network = _vgg_features(net)
     features = {
         key: state[f"features.{key}"].clone() for key in network.state_dict() if f"features.{key}" in state
     }
     try:
         network.load_state_dict(features, strict=True, assign=True)
     except RuntimeError as error:
-        raise BadInput(f"{file} is not torchvision's VGG19: {str(error).splitlines()[0]}") from error
+        name = net.partition("-")[0].upper()
+        raise BadInput(f"{file} is not torchvision's {name}: {str(error).splitlines()[0]}") from error
     return network
 
 

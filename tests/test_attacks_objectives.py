@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from srbench.attacks import L1, LPIPS, MSE, VGG19, parse_objective
 from srbench.attacks.objectives_text import canonical
-from srbench.attacks.perceptual import _LEAST_SIDE, _load_vgg19, vgg19_features
+from srbench.attacks.perceptual import _LEAST_SIDE, _load_vgg, vgg19_features
 from srbench.errors import BadInput, Unavailable
 from srbench.metrics.lpips_net import BACKBONES, load_lpips
 from srbench.support.home import forget_weight_files
@@ -81,7 +81,7 @@ def test_vgg19_is_conv5_4_before_its_relu(tmp_path: Path) -> None:
     assert isinstance(layers[34], nn.Conv2d) and isinstance(layers[35], nn.ReLU)
     with torch.no_grad():
         wanted = (before_relu((sr - mean) / std) - before_relu((hr - mean) / std)).abs().flatten(1).mean(1)
-        found = VGG19(_load_vgg19(file))(sr, hr)
+        found = VGG19(_load_vgg("vgg19", file))(sr, hr)
     assert (wanted > 0.01).all()
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=0)
 
@@ -89,7 +89,7 @@ def test_vgg19_is_conv5_4_before_its_relu(tmp_path: Path) -> None:
 def test_another_file_is_no_vgg19(tmp_path: Path) -> None:
     torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "x.pth")
     with pytest.raises(BadInput, match="not torchvision's VGG19"):
-        _load_vgg19(tmp_path / "x.pth")
+        _load_vgg("vgg19", tmp_path / "x.pth")
 
 
 def test_vgg19_has_the_published_number_of_weights() -> None:

@@ -20,6 +20,7 @@ EQUAL = {
     "ssim": 1.0,
     "lpips": 0.0,
     "lpips-lite": 0.0,
+    "lpips-vgg": 0.0,
     "fsim": 1.0,
     "ms_ssim": 1.0,
     "gmsd": 0.0,
@@ -53,7 +54,19 @@ def test_the_tables_know_every_metric() -> None:
     found = registry()
     assert {name for name, m in found.items() if m.kind == "FR"} == set(EQUAL)
     assert tuple(name for name, m in found.items() if m.kind == "NR") == NO_REFERENCE
-    titles = ["PSNR", "SSIM", "LPIPS", "LPIPS-lite", "FSIM", "MS-SSIM", "GMSD", "DISTS", "NIQE", "BRISQUE"]
+    titles = [
+        "PSNR",
+        "SSIM",
+        "LPIPS",
+        "LPIPS-lite",
+        "LPIPS-VGG",
+        "FSIM",
+        "MS-SSIM",
+        "GMSD",
+        "DISTS",
+        "NIQE",
+        "BRISQUE",
+    ]
     assert [m.title for m in found.values()] == [*titles, "PIQE"]
     # As papers print them: hundredths of a dB, and of the scores that go to 100; shares to four digits.
     assert {name for name, m in found.items() if m.decimals == 2} == {"psnr", *NO_REFERENCE}

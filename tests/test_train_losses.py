@@ -493,7 +493,10 @@ def test_choices_that_cannot_be() -> None:
             perceptual.choose_perceptual(text)
     for text, words in (
         ("features", "set discriminator.kind"),
-        ("dists", "choose auto, vgg19, lpips-alex, lpips-squeeze, lpips-lite, features or none"),
+        (
+            "dists",
+            "choose auto, vgg19, vgg16-conv5_3, lpips-alex, lpips-squeeze, lpips-lite, features or none",
+        ),
     ):
         with pytest.raises(BadInput, match=words) as caught:
             perceptual.choose_perceptual(text)

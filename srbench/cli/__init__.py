@@ -13,6 +13,7 @@ from srbench.cli import (  # noqa: F401 - commands register on app
     doctor,
     evaluate,
     figure,
+    install,
     leaderboard,
     maintain,
     metrics,

@@ -15,10 +15,11 @@ def doctor() -> None:
     from rich.table import Table
 
     from srbench import attacks, datasets, protocols, zoo
-    from srbench.metrics import registry
+    from srbench.metrics import installing, registry
     from srbench.run.options import default_store
     from srbench.store.provenance import commit, versions
     from srbench.support.home import home, offline, weight_dirs
+    from srbench.zoo.weights import missing as missing_models
 
     screen = out()
     facts = Table(title="This machine", title_justify="left", show_header=False)
@@ -44,11 +45,31 @@ def doctor() -> None:
     screen.print(
         f"Models: {len(here)} of {len(zoo.names())} installed ({', '.join(here)}); see `srbench models`"
     )
-    sets = [name for name in datasets.names() if datasets.status(name).available]
+    sets_known = datasets.names()
+    sets = [name for name in sets_known if datasets.status(name).available]
     listed = ", ".join(sets)
+    screen.print(f"Data sets: {len(sets)} of {len(sets_known)} available ({listed}); see `srbench datasets`")
+    lines = [
+        *((name, f"srbench metrics install {name}") for name in installing.missing()),
+        *((card.name, state.how.partition("  #")[0]) for card, state in missing_models()),
+        *((name, _get_set(name)) for name in sets_known if name not in sets),
+    ]
+    if not lines:
+        return
     screen.print(
-        f"Data sets: {len(sets)} of {len(datasets.names())} available ({listed}); see `srbench datasets`"
+        "\nMissing, each with the command that gets it (`srbench install recommended`: the usual ones)"
     )
+    width = max(len(name) for name, _ in lines)
+    for name, command in lines:
+        screen.print(f"  {name:{width}}  {command}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _get_set(name: str) -> str:
+    from srbench import datasets
+    from srbench.datasets.registry import add_command
+
+    card = datasets.manifest(name)
+    return f"srbench datasets install {name}" if card.installable else add_command(card)
 
 
 def _device() -> str:

@@ -60,6 +60,7 @@ def build_set(
 
             def write(entry: tuple[str, CheckedFile]) -> None:
                 image = degraded(entry[1], entry[0], kind, scale)
+                assert image.hr is not None
                 Image.fromarray(image.lr).save(folder / "LR" / f"{entry[0]}.png")
                 Image.fromarray(image.hr).save(folder / "HR" / f"{entry[0]}.png")
 

@@ -34,6 +34,7 @@ class Metric:
         weights: files it needs; empty where it computes from the pixels alone.
         min_side: smallest height and width (pixels, after cropping) it is defined for.
         fits: a further condition on height and width, where the smallest side does not say it all.
+        recommended: it needs weights that boards are made with: ``srbench install recommended`` gets them.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Metric:
     weights: tuple[Weight, ...] = ()
     min_side: int = 0
     fits: Callable[[int, int], bool] = lambda height, width: True
+    recommended: bool = False
 
     def defined_for(self, height: int, width: int) -> bool:
         """Return whether the metric is defined for an image of this size, in pixels."""

@@ -124,4 +124,5 @@ METRIC = Metric(
     source="Mittal et al. 2012, as in OpenCV's quality module",
     weights=(MODEL, RANGES),
     min_side=16,
+    recommended=True,
 )

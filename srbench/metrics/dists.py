@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srbench.metrics.backbones import VGG16_WHOLE
 from srbench.metrics.base import Metric, Scorer, pyiqa_arch, require
 from srbench.metrics.weights import Weight, WeightFile
 from srbench.support.home import atomic_path
@@ -14,10 +15,6 @@ from srbench.support.home import atomic_path
 if TYPE_CHECKING:
     from torch import Tensor
 
-VGG16 = Weight(
-    "VGG16 (ImageNet, torchvision)",
-    (WeightFile("vgg16-397923af.pth", "397923af", "https://download.pytorch.org/models/vgg16-397923af.pth"),),
-)
 DISTS = Weight(
     "DISTS alpha and beta",
     (
@@ -36,7 +33,7 @@ def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
     import torch
 
     dists = pyiqa_arch("dists_arch")
-    _offer_to_torchvision(VGG16.locate())
+    _offer_to_torchvision(VGG16_WHOLE.locate())
     numbers = torch.load(DISTS.locate(), map_location="cpu", weights_only=True)
     # pyiqa would read the file with weights_only=False; its two tensors are put in by hand instead.
     with torch.random.fork_rng(devices=[]):
@@ -71,6 +68,6 @@ METRIC = Metric(
     make_scorer=make_scorer,
     definition="Deep image structure and texture similarity; 0 for equal images.",
     source="Ding et al. 2020",
-    weights=(VGG16, DISTS),
+    weights=(VGG16_WHOLE, DISTS),
     min_side=32,
 )

@@ -35,4 +35,5 @@ METRIC = Metric(
     source="Zhang et al. 2018, https://github.com/richzhang/PerceptualSimilarity",
     weights=(BACKBONES["alex"],),
     min_side=32,
+    recommended=True,
 )

@@ -2,7 +2,7 @@
 
 The lpips package loads its heads with ``strict=False`` and lets torchvision fetch the backbone; a missing
 key would pass in silence. So the backbone is loaded from a file, whole or features only, and its numbers
-are compared with the digest of the published ones.
+are compared with the digest of the published ones, whatever container they came in.
 """
 
 from __future__ import annotations
@@ -13,55 +13,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput
-from srbench.metrics.weights import Weight, WeightFile
+from srbench.metrics.backbones import ALEXNET, SQUEEZENET, VGG16
+from srbench.metrics.pickled_arrays import convolutions
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-BACKBONES = {
-    "alex": Weight(
-        "AlexNet (ImageNet, torchvision)",
-        (
-            WeightFile(
-                "alexnet-owt-7be5be79.pth",
-                "7be5be79",
-                "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
-            ),
-            WeightFile(
-                "alexnet_features.pth",
-                "e7811f103c38dc40d3c27045f43ff813616076608a4dfa7af0b169dcdb13fa52",
-            ),
-        ),
-    ),
-    "squeeze": Weight(
-        "SqueezeNet 1.1 (ImageNet, torchvision)",
-        (
-            WeightFile(
-                "squeezenet1_1-b8a52dc0.pth",
-                "b8a52dc0",
-                "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
-            ),
-            WeightFile(
-                "squeezenet1_1_features.pth",
-                "76122fbf1628b08b627e9f44a595fdaeff548de027ecaccc2a37a4b32e47b0ca",
-            ),
-        ),
-    ),
-}
+BACKBONES = {"alex": ALEXNET, "squeeze": SQUEEZENET, "vgg": VGG16}
 
 # sha256 over the sorted "features.*" entries of torchvision's files: key, then little-endian float32 bytes.
 FEATURES_SHA256 = {
     "alex": "44534cd66e37ce9a6258bb5e845ef8cd47c33aa68024441c7e616d63c0c1c41a",
     "squeeze": "9a3cd24c3da63ec76ec50dabac44e862029b5c84992e5ddd582be22d0f9ef388",
+    "vgg": "02ea23240491c2589ec6c79346a0cd2cde49db15b57118399c02f252fb928f83",
+}
+# A network's name in a pickle of arrays, and where torchvision has its convolutions.
+_PICKLED = {
+    "alex": ("AlexNet_0", (0, 3, 6, 8, 10)),
+    "vgg": ("VGG16_0", (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)),
 }
 
 
 def load_lpips(net: str, file: Path) -> nn.Module:
-    """Return LPIPS v0.1 with one of two backbones, in eval mode, frozen, on the CPU.
+    """Return LPIPS v0.1 with one of three backbones, in eval mode, frozen, on the CPU.
 
     Args:
-        net: "alex" or "squeeze".
-        file: a torchvision checkpoint of that backbone, whole or with its ``features.*`` alone.
+        net: "alex", "squeeze" or "vgg".
+        file: a torchvision checkpoint of that backbone, whole or with its ``features.*`` alone, or a pickle
+            of its arrays (``.ckpt``).
 
     Returns:
         A module mapping two (N,3,H,W) batches in [-1,1] to (N,1,1,1) distances.
@@ -77,7 +56,7 @@ def load_lpips(net: str, file: Path) -> nn.Module:
     prepare_torchvision()
     import lpips
 
-    features = _features(net, file)
+    features = read_features(net, file)
     # The package initialises a random backbone first; the caller's random state must not notice.
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         # torchvision speaks to the lpips package about retired arguments; a user can do nothing about it.
@@ -93,11 +72,15 @@ def load_lpips(net: str, file: Path) -> nn.Module:
     return model.eval().requires_grad_(False)
 
 
-def _features(net: str, file: Path) -> dict[str, Tensor]:
+def read_features(net: str, file: Path) -> dict[str, Tensor]:
+    """Return the ``features.*`` of a backbone; arguments and errors as :func:`load_lpips`."""
     import torch
 
-    state = torch.load(file, map_location="cpu", weights_only=True)
-    features = {key: value for key, value in state.items() if key.startswith("features.")}
+    if file.suffix == ".ckpt" and net in _PICKLED:
+        features = convolutions(file, *_PICKLED[net])
+    else:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        features = {key: value for key, value in state.items() if key.startswith("features.")}
     digest = hashlib.sha256()
     for key in sorted(features):
         digest.update(key.encode())

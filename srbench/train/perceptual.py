@@ -1,4 +1,4 @@
-"""Choose the perceptual loss of a training: VGG19 or LPIPS where installed, else lpips-lite."""
+"""Choose the perceptual loss of a training: VGG or LPIPS where installed, else lpips-lite."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from srbench.attacks.objectives import Objective, Score
-from srbench.attacks.perceptual import LPIPS, VGG19, LPIPSLite
+from srbench.attacks.perceptual import LPIPS, VGG16, VGG19, LPIPSLite
 from srbench.errors import BadInput, Unavailable
+from srbench.metrics.backbones import PERCEPTUAL
 from srbench.train.discriminators import Discriminator
 from srbench.train.frequency import high_pass
 
-AUTO = ("vgg19", "lpips-alex", "lpips-squeeze", "lpips-lite")
+AUTO = ("vgg19", "vgg16-conv5_3", "lpips-alex", "lpips-squeeze", "lpips-lite")
 """``auto`` tries these in this order; the last is always there."""
+_ONLY_IF_HERE = "vgg16-conv5_3"
+"""``auto`` takes it, and speaks of it, where it is installed; the others are fetched if that can be done.
+
+So trainings that took LPIPS before it could be had take LPIPS still, unless somebody installed it.
+"""
 _FLOOR = 1e-6
 
 
@@ -101,7 +107,7 @@ def choose_perceptual(
 
     Args:
         text: one of :data:`AUTO`, ``features`` (the discriminator's), ``none``, or ``auto``: the first of
-            :data:`AUTO` whose weights are here or can be fetched.
+            :data:`AUTO` whose weights are here or can be fetched (of ``vgg16-conv5_3``: are here).
         discriminator: from :func:`~srbench.train.discriminators.build_discriminator`, not wrapped for
             parallel training; for ``features``.
         high_pass_width: the width of the high-pass the discriminator is shown; 0 for none.
@@ -116,6 +122,8 @@ def choose_perceptual(
         return Perceptual(_objective(text, discriminator, high_pass_width))
     missing: dict[str, str] = {}
     for name in AUTO:
+        if name == _ONLY_IF_HERE and PERCEPTUAL[name].find() is None:
+            continue
         try:
             objective = _objective(name, discriminator, high_pass_width)
         except Unavailable as error:
@@ -129,6 +137,8 @@ def choose_perceptual(
 def _objective(text: str, discriminator: nn.Module | None, width: int) -> Objective:
     if text == "vgg19":
         return VGG19()
+    if text == "vgg16-conv5_3":
+        return VGG16()
     if text == "lpips-lite":
         return LPIPSLite()
     if text in AUTO:
