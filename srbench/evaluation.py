@@ -78,6 +78,9 @@ def prepare(request: EvaluationRequest) -> PreparedRun:
     specs = attacks.resolve(request.attacks)
     models = zoo.resolve(request.models, stand_in=request.track != "full")
     sets, notices = datasets.resolve(request.datasets, track=request.track)
+    for model in models:
+        if model.outputs is not None:
+            notices += model.outputs.check(sets)
     plan = make_plan(
         models,
         sets,

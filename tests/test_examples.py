@@ -12,6 +12,7 @@ import pytest
 SCRIPTS = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
 PRINTS = {
     "attack_plain_module": "attacked",
+    "images_made_elsewhere": "diffusion is SR images made elsewhere",
     "leaderboard_of_the_zoo": "Under attack, averaged over the data sets",
     "measure_your_own_module": "oversharpened",
     "new_attack": "found",

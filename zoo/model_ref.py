@@ -12,6 +12,7 @@ from srbench.zoo.schema import Card
 
 if TYPE_CHECKING:
     from srbench.zoo.loading import Network
+    from srbench.zoo.made_elsewhere import MadeElsewhere
     from srbench.zoo.model import SRModel
 
 
@@ -23,10 +24,11 @@ class ModelRef:
         name: its name in records and tables.
         card: what is known about it.
         weights_sha256: of the published weight file; for Python factories over the state dict and the code
-            that makes the network; with the range of values and the key that the user gave; "" for what
-            comes with srbench and has nothing to load.
+            that makes the network; with the range of values and the key that the user gave; for SR images
+            over their names and bytes; "" for what comes with srbench and has nothing to load.
         source: what it was made from, as the user wrote it, where its name was taken from that; else "".
         note: what a user should know of it before it runs, a line; else "".
+        outputs: SR images that were made elsewhere, in the place of a network; else None.
     """
 
     name: str
@@ -35,6 +37,7 @@ class ModelRef:
     _open: Callable[[], Network] = field(repr=False, compare=False)
     source: str = field(default="", compare=False)
     note: str = field(default="", compare=False)
+    outputs: MadeElsewhere | None = field(default=None, compare=False)
 
     def renamed(self, name: str, title: str = "") -> ModelRef:
         """Return the model under a name that the user gives it, which is its title too without another.
@@ -63,7 +66,7 @@ class ModelRef:
 
         Raises:
             BadInput: an unknown precision, one the architecture cannot run in, a device that is not
-                there, or weights that changed since :func:`resolve`.
+                there, weights that changed since :func:`resolve`, or SR images in the place of a network.
 
         >>> from srbench import zoo
         >>> model = zoo.resolve(["bicubic"])[0].load()

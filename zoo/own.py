@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from srbench.errors import BadInput
-from srbench.support.home import sha256_file
+from srbench.support.home import sha256_file, user_path
 from srbench.support.toml import read_toml
 from srbench.zoo import runs
+from srbench.zoo.made_elsewhere import PREFIX, read_outputs
 from srbench.zoo.model_ref import ModelRef
 from srbench.zoo.options import Options, with_range
 from srbench.zoo.schema import DOMAINS, NAME, Card, user_card
@@ -174,3 +176,23 @@ def network_of(module: nn.Module, family: str) -> Network:
     from srbench.zoo.loading import Network
 
     return Network(module, family, sum(p.numel() for p in module.parameters()))
+
+
+def from_outputs(spec: str, said: Options) -> ModelRef:
+    """Return the model that ``outputs:DIR`` stands for; it goes by the directory's name.
+
+    Raises:
+        BadInput: no such directory, no image in it, or options that only a network has.
+    """
+    folder = user_path(spec.removeprefix(PREFIX))
+    if said.key or said.value_range != 1:
+        raise BadInput(f"{spec},{said.text}: these are images, and only a network has a range or a key")
+    made = read_outputs(folder)
+    name = "-".join(re.findall(r"[A-Za-z0-9._+-]+", folder.resolve().name)).strip("-._+") or "outputs"
+    facts = {"title": name, "notes": f"{len(made.digests)} SR images, made elsewhere"}
+    card = said.on(user_card(name, {"family": "made elsewhere"}, **facts))
+    return ModelRef(name, card, made.sha256, partial(_no_network, name), source=spec, outputs=made)
+
+
+def _no_network(name: str) -> NoReturn:
+    raise BadInput(f"{name} is SR images made elsewhere: there is no network to run or to attack")

@@ -14,9 +14,10 @@ from srbench.errors import BadInput, unknown
 from srbench.support.home import sha256_file, user_path
 from srbench.zoo.catalog import find_card, names, registered
 from srbench.zoo.community import from_community, is_community
+from srbench.zoo.made_elsewhere import PREFIX
 from srbench.zoo.model_ref import ModelRef
 from srbench.zoo.options import Options, with_options
-from srbench.zoo.own import from_checkpoint, from_factory, from_run, from_spec, network_of
+from srbench.zoo.own import from_checkpoint, from_factory, from_outputs, from_run, from_spec, network_of
 from srbench.zoo.runs import RUN_CARD, RUN_WEIGHTS, is_run
 from srbench.zoo.schema import NAME
 from srbench.zoo.weights import SUFFIXES, Status, status
@@ -37,10 +38,10 @@ def resolve(specs: Sequence[str | ModelRef], *, stand_in: bool = False) -> list[
         specs: ``all`` (every installed model), names, wildcards over names (``esrgan*``, matching
             what is installed), paths of .pth, .pt, .ckpt or .safetensors checkpoints, directories of
             trainings, ``module.path:factory``, ``openmodeldb:NAME`` and ``hf:OWNER/REPOSITORY/FILE``, which
-            are downloaded where they are not here, each of these under a name of the user's own
-            (``mine=net_g_latest.pth``), and models that are resolved already. Behind a model of the
-            user's stand its options, in the same text or as items of the list: ``net.pth,range=255``,
-            see :data:`srbench.zoo.options.NAMES`.
+            are downloaded where they are not here, ``outputs:DIR`` for SR images made elsewhere, each of
+            these under a name of the user's own (``mine=net_g_latest.pth``), and models that are resolved
+            already. Behind a model of the user's stand its options, in the same text or as items of the
+            list: ``net.pth,range=255``, see :data:`srbench.zoo.options.NAMES`.
 
     Raises:
         Unavailable: a model of a community that is not here and cannot be fetched.
@@ -102,6 +103,8 @@ def _resolve_one(spec: str | ModelRef, said: Options) -> Iterator[ModelRef]:
         yield spec
     elif (named := _NAMED.fullmatch(spec)) and not user_path(spec).exists():
         yield _renamed(named["name"], named["spec"], said)
+    elif spec.startswith(PREFIX):
+        yield from_outputs(spec, said)
     elif spec == "all":
         _refuse(said, spec)
         yield from _installed(known)

@@ -19,7 +19,7 @@ _AS_8BIT = "_as_8bit"
 _VERSION = "version_"
 _COST = "cost_"
 _SPREAD = "spread_"
-_LATER = ("source", "stochastic", "samples", "threads", "channels_last")
+_LATER = ("source", "stochastic", "samples", "threads", "channels_last", "made_elsewhere")
 """These columns may be missing, or empty in some rows."""
 # OverflowError: "inf" for a size. RecursionError: brackets ten thousand deep for the settings of an attack.
 _NO_RECORD = (ValidationError, ValueError, KeyError, OverflowError, RecursionError)

@@ -18,8 +18,9 @@ BEHIND = 1.0
 def flags(table: Table, data: Index, noise: Set[Column]) -> list[str]:
     """Return what is to be said of a table whose rows have their numbers.
 
-    That is models that may not be what they are called, remarks and failed checks of attacks, models that
-    draw random numbers, attacks that random noise of the same radius beats, and rows that lose to bicubic.
+    That is models that may not be what they are called, SR images made elsewhere, remarks and failed checks
+    of attacks, models that draw random numbers, attacks that random noise of the same radius beats, and rows
+    that lose to bicubic.
 
     Args:
         noise: the columns of random noise.
@@ -28,6 +29,12 @@ def flags(table: Table, data: Index, noise: Set[Column]) -> list[str]:
         f"{row.identity} of {row.model}: what it is and was trained for rests on its name alone"
         for row in table.rows
         if row.identity
+    ]
+    lines += [
+        f"{row.label} is SR images made elsewhere: no network was run here, and nothing shows what they were "
+        "made of and by"
+        for row in table.rows
+        if row_key(row) in data.made_elsewhere
     ]
     lines += [f"{attack}: {note}" for attack, note in sorted(data.remarks)]
     lines += [

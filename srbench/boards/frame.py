@@ -11,7 +11,10 @@ from srbench.metrics import registry
 from srbench.store.record import Record
 
 LEADING = ("model", "dataset", "image", "attack", "protocol")
-LATER = ("source", "metric_settings", "stochastic", "samples", "spread", "threads", "channels_last")
+LATER = (
+    *("source", "metric_settings", "stochastic", "samples", "spread", "threads", "channels_last"),
+    "made_elsewhere",
+)
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:

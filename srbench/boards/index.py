@@ -28,6 +28,7 @@ class Index:
         self.remarks: set[tuple[str, str]] = set()
         self.flagged: dict[tuple[RowKey, Column, str], list[str]] = defaultdict(list)
         self.stochastic: dict[RowKey, list[Record]] = defaultdict(list)
+        self.made_elsewhere: set[RowKey] = set()
         for record in records:
             key = row_key(record)
             column = column_of(record)
@@ -42,6 +43,8 @@ class Index:
                     self.radius[column] = (norm, float(record.attack_settings["eps"]))
                 if note := record.attack_settings.get("note"):
                     self.remarks.add((record.attack, note))
+            if record.made_elsewhere:
+                self.made_elsewhere.add(key)
             if record.stochastic:
                 self.stochastic[key].append(record)
             for check, finding in record.flags.items():

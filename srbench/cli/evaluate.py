@@ -23,7 +23,8 @@ def evaluate(
     models: Annotated[
         str,
         typer.Option(
-            help="all, names, wildcards, checkpoints, module.path:factory, NAME=any of these; by commas. "
+            help="all, names, wildcards, checkpoints, module.path:factory, outputs:DIR (SR images made "
+            "elsewhere), NAME=any of these; by commas. "
             "Behind one of your own: range=255, key=net_g, domain=…, title=…"
         ),
     ] = "all",

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @app.command()
 def submit(
     model: Annotated[
-        str, typer.Argument(help="A name, a checkpoint file, a training's folder or module.path:factory.")
+        str,
+        typer.Argument(help="A name, a checkpoint, a training's folder, module.path:factory or outputs:DIR."),
     ],
     out_file: Annotated[
         Path | None, typer.Option("--out", help="The entry's file (default: NAME.json here).")
@@ -56,6 +57,7 @@ def submit(
     from srbench.boards.csv_records import read_csv
     from srbench.entries import standard, statement, submission
     from srbench.entries.build import make_entry, write_entry
+    from srbench.zoo.made_elsewhere import is_outputs
 
     facts_told = statement.Statement(name, title, domain, licence, citation, source)
     said = {
@@ -68,7 +70,9 @@ def submit(
         "attacks": attacks or "",
     }
     command = statement.submit_command(model, {key: value for key, value in said.items() if value})
-    trial = statement.Trial(limit, words(attacks) or standard.ATTACKS)
+    # SR images made elsewhere cannot be attacked: an entry of them is of the clean input.
+    usual = standard.ATTACKS[:1] if is_outputs(model) else standard.ATTACKS
+    trial = statement.Trial(limit, words(attacks) or usual)
     if records_csv is not None:
         records = trial.of(read_csv(records_csv))
         facts = submission.from_records(model, facts_told, records)

@@ -81,7 +81,7 @@ def check_pairs(lr_dir: Path, hr_dir: Path, *, pair_by: str | None = None) -> di
         BadInput: a file without partner, a file that cannot be used, or a size that does not fit.
     """
     matched = match_pairs(lr_dir, hr_dir, pair_by=pair_by)
-    checked = iter(_inspect_all(file for pair in matched.values() for file in pair))
+    checked = iter(inspect_all(file for pair in matched.values() for file in pair))
     images = {image_id: CheckedImage(next(checked), next(checked)) for image_id in matched}
     for image in images.values():
         _check_sizes(image)
@@ -91,7 +91,7 @@ def check_pairs(lr_dir: Path, hr_dir: Path, *, pair_by: str | None = None) -> di
 def check_folder(lr_dir: Path) -> dict[str, CheckedImage]:
     """Check every file of a set without ground truth. BadInput for one that cannot be used."""
     files = single_images(lr_dir)
-    return {i: CheckedImage(file, None) for i, file in zip(files, _inspect_all(files.values()), strict=True)}
+    return {i: CheckedImage(file, None) for i, file in zip(files, inspect_all(files.values()), strict=True)}
 
 
 def content_hash(images: Mapping[str, CheckedImage]) -> str:
@@ -125,7 +125,8 @@ def user_folder(folder: Path, *, name: str = "") -> FileSet:
     )
 
 
-def _inspect_all(files: Iterable[Path]) -> list[CheckedFile]:
+def inspect_all(files: Iterable[Path]) -> list[CheckedFile]:
+    """Decode files, several at once, and return what is known of them. BadInput for one that is not sound."""
     # Hashing, CRCs and decoders release the interpreter lock; four files in memory at most.
     with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
         return list(pool.map(lambda file: CheckedFile(file, inspect(file, whole=True)), files))
@@ -143,7 +144,7 @@ def _check_sizes(image: CheckedImage) -> None:
 
 
 def decode_checked(file: CheckedFile) -> Pixels:
-    """Decode a file as it was checked. RunFailed where it is gone or another one by now."""
+    """Decode a file that was checked. RunFailed where it is gone, or is not what it was."""
     try:
         data = file.path.read_bytes()
     except OSError as error:

@@ -37,11 +37,31 @@ def board(entries: dict[str, Entry]) -> str:
         columns = sorted({column_of(record) for record in records})
         hashes = tuple(part for c in columns for part in (c.dataset_hash, c.attack_hash))
         groups.setdefault((records[0].protocol_hash, *hashes), []).extend(records)
+    _join_clean(groups)
     parts = [_HEAD, _files(entries)]
     for records in groups.values():
         order = sorted({r.dataset for r in records}, key=lambda name: standard.DATASETS.index(_base(name)))
         parts.append(markdown(tables(records, dataset_order=order)).strip())
     return "\n\n".join(parts) + "\n"
+
+
+def _join_clean(groups: dict[tuple[str, ...], list[Record]]) -> None:
+    """Put SR images made elsewhere, which no attack can see, beside the models measured on the same sets."""
+    for key, records in list(groups.items()):
+        if not all(record.made_elsewhere for record in records):
+            continue
+        clean = {column_of(record) for record in records}
+        beside = [
+            others
+            for others in groups.values()
+            if others is not records
+            and others[0].protocol_hash == key[0]
+            and clean == {column_of(record) for record in others if not record.attack_hash}
+        ]
+        for others in beside:
+            others.extend(records)
+        if beside:
+            del groups[key]
 
 
 def _base(dataset: str) -> str:

@@ -57,7 +57,7 @@ def compare_with_machine(entry: Entry, records: Sequence[Record], model: str | N
     local.problems += _attacks(local, records)
     for name in sorted({record.dataset for record in records if standard.stands_for(record.dataset)}):
         local.problems += _data(local, name, [record for record in records if record.dataset == name])
-    local.problems += _weights(local, entry, model)
+    local.problems += _weights(local, entry, records, model)
     return local
 
 
@@ -107,7 +107,9 @@ def _data(local: LocalFindings, name: str, records: Sequence[Record]) -> Iterato
             yield f"{name}/{record.image}: LR of {record.lr_size}, in the set {data.lr_size(record.image)}"
 
 
-def _weights(local: LocalFindings, entry: Entry, model: str | None) -> Iterator[str]:
+def _weights(
+    local: LocalFindings, entry: Entry, records: Sequence[Record], model: str | None
+) -> Iterator[str]:
     """Yield how weights differ from the local model's, and the card from the zoo's where it has one."""
     from srbench import zoo
     from srbench.zoo import catalog
@@ -129,6 +131,13 @@ def _weights(local: LocalFindings, entry: Entry, model: str | None) -> Iterator[
         if not card.sources and not card.packaged and sha256:
             yield f"weights_sha256: {card.name} has no weights"
             return
+    elsewhere = any(record.made_elsewhere for record in records)
+    if model is None and elsewhere:
+        local.notes.append(
+            f"{entry.model.name} is SR images made elsewhere: what they were made of and by cannot be "
+            "checked; whoever has them gives --model outputs:DIR, and they are measured again"
+        )
+        return
     if model is None and card is None:
         local.notes.append(f"weights not checked: {entry.model.name} is not of the zoo; give --model FILE")
         return
@@ -145,4 +154,6 @@ def _weights(local: LocalFindings, entry: Entry, model: str | None) -> Iterator[
         there, of = refs[0].weights_sha256[:12] or "empty", model or entry.model.name
         yield f"weights_sha256: {sha256[:12] or 'empty'} in the entry, {there} of {of} here"
         return
+    if refs[0].outputs is not None:
+        local.notes += refs[0].outputs.check(list(local.sets.values()))
     local.model = refs[0]

@@ -78,6 +78,8 @@ def _metrics(record: Record) -> Iterator[str]:
 def _attack(record: Record) -> Iterator[str]:
     """Yield an attack on the clean input, and attacks that belie their hash or leave their ball."""
     settings, effect = record.attack_settings, record.effect
+    if record.made_elsewhere and record.attack_hash:
+        yield "SR images made elsewhere cannot be of an attacked LR"
     if record.attack == "none":
         if settings is not None or effect or record.saved or record.flags or record.attack_hash:
             yield "the clean input has attack settings, a hash or an effect"

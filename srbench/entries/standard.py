@@ -31,6 +31,11 @@ def belongs(record: Record) -> bool:
     )
 
 
+def attacks_of(records: Sequence[Record]) -> tuple[str, ...]:
+    """Return the attacks that records of an entry have to show: SR images made elsewhere can show none."""
+    return ATTACKS[:1] if any(record.made_elsewhere for record in records) else ATTACKS
+
+
 def lacking(records: Sequence[Record]) -> list[str]:
     """Return what keeps records from being a complete entry, a line each; none for a complete one."""
     images: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
@@ -42,7 +47,7 @@ def lacking(records: Sequence[Record]) -> list[str]:
     lines = [f"{name} was not measured" for name in DATASETS if name not in measured]
     for dataset in sorted(expected):
         by_count: dict[int, list[str]] = defaultdict(list)
-        for attack in ATTACKS:
+        for attack in attacks_of(records):
             by_count[len(images[dataset][attack])].append(attack)
         for count, attacks in by_count.items():
             if count < expected[dataset]:

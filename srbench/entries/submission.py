@@ -82,7 +82,7 @@ def prepare_submission(
         f"srbench metrics install {m.name}"
         for m in prepared.missing_metrics
     ]
-    parameters = sum(p.numel() for p in ref.load().parameters())
+    parameters = None if ref.outputs else sum(p.numel() for p in ref.load().parameters())
     model_facts = facts(ref.card, ref.weights_sha256, parameters=parameters, source=statement.source)
     return Submission(model_facts, prepared, list(dict.fromkeys(filter(None, notices))))
 

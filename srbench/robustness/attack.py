@@ -111,6 +111,8 @@ def prepare(
     sets, notices = datasets.resolve([request.dataset], track=request.track)
     if len(models) != 1 or len(sets) != 1:
         raise BadInput("srbench attack takes one model and one data set; srbench evaluate takes many")
+    if models[0].outputs is not None:
+        raise BadInput(f"{models[0].name} is SR images made elsewhere: there is no network to attack")
     corruptions = natural.parse(natural.ALL) if request.corruptions else []
     strongest = recipes[max(recipes)]
     sources, targets = _transfer(request.transfer_to, models[0], stand_in)
@@ -182,6 +184,8 @@ def _transfer(
     if not names:
         return [], []
     others = [ref for ref in zoo.resolve(names, stand_in=stand_in) if ref.name != model.name]
+    if made := [ref.name for ref in others if ref.outputs is not None]:
+        raise BadInput(f"--transfer-to {made[0]}: these are SR images made elsewhere, which see no noise")
     if not others:
         raise BadInput(f"--transfer-to names no model but {model.name} itself: name another")
     return ([model, *others], [model, *others]) if "all" in names else ([model], others)

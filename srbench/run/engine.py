@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from srbench.datasets.base import SCALE
+from srbench.errors import RunFailed
 from srbench.run.chance import Chance, chance
-from srbench.run.image import ImageMeter, Loaded, Measured
+from srbench.run.image import ImageMeter, Loaded, Measured, as_tensor
 from srbench.run.memory_fit import at_once
 from srbench.run.outcome import CellFailed, Outcome, cell_failure, is_out_of_memory
-from srbench.run.perturb import make_perturbation
+from srbench.run.perturb import make_perturbation, super_resolve
 from srbench.run.schedule import Lookahead
 from srbench.run.settings import Settings
 from srbench.store import pictures
 from srbench.store.record import Record
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from srbench.run.instruments import Instruments
     from srbench.run.plan import Cell
     from srbench.store.address import RecordStore
     from srbench.zoo import ModelRef, SRModel
 
 MOST_FAILED = 3
-"""A cell is given up after so many images that failed: the next ones would fail too."""
+"""A cell is given up after so many images that failed: a network would fail on the next ones too."""
 
 
 class Engine:
@@ -149,7 +154,8 @@ class Engine:
                     self.on_image(cell, 1)
                     continue
                 failures.append((image, made))
-                if is_out_of_memory(made) or len(failures) == MOST_FAILED:
+                tells = loaded.model is not None and len(failures) == MOST_FAILED
+                if is_out_of_memory(made) or tells:
                     break
         if failures:
             raise cell_failure(cell, failures, done) from failures[0][1]
@@ -159,20 +165,27 @@ class Engine:
         """The cell's model, the last of which stays loaded, with the cell's attack on it."""
         from srbench.zoo.cost import cost
 
+        with _torch_threads(self._settings.threads):
+            if not self._settled:
+                self._instruments.settle()
+                self._settled = True
+        if cell.model.outputs is not None:
+            return Loaded(None, partial(_made_elsewhere, cell, self._settings.device), {}, None)
         if self._loaded is None or self._loaded[:2] != (cell.model, cell.precision):
             self._loaded = None  # let go of the previous model before the next one takes memory
             model = cell.model.load(self._settings.device, cell.precision)
             if self._settings.channels_last:
                 model.channels_last()
             with _torch_threads(self._settings.threads):
-                if not self._settled:
-                    self._instruments.settle()
-                    self._settled = True
                 draws = chance(model, self._settings.device)
             self._loaded = (cell.model, cell.precision, model, cost(model), draws)
         _, _, model, counted, draws = self._loaded
         attack = make_perturbation(cell.attack, model, self._settings.device, cell.tile, cell.halo)
-        return Loaded(model, counted, attack, draws)
+
+        def network(image: str, lr: Tensor) -> Tensor:
+            return super_resolve(model, lr, cell.tile, cell.halo)
+
+        return Loaded(model, network, counted, attack, draws)
 
     def _measured(
         self, cell: Cell, loaded: Loaded, todo: dict[str, list[str]]
@@ -200,6 +213,16 @@ class Engine:
                     yield image, measured.record
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _made_elsewhere(cell: Cell, device: str, image: str, lr: Tensor) -> Tensor:
+    """SR of an image, read from its file; of the size that it has to have."""
+    assert cell.model.outputs is not None
+    sr = as_tensor(cell.model.outputs.image(cell.dataset, image)).to(device)
+    (high, wide), (height, width) = sr.shape[-2:], (SCALE * side for side in lr.shape[-2:])
+    if (high, wide) != (height, width):
+        raise RunFailed(f"its SR is {wide} x {high}, and {SCALE} times the LR is {width} x {height}")
+    return sr
 
 
 @contextmanager

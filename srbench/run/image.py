@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from srbench.errors import RunFailed
 from srbench.run.cache import Cache
 from srbench.run.chance import Chance, seeded
-from srbench.run.perturb import attack_image, super_resolve
+from srbench.run.perturb import attack_image
 from srbench.run.samples import combined
 from srbench.store import pictures, provenance
 from srbench.store.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -51,13 +51,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model ready to run, with what its network takes and the attack of a cell built for it.
+    """A cell's model ready to run, with what its network takes and the attack of the cell built for it.
 
     Attributes:
+        model: the network; None where SR images were made elsewhere.
+        super_resolve: gives SR for the id and the LR (1,3,H,W) of an image.
         chance: whether the model draws random numbers.
     """
 
-    model: SRModel
+    model: SRModel | None
+    super_resolve: Callable[[str, Tensor], Tensor]
     cost: dict[str, float]
     attack: Perturbation | None
     chance: Chance = ""
@@ -102,7 +105,7 @@ class ImageMeter:
 
         def clean() -> Tensor:
             with draw(*key, "0"):
-                return self._clean.get(key, lambda: super_resolve(loaded.model, lr, cell.tile, cell.halo))
+                return self._clean.get(key, lambda: loaded.super_resolve(image, lr))
 
         with draw(*key, cell.attack.hash):
             attacked = attack_image(loaded.attack, lr, hr, image, run_as, self._noise, clean)
@@ -110,13 +113,13 @@ class ImageMeter:
             samples, of_files = [], []
             for sample in range(count):
                 with draw(*key, str(sample)):
-                    made, took = _timed(cell, loaded.model, attacked.lr)
+                    made, took = _timed(cell, loaded, image, attacked.lr)
                 if sample == 0:
                     sr, seconds = made, took
                 samples.append(self._instruments.measure(names, made, hr))
                 if attacked.saved is not None:
                     with draw(*key, str(sample)):
-                        of_file = super_resolve(loaded.model, attacked.saved, cell.tile, cell.halo)
+                        of_file = loaded.super_resolve(image, attacked.saved)
                     of_files.append(self._instruments.measure(names, of_file, hr))
             if loaded.attack is None:
                 self._clean.get(key, lambda: sr)
@@ -159,15 +162,15 @@ def _as_it_is(*parts: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def _timed(cell: Cell, model: SRModel, lr: Tensor) -> tuple[Tensor, float]:
-    """SR of an image, checked, and the seconds it took."""
+def _timed(cell: Cell, loaded: Loaded, image: str, lr: Tensor) -> tuple[Tensor, float]:
+    """SR of an image, checked, and the seconds it took; none where it was made elsewhere."""
     import torch
 
     started = time.perf_counter()
-    sr = super_resolve(model, lr, cell.tile, cell.halo)
+    sr = loaded.super_resolve(image, lr)
     if sr.device.type == "cuda":
         torch.cuda.synchronize(sr.device)
-    seconds = time.perf_counter() - started
+    seconds = 0.0 if loaded.model is None else time.perf_counter() - started
     expected = (1, 3, 4 * lr.shape[-2], 4 * lr.shape[-1])
     if tuple(sr.shape) != expected:
         raise RunFailed(f"the model made {tuple(sr.shape)} where {expected} was due")
@@ -183,6 +186,7 @@ def _record(cell: Cell, image: str, values: Mapping[str, Any]) -> Record:
         model_title=cell.model.card.title,
         training_domain=cell.model.card.domain,
         weights_sha256=cell.model.weights_sha256,
+        made_elsewhere=cell.model.outputs is not None,
         dataset=cell.dataset.name,
         dataset_domain=cell.dataset.domain,
         dataset_kind=cell.dataset.kind,

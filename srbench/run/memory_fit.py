@@ -73,13 +73,15 @@ def demand(cell: Cell, load: Callable[[ModelRef], SRModel], enough: int = 0) -> 
     """Estimate the bytes that the largest image of a cell takes while it goes through the network.
 
     Args:
-        load: gives a model, if one has to be looked at.
+        load: gives a model, if one has to be looked at; SR images made elsewhere have none.
         enough: a demand that is surely not above this is not found out exactly.
     """
     from srbench.zoo.memory import needed
 
     height, width = largest_size(cell)
     beside = IMAGE * height * width
+    if cell.model.outputs is not None:
+        return beside
     if cell.tile is not None and cell.tile < max(height, width):
         side = cell.tile + 2 * (cell.halo or 0)
         height, width = min(height, side), min(width, side)
@@ -177,12 +179,12 @@ def _shown(cell: Cell) -> str:
     return f"{width} x {height}"
 
 
-def at_once(cell: Cell, model: SRModel, device: str, workers: int, memory: float | None = None) -> int:
+def at_once(cell: Cell, model: SRModel | None, device: str, workers: int, memory: float | None = None) -> int:
     """Return how many images of a cell fit in memory beside each other: 1 to ``workers``."""
     room = budget(device, memory)
 
     def load(ref: ModelRef) -> SRModel:
-        return model if ref == cell.model else ref.load("cpu", cell.precision)
+        return model if model is not None and ref == cell.model else ref.load("cpu", cell.precision)
 
     one = max(demand(cell, load, enough=room // workers), METRICS * _area(cell))
     return max(1, min(workers, room // one))

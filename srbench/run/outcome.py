@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from srbench.run.plan import Cell
 
 
+_NAMED = 8
+"""A line names so many images at most; the engine gives a network's cell up long before."""
+
+
 @dataclass
 class Outcome:
     """An outcome says what a run did.
@@ -83,10 +87,18 @@ def cell_failure(cell: Cell, failures: Sequence[tuple[str, Exception]], measured
     images: dict[str, list[str]] = {}
     for image, error in failures:
         images.setdefault(reason(error), []).append(image)
-    said = (f"image{'s' * (len(ids) > 1)} {', '.join(ids)}: {why}" for why, ids in images.items())
-    failure = CellFailed(f"{cell}, {'; '.join(said)}", any(is_out_of_memory(error) for _, error in failures))
+    said = [f"image{'s' * (len(ids) > 1)} {_some(ids, ', ')}: {why}" for why, ids in images.items()]
+    failure = CellFailed(
+        f"{cell}, {_some(said, '; ')}", any(is_out_of_memory(error) for _, error in failures)
+    )
     failure.measured = measured
     return failure
+
+
+def _some(parts: Sequence[str], between: str) -> str:
+    """Join parts of a line, the first eight of many; the rest is counted."""
+    more = f" and {len(parts) - _NAMED} more" if len(parts) > _NAMED else ""
+    return between.join(parts[:_NAMED]) + more
 
 
 def is_out_of_memory(error: BaseException) -> bool:

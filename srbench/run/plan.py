@@ -67,6 +67,21 @@ def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:100] or "unnamed"
 
 
+def _refuse_network(model: ModelRef, attacks: Sequence[AttackSpec], precision: str, tile: int | None) -> None:
+    """Refuse what only a network can be asked for."""
+    attacked = [attack.name for attack in attacks if attack.hash]
+    wanted = [
+        *([f"attacked ({', '.join(attacked)})"] if attacked else []),
+        *([f"run in tiles of {tile}"] if tile is not None else []),
+        *([f"run in {precision}"] if precision != "fp32" else []),
+    ]
+    if wanted:
+        raise BadInput(
+            f"{model.name} is SR images made elsewhere: there is no network that could be {wanted[0]}; "
+            "measure it in a command without that"
+        )
+
+
 def make_plan(
     models: Sequence[ModelRef],
     datasets: Sequence[DataSet],
@@ -85,7 +100,8 @@ def make_plan(
         limit: measure only the first so many images of each set (ids in sorted order).
 
     Raises:
-        BadInput: nothing to do, or two models or data sets share a name but not a content.
+        BadInput: nothing to do, two models or data sets share a name but not a content, or a network is
+            needed where there are only SR images made elsewhere.
     """
     for kind, things in (("model", models), ("data set", datasets)):
         if not things:
@@ -93,6 +109,9 @@ def make_plan(
         seen = [thing.name for thing in things]
         if twice := {name for name in seen if seen.count(name) > 1}:
             raise BadInput(f"two different {kind}s are called {', '.join(sorted(twice))}: rename one")
+    for model in models:
+        if model.outputs is not None:
+            _refuse_network(model, attacks, precision, tile)
     around = None if tile is None else halo
     return [
         Cell(model, dataset, attack, protocol, precision, tile, tuple(dataset.ids[:limit]), around)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from srbench.errors import RunFailed
+from srbench.support.file_names import file_stem
 from srbench.support.home import atomic_path
 
 if TYPE_CHECKING:
@@ -21,12 +20,12 @@ def folder(cell: PurePosixPath) -> PurePosixPath:
 
 def sr_file(store: Path, cell: PurePosixPath, image: str) -> Path:
     """Return the file of the SR image, an 8-bit PNG."""
-    return store / folder(cell) / "sr" / f"{_file_name(image)}.png"
+    return store / folder(cell) / "sr" / f"{file_stem(image)}.png"
 
 
 def lr_file(store: Path, cell: PurePosixPath, image: str) -> Path:
     """Return the file of the attacked LR image, an 8-bit PNG; the clean one is in the data set."""
-    return store / folder(cell) / "lr" / f"{_file_name(image)}.png"
+    return store / folder(cell) / "lr" / f"{file_stem(image)}.png"
 
 
 def complete(store: Path, cell: PurePosixPath, image: str, *, attacked: bool) -> bool:
@@ -64,11 +63,3 @@ def _write(file: Path, image: Tensor) -> None:
     pixels = (image[0].float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     with atomic_path(file) as temporary:
         Image.fromarray(pixels).save(temporary, format="png")
-
-
-def _file_name(image: str) -> str:
-    """The image's id where it can be a file name; else what is left of it, with a digest of the whole."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", image).strip(".-")[:100]
-    if plain == image:
-        return image
-    return f"{plain}-{hashlib.sha256(image.encode()).hexdigest()[:8]}"

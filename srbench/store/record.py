@@ -20,6 +20,8 @@ class Record(BaseModel):
     Attributes:
         model, model_title, training_domain: who, and which degradation it was trained for.
         weights_sha256: sha256 of the weight file; empty for a model without weights.
+        made_elsewhere: SR images were given in the place of a network, which nobody ran here; their names and
+            bytes are what the sha256 is over, and no time was taken.
         dataset, dataset_domain, dataset_kind, dataset_hash, dataset_images: the set, which degradation
             it shows, "paired" or "no-reference", the hash of its content and its number of images.
         image: id of the image within the set.
@@ -98,6 +100,7 @@ class Record(BaseModel):
     created: str
     versions: dict[str, str]
     commit: str | None
+    made_elsewhere: bool = False
 
     @field_validator("schema_version")
     @classmethod

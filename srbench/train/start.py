@@ -17,6 +17,7 @@ from srbench.train.generator import build_generator, load_into
 from srbench.train.processes import Processes
 from srbench.train.recipe import TrainingRecipe
 from srbench.train.state import State
+from srbench.zoo.made_elsewhere import is_outputs
 from srbench.zoo.runs import RUN_WEIGHTS, is_finished, is_run, latest_checkpoint, unfinished
 
 
@@ -63,6 +64,8 @@ def initial_weights(init: str) -> Path:
     Raises:
         BadInput: there is none; the message says how to get it.
     """
+    if is_outputs(init):
+        raise BadInput(f"--init {init}: these are SR images, and a training starts from a network's weights")
     path = Path(init).expanduser()
     if path.is_dir():
         path = latest_checkpoint(path) if is_run(path) and not is_finished(path) else path / RUN_WEIGHTS

@@ -148,7 +148,7 @@ def _costs(records: Sequence[Record]) -> dict[RowKey, dict[str, float]]:
     counted: dict[RowKey, dict[str, float]] = {}
     for record in records:
         spent = seconds[row_key(record)]
-        if not record.attack_hash:
+        if not record.attack_hash and not record.made_elsewhere:  # which took no time here
             spent.append(record.seconds)
         if record.cost:
             counted[row_key(record)] = record.cost

@@ -81,6 +81,10 @@ def _model(record: Record, remarks: list[str]) -> str:
 
     if record.model in catalog.shipped():
         return record.model
+    if record.made_elsewhere:
+        made = f"SR images made elsewhere, with sha256 {record.weights_sha256} over names and bytes"
+        remarks.append(f"DIR: {record.model}, {made}; no network is known that makes them again")
+        return f"{record.model}=outputs:DIR"
     remarks.append(f"MODEL: {record.model}, the file with sha256 {record.weights_sha256}")
     return "MODEL"
 

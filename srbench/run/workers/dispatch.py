@@ -231,7 +231,9 @@ class _Run:
         self._failed[task.cell] = line
         if report.out_of_memory:
             self.outcome.out_of_memory.append((cell, line))
-        self._open[task.cell] -= len(self._queue.drop(self._model(task), task.cell))
+        # A file that cannot be used says nothing of the next one; a network's failure does.
+        if cell.model.outputs is None:
+            self._open[task.cell] -= len(self._queue.drop(self._model(task), task.cell))
 
     def finished(self) -> Outcome:
         """Return what was done, failures in the order of the plan."""
