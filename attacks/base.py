@@ -18,9 +18,10 @@ from srbench.attacks.model_state import number_type, untouched
 from srbench.attacks.objectives import Objective
 from srbench.attacks.objectives_from_text import parse_objective
 from srbench.attacks.passes import AttackPasses
-from srbench.attacks.problem import SCALE, Problem, convolutional
+from srbench.attacks.problem import Problem, convolutional
 from srbench.attacks.threat import Norm, ThreatModel, eps_text
 from srbench.errors import BadInput
+from srbench.support.scales import LISTED, SCALE, scale_between
 from srbench.support.torchvision import prepare_torchvision
 
 prepare_torchvision()
@@ -55,7 +56,7 @@ class SRAttack(Attack):  # type: ignore[misc]
         options: the names of its own options.
 
     Args:
-        model: maps LR (N,3,H,W) to SR (N,3,4H,4W).
+        model: maps LR (N,3,H,W) to SR (N,3,sH,sW), s one of :data:`srbench.support.scales.SCALES`.
         eps: radius in units of the range [0,1]; see :class:`~srbench.attacks.threat.ThreatModel`.
         norm: ``linf`` or ``l2``.
         rounded: give 8-bit values, as after saving to a file.
@@ -151,7 +152,7 @@ class SRAttack(Attack):  # type: ignore[misc]
 
         Args:
             lr: (N,3,H,W), RGB in [0,1].
-            hr: (N,3,4H,4W), RGB in [0,1]; without it the target is the model's own clean output.
+            hr: (N,3,sH,sW), RGB in [0,1]; without it the target is the model's own clean output.
             ids: N image ids, which seed the noise; by default "0", "1", …
 
         Returns:
@@ -223,10 +224,10 @@ class SRAttack(Attack):  # type: ignore[misc]
             )
             if hr is not None:
                 target = image_batch(hr, "HR")
-                due = (len(lr), 3, SCALE * lr.shape[-2], SCALE * lr.shape[-1])
-                if tuple(target.shape) != due:
+                if len(target) != len(lr) or scale_between(lr.shape, target.shape) is None:
+                    due = (len(lr), 3, SCALE * lr.shape[-2], SCALE * lr.shape[-1])
                     raise BadInput(
-                        f"HR is {tuple(target.shape)} where {due} was due: {SCALE} times the LR's size"
+                        f"HR is {tuple(target.shape)} where {due} was due: x{SCALE}, or one of {LISTED}"
                     )
                 hr = target.to(x, copy=True)
             names = image_ids(ids, len(x))

@@ -17,8 +17,8 @@ from srbench.attacks.objectives import Objective, Score
 from srbench.attacks.straight_through import gradients_straight_through
 from srbench.attacks.threat import ThreatModel
 from srbench.errors import BadInput, RunFailed
+from srbench.support.scales import LISTED, SCALE, scale_between
 
-SCALE = 4
 Start = Literal["auto", "zero", "random"]
 STARTS: tuple[Start, ...] = ("auto", "zero", "random")
 
@@ -47,9 +47,9 @@ class Problem:
     """Holds a batch under attack. Every loss is per image, so that a batch equals its images one by one.
 
     Attributes:
-        model: maps (N,3,H,W) to (N,3,4H,4W).
+        model: maps (N,3,H,W) to (N,3,sH,sW), s one of :data:`srbench.support.scales.SCALES`.
         x: clean LR (N,3,H,W) in [0,1].
-        hr: target (N,3,4H,4W), or None for the model's own clean output.
+        hr: target (N,3,sH,sW), or None for the model's own clean output.
         ids: N image ids, which seed the noise.
         objective: what is made large.
         threat: the allowed perturbations.
@@ -84,6 +84,11 @@ class Problem:
     def pursuing(self, objective: Objective, seed: str | int) -> Problem:
         """Return the same batch with another objective; targets and features already computed are shared."""
         return replace(self, objective=objective, seed=seed)
+
+    @property
+    def scale(self) -> int | None:
+        """Return how many times larger HR is; None without HR."""
+        return None if self.hr is None else scale_between(self.x.shape, self.hr.shape)
 
     @property
     def zeros(self) -> Tensor:
@@ -153,17 +158,19 @@ class Problem:
         """Return SR of LR (N,3,H,W) in the LR's number type, with its shape checked.
 
         Raises:
-            BadInput: the model is not an x4 RGB model.
+            BadInput: the model is no RGB model of a scale that is measured, or of another than HR.
         """
         with (
             torch.autocast(lr.device.type, torch.bfloat16, enabled=self.bf16),
             gradients_straight_through(self.straight_through and torch.is_grad_enabled()),
         ):
             sr = self.model(lr)
-        due = (len(lr), 3, SCALE * lr.shape[-2], SCALE * lr.shape[-1])
+        scale = self.scale or (scale_between(lr.shape, sr.shape) if isinstance(sr, Tensor) else None)
+        due = (len(lr), 3, *((scale or SCALE) * side for side in lr.shape[-2:]))
         if not isinstance(sr, Tensor) or tuple(sr.shape) != due:
             made = tuple(sr.shape) if isinstance(sr, Tensor) else type(sr).__name__
-            raise BadInput(f"the model made {made} where {due} was due: attacks need an x4 RGB model")
+            need = f"x{scale}" if scale else LISTED.replace(" and ", " or ")
+            raise BadInput(f"the model made {made} where {due} was due: attacks need an RGB model of {need}")
         return sr.to(lr.dtype)
 
     def score(self, objective: Objective) -> Score:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from srbench.attacks.base import SRAttack, ZeroGradient
-from srbench.attacks.problem import SCALE
 
 
 def attack_in_tiles(
@@ -22,7 +21,7 @@ def attack_in_tiles(
 
     Args:
         attack: any attack.
-        lr, hr: (1,3,H,W) and (1,3,4H,4W) or None, in [0,1].
+        lr, hr: (1,3,H,W) and (1,3,sH,sW) or None, in [0,1].
         image: its id; pieces are seeded by it and their corner.
         tile: edge of a piece in LR pixels.
         halo: context on each side in LR pixels.
@@ -57,13 +56,14 @@ def examine_in_tiles(
     height, width = lr.shape[-2:]
     if tile >= max(height, width):
         return attack.examined(lr, hr, ids=[image])
+    scale = (hr.shape[-1] // width) if hr is not None else 1
     delta, findings, pieces = torch.zeros_like(lr), list[str](), 0
     for top in range(0, height, tile):
         for left in range(0, width, tile):
             y0, x0 = max(top - halo, 0), max(left - halo, 0)
             y1, x1 = min(top + tile + halo, height), min(left + tile + halo, width)
             seen = lr[..., y0:y1, x0:x1]
-            target = None if hr is None else hr[..., SCALE * y0 : SCALE * y1, SCALE * x0 : SCALE * x1]
+            target = None if hr is None else hr[..., scale * y0 : scale * y1, scale * x0 : scale * x1]
             attacked, finding = attack.examined(seen, target, ids=[f"{image}#{top},{left}"])
             noise = attacked.to(lr) - seen
             pieces += 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from srbench.errors import BadInput, RunFailed
 from srbench.run.options import HALO, Tile
+from srbench.support.scales import SCALE, checked_scale, scale_between
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,7 @@ def evaluate(
     channels_last: bool = False,
     samples: int = 1,
     keep_images: bool = False,
+    scale: int = SCALE,
     store: str | PathLike[str] | None = None,
 ) -> pd.DataFrame:
     """Measure models on data sets: what ``srbench evaluate`` does.
@@ -59,7 +61,7 @@ def evaluate(
             model is whatever ``--models`` takes (a name, ``all``, a wildcard, a checkpoint, a run's
             directory, ``module.path:factory``), an nn.Module, a function without arguments that makes
             one, or what :func:`srbench.zoo.resolve` gave. A network takes LR (N, 3, H, W), RGB in [0, 1],
-            and returns SR (N, 3, 4H, 4W). It is measured on a frozen copy in eval mode.
+            and returns SR (N, 3, sH, sW), s the scale. It is measured on a frozen copy in eval mode.
         datasets: names, ``pairs:LR_DIR:HR_DIR`` or ``folder:DIR``.
         attacks: ``none``, presets, corruptions.
         protocol: how metrics are computed, ``rsr`` or ``y``.
@@ -81,6 +83,7 @@ def evaluate(
         samples: how often a model that draws random numbers runs on each image: metrics are the means, and
             ``spread_METRIC`` are the standard deviations. Model and image seed the numbers.
         keep_images: keep SR and attacked LR beside the records.
+        scale: how many times larger SR is: 2, 3, 4 or 8. Models and data sets of another are refused.
         store: a directory of records, or an address that fsspec knows (``s3://…``). Without one, models
             with a name or a file use the store of the
             command line, and networks that exist in Python only are measured anew in each call and
@@ -94,7 +97,7 @@ def evaluate(
         that cannot be computed here, a cell that failed) is said by a warning.
 
     Raises:
-        BadInput: an unknown name, a broken file, a network that is no x4 network, two models of a name.
+        BadInput: an unknown name, a broken file, a network of another scale, two models of a name.
         RunFailed: nothing could be measured, or the store cannot be written.
     """
     from srbench import evaluation as job
@@ -119,9 +122,10 @@ def evaluate(
         channels_last=channels_last,
         samples=samples,
         keep_images=keep_images,
+        scale=checked_scale(scale),
         store=None if store is None else fspath(store),
     )
-    refs = from_python(models)
+    refs = from_python(models, request.scale)
     here_only = [ref for ref, in_memory in refs.values() if in_memory and store is None]
     lasting = [ref for ref, _ in refs.values() if not any(ref is other for other in here_only)]
     remarks: list[str] = []
@@ -198,7 +202,7 @@ def attack(
             :func:`srbench.attacks.model_state.networks` says.
         lr: (N, 3, H, W), RGB in [0, 1], a tensor. Half and float64 are converted to float32, unless the
             network is seen to have weights of that type; so is the result.
-        hr: (N, 3, 4H, 4W), RGB in [0, 1]; without it the target is the model's own clean output.
+        hr: (N, 3, sH, sW), RGB in [0, 1]; without it the target is the model's own clean output.
         preset: see :func:`srbench.attacks.preset`.
         eps: radius in units of the range, such as ``14 / 255``; the preset's own if None.
         ids: image ids, which seed the noise; by default "0", "1", …
@@ -232,7 +236,8 @@ def attack(
     else:
         from srbench.zoo.from_python import from_python
 
-        refs = from_python(model)
+        measured_at = None if hr is None else scale_between(lr.shape, hr.shape)
+        refs = from_python(model, measured_at)
         if len(refs) != 1:
             raise BadInput(f"{model} is {len(refs)} models: an attack needs one")
         ((ref, _),) = refs.values()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from srbench.run.options import RunOptions
+from srbench.support.scales import SCALE, checked_scale
 
 if TYPE_CHECKING:
     from srbench.run.outcome import Outcome
@@ -32,6 +33,7 @@ class EvaluationRequest(RunOptions):
     metrics: tuple[str, ...] | None = None
     track: Track = "auto"
     limit: int | None = None
+    scale: int = SCALE
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,11 @@ def prepare(request: EvaluationRequest) -> PreparedRun:
     from srbench.run.plan import make_plan
     from srbench.run.prepared import prepare_run
 
-    protocol = protocols.protocol(request.protocol)
+    scale = checked_scale(request.scale)
+    protocol = protocols.protocol(request.protocol, scale)
     specs = attacks.resolve(request.attacks)
-    models = zoo.resolve(request.models, stand_in=request.track != "full")
-    sets, notices = datasets.resolve(request.datasets, track=request.track)
+    models = zoo.resolve(request.models, scale, stand_in=request.track != "full")
+    sets, notices = datasets.resolve(request.datasets, track=request.track, scale=scale)
     for model in models:
         if model.outputs is not None:
             notices += model.outputs.check(sets)

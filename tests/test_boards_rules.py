@@ -66,9 +66,9 @@ def test_boards_come_by_protocol_and_hash_with_paired_sets_first() -> None:
         for digest in "ba"
         for kind in kinds
     ]
-    expected = [(p, d * 64, k) for p in ("rsr", "y") for d in "ab" for k in ("paired", "no-reference")]
+    expected = [(p, d * 64, k, 4) for p in ("rsr", "y") for d in "ab" for k in ("paired", "no-reference")]
     assert list(boards(records)) == expected
-    assert [(t.protocol, t.protocol_hash, t.kind) for t in tables(records)] == expected
+    assert [(t.protocol, t.protocol_hash, t.kind, t.scale) for t in tables(records)] == expected
     assert all(len(group) == 1 for group in boards(records).values())
 
 

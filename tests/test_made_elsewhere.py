@@ -215,7 +215,7 @@ def test_gray_alpha_and_16_bit_files_are_read_as_those_of_data_sets_are(tmp_path
         (("evaluate", "--models", "SR", "--attacks", "none,random,jpeg:3"), "attacked (random, jpeg:3)"),
         (("evaluate", "--models", "SR", "--tile", "16"), "run in tiles of 16"),
         (("evaluate", "--models", "SR", "--precision", "bf16"), "run in bf16"),
-        (("evaluate", "--models", "SR,range=255"), "only a network has a range"),
+        (("evaluate", "--models", "SR,range=255"), "only a network has a range, key or scale"),
         (("attack", "SR"), "there is no network to attack"),
         (("attack", "bicubic", "--transfer-to", "SR"), "which see no noise"),
         (("train", "esrgan-mini", "--init", "SR"), "a training starts from a network's weights"),

@@ -205,7 +205,7 @@ def test_records_name_it(service: Service, tmp_path: Path) -> None:
         (
             "openmodeldb:2x-Half",
             BadInput,
-            "openmodeldb:2x-Half is an x2 model: srbench measures x4 models only",
+            "openmodeldb:2x-Half is an x2 model, and x4 is measured: --scale 2 takes it",
         ),
         (
             "openmodeldb:4x-Page",

@@ -237,8 +237,8 @@ def test_a_checkpoint_without_weights(value: object, tmp_path: Path) -> None:
 
 def test_other_scales_and_channels_are_named(tmp_path: Path) -> None:
     path = tmp_path / "net.pth"
-    torch.save(Compact(num_feat=8, num_conv=2, upscale=2).state_dict(), path)
-    with pytest.raises(BadInput, match=r"is an x2 model \(Compact\): srbench measures x4"):
+    torch.save(Compact(num_feat=8, num_conv=2, upscale=1).state_dict(), path)
+    with pytest.raises(BadInput, match=r"is an x1 model \(Compact\): srbench measures x2, x3"):
         load_network(path)
     torch.save(ESRGAN(in_nc=1, out_nc=1, num_filters=16, num_blocks=2).state_dict(), path)
     with pytest.raises(BadInput, match="1 channels in and 1 out"):

@@ -126,7 +126,7 @@ def test_two_ranges_in_one_command_are_two_models(file: Path) -> None:
         (["net.pth,range=2"], "range=2: the values of a network go up to 1 or up to 255"),
         (["net.pth,range=[0,1]"], "range=.*go up to 1 or up to 255"),
         (["net.pth", "range=1", "range=255"], "range= is given twice"),
-        (["net.pth", "scale=2"], "scale=2: srbench measures x4 models only"),
+        (["net.pth", "scale=5"], "scale=5: srbench measures x2, x3, x4 and x8"),
         (["net.pth", "domain=rain"], "domain=rain: this is no training domain, choose one of none, clean"),
         (["net.pth", "title="], "title=: say what, or leave it out"),
         (["bicubic,range=255"], "bicubic,range=255: options are for files and code of your own"),

@@ -44,7 +44,7 @@ class Up(nn.Module):
         return nn.functional.interpolate(self.body(x), scale_factor=self.scale)
 
 def good(): return Up()
-def twice(): return Up(2)
+def fivefold(): return Up(5)
 def nan(): return Up(broken="nan")
 def small(): return Up(broken="small")
 def fails_to_run(): return Up(broken="raise")
@@ -190,8 +190,8 @@ def test_other_things_that_make_a_network(what: str, mine: str) -> None:
         ("my_networks:fails", "failed when called without arguments .RuntimeError: no such weights"),
         ("my_networks:wants_argument", "failed when called without arguments .TypeError"),
         (
-            "my_networks:twice",
-            r"turned an LR of \(1, 3, 8, 8\) into \(1, 3, 16, 16\), expected \(1, 3, 32, 32\)",
+            "my_networks:fivefold",
+            r"turned an LR of \(1, 3, 8, 8\) into \(1, 3, 40, 40\), expected \(1, 3, 32, 32\)",
         ),
         ("my_networks:nan", "not finite"),
         ("my_networks:gives_a_list", r"into a list of \(1, 3, 8, 8\), expected one tensor"),

@@ -5,19 +5,28 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from srbench.support.scales import SCALE
+
 # The four-tap kernel and the margin pyiqa adds reach three pixels over the edge; the extension has to
 # be at least that wide for the edge of a tiny image to come out as MATLAB mirrors it.
 _REACH = 4
 
 
 class Bicubic(nn.Module):
-    """Upscales x4 by bicubic interpolation, a = -0.5, edges mirrored with the edge pixel repeated.
+    """Upscales by bicubic interpolation, a = -0.5, edges mirrored with the edge pixel repeated.
 
     The arithmetic is ``pyiqa.matlab_utils.imresize``, which equals MATLAB's imresize to float
     rounding. Differentiable; no parameters; not clamped (the kernel overshoots).
 
-    Shape: (N, 3, H, W) -> (N, 3, 4H, 4W), for any H and W from 1 up.
+    Shape: (N, 3, H, W) -> (N, 3, sH, sW), for any H and W from 1 up.
+
+    Args:
+        scale: the factor s.
     """
+
+    def __init__(self, scale: int = SCALE) -> None:
+        super().__init__()
+        self._scale = scale
 
     def forward(self, lr: Tensor) -> Tensor:
         from srbench.support.torchvision import prepare_torchvision
@@ -25,14 +34,14 @@ class Bicubic(nn.Module):
         prepare_torchvision()
         from pyiqa.matlab_utils import imresize
 
-        height, width = lr.shape[-2:]
+        (height, width), scale = lr.shape[-2:], self._scale
         if min(height, width) >= _REACH:
-            return torch.as_tensor(imresize(lr, scale=4))
+            return torch.as_tensor(imresize(lr, scale=scale))
         # imresize cannot mirror further than the image is large, MATLAB can: mirror here, then crop.
         rows, columns = _mirrored(height, lr.device), _mirrored(width, lr.device)
-        wide = torch.as_tensor(imresize(lr[..., rows, :][..., columns], scale=4))
-        edge = 4 * _REACH
-        return wide[..., edge : edge + 4 * height, edge : edge + 4 * width]
+        wide = torch.as_tensor(imresize(lr[..., rows, :][..., columns], scale=scale))
+        edge = scale * _REACH
+        return wide[..., edge : edge + scale * height, edge : edge + scale * width]
 
 
 def _mirrored(size: int, device: torch.device) -> Tensor:

@@ -92,8 +92,8 @@ def register(
     Args:
         name: letters, digits and ``. _ + -``; registering the same name again replaces the first.
         factory: called without arguments, returns an nn.Module that maps LR (N, 3, H, W), RGB in
-            [0, ``value_range``], to SR (N, 3, 4H, 4W) in the same range. It is called, and the network tried
-            on a small input, when the model is resolved.
+            [0, ``value_range``], to SR (N, 3, sH, sW) in the same range, s being 2, 3, 4 or 8. It is
+            called, and the network tried on a small input, when the model is resolved.
         domain: what it was trained for, one of :data:`srbench.zoo.schema.DOMAINS`.
         title, licence, citation: shown beside its results.
         value_range: 1, or 255 for a network that takes and gives values up to 255.

@@ -17,12 +17,13 @@ from srbench.install import first_use
 from srbench.install.obtain import obtain
 from srbench.install.places import locked
 from srbench.support import home
+from srbench.support.scales import LISTED, SCALES
 from srbench.zoo import hugging_face, openmodeldb
 from srbench.zoo.installed import Installed, installed_path, read_record
 from srbench.zoo.model_ref import ModelRef
 from srbench.zoo.options import Options
 from srbench.zoo.published import keep
-from srbench.zoo.schema import SCALE, Card
+from srbench.zoo.schema import Card
 from srbench.zoo.weights import Status
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def is_community(spec: str) -> bool:
     return _SPEC.fullmatch(spec) is not None
 
 
-def from_community(spec: str, said: Options) -> ModelRef:
+def from_community(spec: str, said: Options, scale: int | None = None) -> ModelRef:
     """Return a model of a service; it is downloaded, and tried on a small image, where it is not here yet.
 
     Raises:
@@ -58,7 +59,7 @@ def from_community(spec: str, said: Options) -> ModelRef:
     name = _installed_as(spec)
     record = read_record(name)
     if record is None or record.card is None:
-        name, record = _install(spec)
+        name, record = _install(spec, scale)
     assert record.card is not None
     card = record.card
     unverified = "" if record.verified else f"; sha256 {record.source_sha256[:12]}…, as none is published"
@@ -80,7 +81,7 @@ def installed() -> list[tuple[Card, Status]]:
     return found
 
 
-def _install(spec: str) -> tuple[str, Installed]:
+def _install(spec: str, scale: int | None) -> tuple[str, Installed]:
     """Fetch a model and keep it; return what it is installed as and the record of it."""
     if home.offline():
         raise Unavailable(f"{spec} is not here, and SRBENCH_OFFLINE=1 forbids fetching it")
@@ -91,11 +92,24 @@ def _install(spec: str) -> tuple[str, Installed]:
     with locked(installed_path(name)):
         record = read_record(name)  # under another spelling, or by another process
         if record is None or record.card is None:
+            _refuse_scale(found, card, scale)
             _fetch(found, name, card)
             record = read_record(name)
     if record is None:
         raise RunFailed(f"{installed_path(name)} is gone as soon as it was written: run the command again")
     return name, record
+
+
+def _refuse_scale(spec: str, card: Card, scale: int | None) -> None:
+    """Refuse a model of another scale before it is fetched, where the service says of which it is."""
+    if not spec.startswith(openmodeldb.PREFIX):
+        return
+    if card.scale not in SCALES:
+        raise BadInput(f"{spec} is an x{card.scale} model: SR is measured at {LISTED}")
+    if scale not in (None, card.scale):
+        raise BadInput(
+            f"{spec} is an x{card.scale} model, and x{scale} is measured: --scale {card.scale} takes it"
+        )
 
 
 def _fetch(spec: str, name: str, card: Card) -> None:
@@ -104,8 +118,6 @@ def _fetch(spec: str, name: str, card: Card) -> None:
     from srbench.zoo.loading import build_network
     from srbench.zoo.model import SRModel
 
-    if card.scale != SCALE:
-        raise BadInput(f"{spec} is an x{card.scale} model: srbench measures x{SCALE} models only")
     failures = []
     for source in (source for source in card.sources if source.downloads):
         try:
@@ -117,7 +129,9 @@ def _fetch(spec: str, name: str, card: Card) -> None:
             state = read_state_dict(file.path)
             network = build_network(state, file.path)
             facts = {"family": network.family, "parameters": network.parameters}
-            card = card.model_copy(update={"architecture": facts, "sources": (source,)})
+            card = card.model_copy(
+                update={"architecture": facts, "scale": network.scale, "sources": (source,)}
+            )
             sha256, size = file.sha256, network.size
             probe(spec, SRModel(network.module, name=spec, card=card, weights_sha256=sha256, size=size))
             with home.cannot_write(installed_path(name).parent):

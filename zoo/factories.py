@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from importlib import import_module
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from srbench.errors import BadInput, RunFailed
 from srbench.zoo.model import SRModel
+from srbench.zoo.schema import Card
 
 # 8 x 8 is cheap; networks with attention windows or several downsamplings may ask for more.
 _PROBE_SIZES = (8, 16)
@@ -86,6 +87,31 @@ def make_network(spec: str, factory: Callable[[], Any]) -> nn.Module:
         ) from error
 
 
+def probe_scales(spec: str, module: nn.Module, card: Card, identity: str, scales: Sequence[int]) -> Card:
+    """Try a network at several scales, and return the card with the first at which it makes one image.
+
+    Args:
+        spec: what to call the network in messages.
+        scales: one at least; what is wrong with the network is said of the first.
+
+    Raises:
+        BadInput: as :func:`probe`.
+    """
+    first: BadInput | None = None
+    for scale in dict.fromkeys(scales):
+        tried = card.model_copy(update={"scale": scale})
+        try:
+            probe(spec, SRModel(module, name=spec, card=tried, weights_sha256=identity))
+        except BadInput as error:
+            if not isinstance(error.__cause__, RunFailed):  # the network did make an image of this size
+                raise
+            first = first or error
+        else:
+            return tried
+    assert first is not None
+    raise first
+
+
 def probe(spec: str, model: SRModel) -> None:
     """Run a small gray image through a model and look at what comes out.
 
@@ -94,8 +120,8 @@ def probe(spec: str, model: SRModel) -> None:
         model: what will be measured, with the range of values the network is given.
 
     Raises:
-        BadInput: the network fails on 8 x 8 and on 16 x 16, gives anything but one image of
-            (1, 3, 4 * H, 4 * W), values that are not finite, or another range than that it is given.
+        BadInput: the network fails on 8 x 8 and on 16 x 16, gives anything but one image of the model's scale
+            times the size, values that are not finite, or another range than that it is given.
     """
     failure: Exception | None = None
     for size in _PROBE_SIZES:

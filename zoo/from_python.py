@@ -16,13 +16,14 @@ Model: TypeAlias = str | PathLike[str] | ModelRef | nn.Module | Callable[[], nn.
 Models: TypeAlias = Model | Sequence[Model] | Mapping[str, Model]
 
 
-def from_python(models: Models) -> dict[str, tuple[ModelRef, bool]]:
+def from_python(models: Models, scale: int | None = None) -> dict[str, tuple[ModelRef, bool]]:
     """Return the models that Python code names or holds.
 
     Args:
         models: one model, a list of them, or a dict from the name a model shall have to the model. A
             function makes the network when it is called without arguments; a network or function in a
             list goes by the name of its class or its own.
+        scale: see :func:`srbench.zoo.resolve`.
 
     Returns:
         By name, in order and each once: the model, and whether it is an object of this process, with
@@ -43,7 +44,9 @@ def from_python(models: Models) -> dict[str, tuple[ModelRef, bool]]:
         wanted = [(None, model) for model in models]
     else:
         wanted = [(None, cast("Model", models))]
-    found = [(ref, in_memory, model) for name, model in wanted for ref, in_memory in _resolved(name, model)]
+    found = [
+        (ref, in_memory, model) for name, model in wanted for ref, in_memory in _resolved(name, model, scale)
+    ]
     shown = told_apart([ref for ref, _, _ in found])
     refs: dict[str, tuple[ModelRef, bool]] = {}
     objects: dict[str, Model] = {}
@@ -60,14 +63,17 @@ def from_python(models: Models) -> dict[str, tuple[ModelRef, bool]]:
     return refs
 
 
-def _resolved(name: str | None, model: Model) -> list[tuple[ModelRef, bool]]:
+def _resolved(name: str | None, model: Model, scale: int | None) -> list[tuple[ModelRef, bool]]:
     if callable(model):  # an nn.Module is callable too
         own_name = name if name is not None else str(getattr(model, "__name__", type(model).__name__))
         factory = (lambda: model) if isinstance(model, nn.Module) else model
-        return [(from_factory(own_name, own_name, own_card(own_name), factory), True)]
+        return [
+            (ref, True)
+            for ref in resolve_each([from_factory(own_name, own_name, own_card(own_name), factory)], scale)
+        ]
     if not isinstance(model, str | PathLike | ModelRef):
         raise BadInput(f"{type(model).__name__} is no model: give a name, a file, an nn.Module or a function")
-    refs = resolve_each([model if isinstance(model, ModelRef) else fspath(model)])
+    refs = resolve_each([model if isinstance(model, ModelRef) else fspath(model)], scale)
     if name is not None and [ref.name for ref in refs] != [name]:
         if len(refs) != 1:
             raise BadInput(f"'{name}' would be {len(refs)} models at once ({model}): name them one by one")

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from srbench.errors import BadInput
+from srbench.support.scales import LISTED, SCALE, SCALES
 from srbench.zoo.budget import Budget
 from srbench.zoo.checkpoint import read_state_dict
-from srbench.zoo.schema import SCALE, Card
+from srbench.zoo.schema import Card
 
 if TYPE_CHECKING:
     from spandrel import SizeRequirements
@@ -28,11 +29,12 @@ class Network:
     """Holds a network with its weights in, and what srbench has to know to run it.
 
     Attributes:
-        module: (N, 3, H, W) to (N, 3, 4H, 4W), neither clamped nor padded.
+        module: (N, 3, H, W) to (N, 3, sH, sW), neither clamped nor padded.
         family: spandrel's name of the architecture, or what made the network.
         parameters: how many it has.
         size: the input sizes it accepts; None for any.
         bf16: whether it can run in bfloat16.
+        scale: how many times larger its output is.
     """
 
     module: nn.Module
@@ -40,6 +42,7 @@ class Network:
     parameters: int
     size: SizeRequirements | None = None
     bf16: bool = True
+    scale: int = SCALE
 
 
 def load_network(path: Path, card: Card | None = None, key: str = "") -> Network:
@@ -47,13 +50,13 @@ def load_network(path: Path, card: Card | None = None, key: str = "") -> Network
 
     Args:
         path: a checkpoint, see :func:`srbench.zoo.checkpoint.read_state_dict`.
-        card: if given, the network must have the number of parameters the card states.
+        card: if given, the network must have the scale and the number of parameters the card states.
         key: which of several networks in the file is meant.
 
     Raises:
         BadInput: what ``read_state_dict`` raises; an architecture spandrel does not know or weights that do
-            not fit it, in a layer or by far; weights that are not finite; a scale other than 4; other than
-            three channels in and out; another network than the card describes.
+            not fit it, in a layer or by far; weights that are not finite; a scale that is not measured; other
+            than three channels in and out; another network than the card describes.
     """
     return build_network(read_state_dict(path, key), path, card)
 
@@ -81,9 +84,12 @@ def build_network(state: dict[str, Tensor], path: Path, card: Card | None = None
         reason = " ".join(str(error).split())[:160]
         raise BadInput(f"{path}: the weights do not fit their architecture ({reason})") from error
     family = str(loaded.architecture.id)
-    if loaded.scale != SCALE:
+    if loaded.scale not in SCALES:
+        raise BadInput(f"{path} is an x{loaded.scale} model ({family}): srbench measures {LISTED}")
+    if card and loaded.scale != card.scale:
         raise BadInput(
-            f"{path} is an x{loaded.scale} model ({family}): srbench measures x{SCALE} models only"
+            f"{path} is not {card.name}: it is an x{loaded.scale} model ({family}), and {card.name} is "
+            f"x{card.scale}"
         )
     channels = (loaded.input_channels, loaded.output_channels)
     if channels != (3, 3):
@@ -102,4 +108,11 @@ def build_network(state: dict[str, Tensor], path: Path, card: Card | None = None
     module: nn.Module = loaded.model
     if family in _CONVOLUTIONS:
         module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Network(module, family, parameters, loaded.size_requirements, bool(loaded.supports_bfloat16))
+    return Network(
+        module,
+        family,
+        parameters,
+        loaded.size_requirements,
+        bool(loaded.supports_bfloat16),
+        int(loaded.scale),
+    )

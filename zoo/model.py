@@ -23,14 +23,14 @@ PRECISIONS = ("fp32", "bf16")
 class SRModel(nn.Module):
     """Runs a frozen super-resolution network on images of any size.
 
-    Shape: LR (N, 3, H, W), RGB in [0, 1] -> SR (N, 3, 4H, 4W), float32, not clamped.
+    Shape: LR (N, 3, H, W), RGB in [0, 1] -> SR (N, 3, sH, sW), s its scale, float32, not clamped.
 
     Differentiable: gradients flow to the input, so attacks work on it; whoever wants none wraps the
     call in ``torch.inference_mode()``. The parameters are frozen and the network is in eval mode.
 
     Attributes:
         name: the model's name in records.
-        scale: 4.
+        scale: how many times larger SR is.
         card: what is known about it.
         weights_sha256: identity of the weights; empty where there is nothing to load.
 
@@ -54,7 +54,7 @@ class SRModel(nn.Module):
         """Take ``network`` over: it is frozen, put into eval mode and cast in place.
 
         Args:
-            network: maps (N, 3, H, W) in [0, card.value_range] to (N, 3, 4H, 4W) in the same range, alone or
+            network: maps (N, 3, H, W) in [0, card.value_range] to (N, 3, sH, sW) in the same range, alone or
                 beside other things, see :func:`srbench.zoo.outputs.image_of`.
             size: input sizes the network accepts (spandrel's), or None for any.
             precision: ``fp32`` runs the network in the dtype its weights come in, which is fp32 unless its

@@ -50,6 +50,10 @@ class ModelRef:
         card = self.card.model_copy(update=facts)
         return replace(self, name=name, card=card, source="")
 
+    def at_scale(self, scale: int) -> ModelRef:
+        """Return the model with the scale it is measured at: SR images have none of their own."""
+        return replace(self, card=self.card.model_copy(update={"scale": scale}))
+
     def with_digest(self) -> ModelRef:
         """Return the model with eight digits of its hash behind its name, and a note of what it is."""
         name = f"{self.name}@{self.weights_sha256[:8]}"

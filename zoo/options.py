@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput
 from srbench.support.home import user_path
+from srbench.support.scales import LISTED, checked_scale
 from srbench.zoo.catalog import names
-from srbench.zoo.schema import DOMAINS, SCALE, Card
+from srbench.zoo.schema import DOMAINS, Card
 from srbench.zoo.weights import SUFFIXES
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Options:
         domain: the degradation it was trained for.
         title: its name in prose.
         key: which of several networks in a checkpoint is meant.
+        scale: how many times larger its SR is; None where it shows.
         text: all of it as it was written, for messages; "" where nothing was said.
     """
 
@@ -42,12 +44,15 @@ class Options:
     domain: str = ""
     title: str = ""
     key: str = ""
+    scale: int | None = None
     text: str = ""
 
     def on(self, card: Card) -> Card:
         """Return a card with what was said in the place of what it says."""
         said = {"domain": self.domain, "title": self.title}
         changes: dict[str, str | float] = {name: value for name, value in said.items() if value}
+        if self.scale is not None:
+            changes["scale"] = self.scale
         if self.value_range != 1:
             changes["value_range"] = self.value_range
         return card.model_copy(update=changes)
@@ -124,15 +129,16 @@ def _checked(spec: str | ModelRef, said: dict[str, str]) -> Options:
             f"{spec},range={value_range}: the values of a network go up to 1 or up to 255; scale others in a "
             "function of your own"
         )
-    if _number(said.get("scale", str(SCALE)).removeprefix("x")) != SCALE:
-        raise BadInput(f"{spec},scale={said['scale']}: srbench measures x{SCALE} models only")
+    try:
+        scale = checked_scale(said["scale"]) if "scale" in said else None
+    except BadInput as error:
+        raise BadInput(f"{spec},scale={said['scale']}: srbench measures {LISTED}") from error
     if said.get("domain", DOMAINS[0]) not in DOMAINS:
         raise BadInput(
             f"{spec},domain={said['domain']}: this is no training domain, choose one of {', '.join(DOMAINS)}"
         )
-    return Options(
-        _number(value_range), said.get("domain", ""), said.get("title", ""), said.get("key", ""), text
-    )
+    domain, title, key = (said.get(name, "") for name in ("domain", "title", "key"))
+    return Options(_number(value_range), domain, title, key, scale, text)
 
 
 def _number(text: str) -> float:

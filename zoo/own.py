@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from srbench.errors import BadInput
 from srbench.support.home import sha256_file, user_path
+from srbench.support.scales import SCALE, SCALES
 from srbench.support.toml import read_toml
 from srbench.zoo import runs
 from srbench.zoo.made_elsewhere import PREFIX, read_outputs
@@ -34,8 +35,8 @@ def from_checkpoint(path: Path, said: Options) -> ModelRef:
     One that lies in the directory of a training goes by the training's name and its own.
 
     Raises:
-        BadInput: what :func:`srbench.zoo.loading.load_network` raises; a network that makes no images of four
-            times the size in the range that was said; a file name that no table can show.
+        BadInput: what :func:`srbench.zoo.loading.load_network` raises; a network of another scale or range
+            than was said; a file name that no table can show.
     """
     if not path.stem.isprintable():  # control characters, and bytes that are no UTF-8
         raise BadInput(f"{path.name!a} has characters no table can show: rename the file")
@@ -64,6 +65,7 @@ def from_run(folder: Path, said: Options) -> ModelRef:
         raise BadInput(f"{folder / runs.RUN_CARD} is no model card ({reason})") from error
     path = folder / runs.RUN_WEIGHTS
     network = load_network(path, card)
+    _check_scale(str(folder), network.scale, said)
     sha256 = sha256_file(path)
     _tried[:] = [(path, "", sha256, network)]
     opener = partial(_open_checkpoint, path, "", sha256)
@@ -95,9 +97,10 @@ def _tested(path: Path, name: str, facts: dict[str, str], said: Options) -> Mode
     from srbench.zoo.model import SRModel
 
     network = load_network(path, key=said.key)
+    _check_scale(str(path), network.scale, said)
     sha256 = sha256_file(path)
     architecture: dict[str, str | int] = {"family": network.family, "parameters": network.parameters}
-    card = said.on(user_card(name, architecture, **facts))
+    card = said.on(user_card(name, architecture, **facts, scale=network.scale))
     identity = said.identity(sha256)
     probe(
         str(path),
@@ -106,6 +109,11 @@ def _tested(path: Path, name: str, facts: dict[str, str], said: Options) -> Mode
     _tried[:] = [(path, said.key, sha256, network)]
     source = f"{path},{said.text}" if said.text else str(path)
     return ModelRef(name, card, identity, partial(_open_checkpoint, path, said.key, sha256), source=source)
+
+
+def _check_scale(spec: str, scale: int, said: Options) -> None:
+    if said.scale not in (None, scale):
+        raise BadInput(f"{spec},{said.text}: this is an x{scale} model: leave scale= out")
 
 
 def _open_checkpoint(path: Path, key: str, sha256: str) -> Network:
@@ -131,11 +139,17 @@ def from_spec(spec: str, said: Options) -> ModelRef:
         raise BadInput(f"{spec},{said.text}: key= chooses a network in a checkpoint file, this is code")
     card = said.on(user_card(spec, {"family": "python"}, notes="a network made by the user's own code"))
     factory = import_factory(spec)
-    return from_factory(spec, spec, card, factory, code_sha256=module_sha256(spec.partition(":")[0]))
+    code = module_sha256(spec.partition(":")[0])
+    return from_factory(spec, spec, card, factory, code_sha256=code, scale=said.scale)
 
 
 def from_factory(
-    name: str, spec: str, card: Card, factory: Callable[[], nn.Module], code_sha256: str = ""
+    name: str,
+    spec: str,
+    card: Card,
+    factory: Callable[[], nn.Module],
+    code_sha256: str = "",
+    scale: int | None = None,
 ) -> ModelRef:
     """Return a model made by Python code; it is built, and tried on a small image, at once.
 
@@ -145,12 +159,12 @@ def from_factory(
         card: what is known about it.
         factory: called without arguments whenever the model is loaded; has to give the same weights.
         code_sha256: of the code that makes the network; the network's classes if empty.
+        scale: how many times larger SR is; None for what the network shows when it is tried.
 
     Raises:
-        BadInput: the factory fails or makes no x4 network.
+        BadInput: the factory fails or makes no network of a scale that is measured.
     """
-    from srbench.zoo.factories import make_network, probe, state_sha256
-    from srbench.zoo.model import SRModel
+    from srbench.zoo.factories import make_network, probe_scales, state_sha256
     from srbench.zoo.source_code import classes_sha256
 
     module = make_network(spec, factory)
@@ -158,7 +172,7 @@ def from_factory(
     # Equal weights, or none, in other code are another model, whose records are not this one's.
     identity = hashlib.sha256(f"{state} {code_sha256 or classes_sha256(module)}".encode()).hexdigest()
     identity = with_range(identity, card.value_range)
-    probe(spec, SRModel(module, name=spec, card=card, weights_sha256=identity))
+    card = probe_scales(spec, module, card, identity, [scale] if scale else [SCALE, *SCALES])
     return ModelRef(name, card, identity, partial(_open_factory, name, factory, state))
 
 
@@ -185,8 +199,8 @@ def from_outputs(spec: str, said: Options) -> ModelRef:
         BadInput: no such directory, no image in it, or options that only a network has.
     """
     folder = user_path(spec.removeprefix(PREFIX))
-    if said.key or said.value_range != 1:
-        raise BadInput(f"{spec},{said.text}: these are images, and only a network has a range or a key")
+    if said.key or said.value_range != 1 or said.scale:
+        raise BadInput(f"{spec},{said.text}: these are images, and only a network has a range, key or scale")
     made = read_outputs(folder)
     name = "-".join(re.findall(r"[A-Za-z0-9._+-]+", folder.resolve().name)).strip("-._+") or "outputs"
     facts = {"title": name, "notes": f"{len(made.digests)} SR images, made elsewhere"}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput, unknown
 from srbench.support.home import sha256_file, user_path
@@ -31,7 +31,9 @@ _NAMED = re.compile(rf"(?P<name>{NAME.pattern})=(?P<spec>.+)", re.DOTALL)
 """A user's own name for a model: ``mine=net_g_latest.pth``."""
 
 
-def resolve(specs: Sequence[str | ModelRef], *, stand_in: bool = False) -> list[ModelRef]:
+def resolve(
+    specs: Sequence[str | ModelRef], scale: int | None = None, *, stand_in: bool = False
+) -> list[ModelRef]:
     """Return the models a list of specifications names, in order and each once.
 
     Args:
@@ -42,19 +44,24 @@ def resolve(specs: Sequence[str | ModelRef], *, stand_in: bool = False) -> list[
             these under a name of the user's own (``mine=net_g_latest.pth``), and models that are resolved
             already. Behind a model of the user's stand its options, in the same text or as items of the
             list: ``net.pth,range=255``, see :data:`srbench.zoo.options.NAMES`.
+        scale: how many times larger the models' SR has to be: ``all`` and wildcards take those alone. None
+            for any, and 4 for a model that can do several.
+        stand_in: a model that is named and not installed is replaced by its mini where it has one, as
+            ``rsr`` by ``rsr-mini``; its note says so.
 
     Raises:
         Unavailable: a model of a community that is not here and cannot be fetched.
         BadInput: an unknown name, a named model that is not installed (with the command that installs
             it), a wildcard that matches nothing installed, a file or factory that cannot be used, options
-            of a model that has a card, or one name given to two different models.
+            of a model that has a card, one name given to two different models, or a named model of another
+            scale.
 
     >>> from srbench import zoo
     >>> [ref.name for ref in zoo.resolve(["bicubic", "impressionism-*-mini"])]
     ['bicubic', 'impressionism-aim-mini', 'impressionism-ntire-mini']
     """
     refs: dict[str, ModelRef] = {}
-    for ref in told_apart(resolve_each(specs, stand_in=stand_in)):
+    for ref in told_apart(resolve_each(specs, scale, stand_in=stand_in)):
         if refs.setdefault(ref.name, ref).weights_sha256 != ref.weights_sha256:
             raise BadInput(
                 f"two different models would be called '{ref.name}': give one another name, as in "
@@ -63,13 +70,28 @@ def resolve(specs: Sequence[str | ModelRef], *, stand_in: bool = False) -> list[
     return list(refs.values())
 
 
-def resolve_each(specs: Sequence[str | ModelRef], *, stand_in: bool = False) -> list[ModelRef]:
+def resolve_each(
+    specs: Sequence[str | ModelRef], scale: int | None = None, *, stand_in: bool = False
+) -> list[ModelRef]:
     """Do what :func:`resolve` does up to the names: two models may go by one, and one may come twice."""
-    return [
+    refs = [
         ref
         for spec, said in with_options(specs)
-        for ref in (_mini_of(spec, said) if stand_in else None) or _resolve_one(spec, said)
+        for ref in (_mini_of(spec, said, scale) if stand_in else None) or _resolve_one(spec, said, scale)
     ]
+    return refs if scale is None else [_at_scale(ref, scale) for ref in refs]
+
+
+def _at_scale(ref: ModelRef, scale: int) -> ModelRef:
+    """Return a model that enlarges by ``scale``; one that does not know its scale takes it."""
+    if ref.outputs is not None:
+        return ref.at_scale(scale)
+    if ref.card.scale != scale:
+        raise BadInput(
+            f"{ref.name} is an x{ref.card.scale} model, and x{scale} is measured: --scale {ref.card.scale} "
+            "takes it"
+        )
+    return ref
 
 
 def told_apart(refs: Sequence[ModelRef]) -> list[ModelRef]:
@@ -96,30 +118,30 @@ def _taken(source: str) -> Collection[str]:
     return () if Path(source).is_dir() else names()
 
 
-def _resolve_one(spec: str | ModelRef, said: Options) -> Iterator[ModelRef]:
+def _resolve_one(spec: str | ModelRef, said: Options, scale: int | None) -> Iterator[ModelRef]:
     known = names()
     if isinstance(spec, ModelRef):
         _refuse(said, spec.name)
-        yield spec
+        yield _by_name(spec.name, status(spec.name), scale) if _adapts(spec, scale) else spec
     elif (named := _NAMED.fullmatch(spec)) and not user_path(spec).exists():
-        yield _renamed(named["name"], named["spec"], said)
+        yield _renamed(named["name"], named["spec"], said, scale)
     elif spec.startswith(PREFIX):
         yield from_outputs(spec, said)
     elif spec == "all":
         _refuse(said, spec)
-        yield from _installed(known)
+        yield from _installed(known, scale)
     elif spec in known:
         _refuse(said, spec)
-        yield _by_name(spec, status(spec))
+        yield _by_name(spec, status(spec), scale)
     elif is_community(spec):
-        yield from_community(spec, said)
+        yield from_community(spec, said, scale)
     elif Path(spec).suffix.lower() in SUFFIXES:
         yield from_checkpoint(user_path(spec), said)
     elif is_run(user_path(spec)):
         yield from_run(user_path(spec), said)
     elif any(c in spec for c in "*?["):
         _refuse(said, spec)
-        yield from _matching(spec, known)
+        yield from _matching(spec, known, scale)
     elif ":" in spec:
         yield from_spec(spec, said)
     elif Path(spec).is_file():
@@ -128,18 +150,23 @@ def _resolve_one(spec: str | ModelRef, said: Options) -> Iterator[ModelRef]:
         raise unknown("model", spec, known, "srbench models")
 
 
-def _mini_of(spec: str | ModelRef, said: Options) -> list[ModelRef]:
+def _mini_of(spec: str | ModelRef, said: Options, scale: int | None) -> list[ModelRef]:
     """Return what stands in for a model that is named and not installed, else nothing.
 
     Nothing does where there is a file under its name that cannot be it: the user meant that file.
     """
     if not isinstance(spec, str) or spec not in names() or said.text:
         return []
-    mini, state = find_card(spec).mini, status(spec)
-    if mini is None or state.installed or state.refused:
+    card, state = find_card(spec), status(spec)
+    if card.mini is None or state.installed or state.refused or scale not in (None, card.scale):
         return []
-    note = f"{spec} is not installed: using {mini}; get the published one: {state.how}"
-    return [replace(_by_name(mini, status(mini)), note=note)]
+    note = f"{spec} is not installed: using {card.mini}; get the published one: {state.how}"
+    return [replace(_by_name(card.mini, status(card.mini), scale), note=note)]
+
+
+def _adapts(ref: ModelRef, scale: int | None) -> bool:
+    """Return whether a resolved model is one of the zoo's that can do another scale too."""
+    return ref.card.any_scale and scale not in (None, ref.card.scale) and ref.name in names()
 
 
 def _refuse(said: Options, spec: str) -> None:
@@ -149,41 +176,50 @@ def _refuse(said: Options, spec: str) -> None:
         )
 
 
-def _renamed(name: str, spec: str, said: Options) -> ModelRef:
+def _renamed(name: str, spec: str, said: Options, scale: int | None) -> ModelRef:
     """Return the one model of a specification under a name the user gives it."""
     if name in names() and name != spec:
         raise BadInput(f"{name}={spec}: {name} is a model of the zoo; choose another name")
-    refs = list(_resolve_one(spec, said))
+    refs = list(_resolve_one(spec, said, scale))
     if len(refs) != 1:
         raise BadInput(f"{name}={spec}: these are {len(refs)} models; name one")
     return refs[0].renamed(name, said.title)
 
 
-def _installed(candidates: Iterable[str]) -> Iterator[ModelRef]:
+def _installed(candidates: Iterable[str], scale: int | None) -> Iterator[ModelRef]:
     for name in candidates:
         state = status(name)
         if state.installed:
-            yield _by_name(name, state)
+            ref = _by_name(name, state, scale)
+            if scale in (None, ref.card.scale):
+                yield ref
 
 
-def _matching(pattern: str, known: list[str]) -> list[ModelRef]:
+def _matching(pattern: str, known: list[str], scale: int | None) -> list[ModelRef]:
     matched = [name for name in known if fnmatchcase(name.lower(), pattern.lower())]
     if not matched:
         raise unknown("model", pattern, known, "srbench models")
-    refs = list(_installed(matched))
+    refs = list(_installed(matched, scale))
+    if not refs and (others := list(_installed(matched, None))):
+        first = others[0].card
+        raise BadInput(
+            f"no x{scale} model matches '{pattern}': {first.name} is x{first.scale}, which --scale takes"
+        )
     if not refs:
         raise BadInput(f"no model that matches '{pattern}' is installed: {status(matched[0]).how}")
     return refs
 
 
-def _by_name(name: str, state: Status) -> ModelRef:
+def _by_name(name: str, state: Status, scale: int | None) -> ModelRef:
     card = find_card(name)
     if factory := registered(name):
         return from_factory(name, name, card, factory)
     if not state.installed:
         raise BadInput(f"{name} is not installed: {state.how}")
     if not card.sources and not card.packaged:
-        return ModelRef(name, card, "", partial(_open_builtin, name))
+        if card.any_scale and scale is not None:
+            card = card.model_copy(update={"scale": scale})
+        return ModelRef(name, card, "", partial(_open_builtin, name, card.scale))
     assert state.path is not None and state.sha256 is not None
     if not state.verified:
         # Nothing vouches for this file but its name: find out now, not after other models have run.
@@ -195,11 +231,13 @@ def _by_name(name: str, state: Status) -> ModelRef:
     return ModelRef(name, card, state.sha256, open_it, note=note)
 
 
-def _open_builtin(name: str) -> Network:
+def _open_builtin(name: str, scale: int) -> Network:
     from srbench.zoo.factories import import_factory, make_network
 
-    spec = str(find_card(name).architecture["factory"])
-    return network_of(make_network(spec, import_factory(spec)), name)
+    card = find_card(name)
+    spec = str(card.architecture["factory"])
+    factory: Callable[..., Any] = import_factory(spec)
+    return network_of(make_network(spec, partial(factory, scale=scale) if card.any_scale else factory), name)
 
 
 def _open_card(name: str, path: Path, sha256: str) -> Network:

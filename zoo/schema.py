@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from srbench.install.source import Source, http_url
+from srbench.support.scales import SCALE, Scale
 
 Domain = Literal["none", "clean", "ntire", "aim", "dped", "adversarial", "blind", "unknown"]
 DOMAINS: tuple[str, ...] = get_args(Domain)
@@ -18,8 +19,6 @@ DOMAINS: tuple[str, ...] = get_args(Domain)
 broad random degradation model, such as Real-ESRGAN's. ``unknown``: a user's own model.
 """
 
-SCALE = 4
-"""The factor of every model that is measured."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 HttpUrl = Annotated[str | None, AfterValidator(http_url)]
 
@@ -36,6 +35,8 @@ class Card(BaseModel):
             is checked against weights whose sha256 is not published; ``macs_per_lr_pixel`` and
             ``peak_mib`` are :func:`srbench.zoo.cost.cost`'s.
         scale: the factor by which it enlarges.
+        any_scale: it enlarges by the others of :data:`srbench.support.scales.SCALES` as well: ``factory``
+            takes a ``scale``.
         value_range: what the network wants its inputs in [0, 1] multiplied by (1 or 255).
         licence: of the weights; empty only for a user's own model.
         citation: the paper.
@@ -54,7 +55,8 @@ class Card(BaseModel):
     title: str
     domain: Domain
     architecture: dict[str, str | int | float | bool]
-    scale: int = Field(default=SCALE, gt=0)
+    scale: Scale = SCALE
+    any_scale: bool = False
     value_range: float = 1.0
     licence: str
     citation: str

@@ -1,10 +1,11 @@
-"""Turn records into ranked tables; records of different protocol hashes never share one."""
+"""Turn records into ranked tables; records of different protocol hashes or scales never share one."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,16 +18,33 @@ from srbench.boards.table import Column, Row, RowKey, Table, column_of, row_key
 from srbench.errors import BadInput
 from srbench.metrics import metric, registry
 from srbench.store.record import Record
+from srbench.support.scales import SCALE
 
 GENERALISTS = ("adversarial", "blind")
 
 
-def boards(records: Iterable[Record]) -> dict[tuple[str, str, str], list[Record]]:
-    """Group the records of each table, by protocol, its hash and kind of set; paired sets first."""
-    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+class BoardKey(NamedTuple):
+    """Say what the records of one table have in common."""
+
+    protocol: str
+    protocol_hash: str
+    kind: str
+    scale: int
+
+
+def board_key(record: Record) -> BoardKey:
+    """Return which table a record belongs to."""
+    return BoardKey(record.protocol, record.protocol_hash, record.dataset_kind, record.scale)
+
+
+def boards(records: Iterable[Record]) -> dict[BoardKey, list[Record]]:
+    """Group the records of each table, by scale, protocol, its hash and kind of set; paired sets first."""
+    groups: dict[BoardKey, list[Record]] = defaultdict(list)
     for record in records:
-        groups[record.protocol, record.protocol_hash, record.dataset_kind].append(record)
-    return dict(sorted(groups.items(), key=lambda item: (item[0][0], item[0][1], item[0][2] != "paired")))
+        groups[board_key(record)].append(record)
+    # The usual scale first.
+    order = {key: (key.scale != SCALE, key.scale, *key[:2], key.kind != "paired") for key in groups}
+    return dict(sorted(groups.items(), key=lambda item: order[item[0]]))
 
 
 def tables(
@@ -42,9 +60,9 @@ def tables(
 
 
 def _table(
-    group: tuple[str, str, str], records: list[Record], dataset_order: Sequence[str], wanted: Sequence[str]
+    group: BoardKey, records: list[Record], dataset_order: Sequence[str], wanted: Sequence[str]
 ) -> Table:
-    protocol, protocol_hash, kind = group
+    protocol, protocol_hash, kind, scale = group
     place = {name: i for i, name in enumerate(dataset_order)}
     noise = {column_of(record) for record in records if attacks.is_noise(record.attack_settings)}
     columns = sorted(
@@ -68,6 +86,7 @@ def _table(
         rows=[],
         images={c: len(data.images[c]) for c in columns},
         complete={c: data.complete[c] for c in columns},
+        scale=scale,
     )
     table.rows = [_row(table, data, row_key) for row_key in data.rows]
     for attack in table.attacks:

@@ -19,7 +19,7 @@ _AS_8BIT = "_as_8bit"
 _VERSION = "version_"
 _COST = "cost_"
 _SPREAD = "spread_"
-_LATER = ("source", "stochastic", "samples", "threads", "channels_last", "made_elsewhere")
+_LATER = ("source", "stochastic", "samples", "threads", "channels_last", "made_elsewhere", "scale")
 """These columns may be missing, or empty in some rows."""
 # OverflowError: "inf" for a size. RecursionError: brackets ten thousand deep for the settings of an attack.
 _NO_RECORD = (ValidationError, ValueError, KeyError, OverflowError, RecursionError)
@@ -113,7 +113,7 @@ def _record(row: dict[str, str]) -> Record:
         "halo": int(float(halo)) if (halo := row.pop("halo", "")) else None,
         "commit": row.pop("commit") or None,
     }
-    for name in ("samples", "threads"):  # whole numbers become floats beside rows that have none
+    for name in ("samples", "threads", "scale"):  # whole numbers become floats beside rows that have none
         if row.get(name):
             fields[name] = int(float(row.pop(name)))
     taken = {*registry(), *_EFFECTS, "tile", *(name for name in _LATER if not row.get(name))}

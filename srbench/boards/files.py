@@ -18,6 +18,7 @@ from srbench.boards.stats import Mean
 from srbench.boards.table import Table
 from srbench.store.record import Record
 from srbench.support.home import cannot_write, write_atomic
+from srbench.support.scales import SCALE
 
 
 def write_all(folder: Path, tables: Sequence[Table], records: Sequence[Record], extra: Sequence[str]) -> None:
@@ -87,6 +88,8 @@ def means_frame(tables: Sequence[Table]) -> pd.DataFrame:
                 "tile": row.tile,
                 "halo": row.halo,
             }
+            if table.scale != SCALE:
+                shared["scale"] = table.scale
             if row.identity:
                 shared["identity"] = row.identity
             for (name, column), mean in row.means.items():
@@ -125,12 +128,10 @@ def _nested(table: Table) -> dict[str, Any]:
         "protocol": table.protocol,
         "protocol_hash": table.protocol_hash,
         "kind": table.kind,
+        **({"scale": table.scale} if table.scale != SCALE else {}),
         "rank_by": table.rank_by,
         "metrics": table.metrics,
-        "columns": [
-            dataclasses.asdict(c) | {"images": table.images[c], "of": table.complete[c]}
-            for c in table.columns
-        ],
+        "columns": [c.named() | {"images": table.images[c], "of": table.complete[c]} for c in table.columns],
         "flags": table.flags,
         "notes": text.notes(table),
         "rows": [

@@ -14,6 +14,7 @@ LEADING = ("model", "dataset", "image", "attack", "protocol")
 LATER = (
     *("source", "metric_settings", "stochastic", "samples", "spread", "threads", "channels_last"),
     "made_elsewhere",
+    "scale",
 )
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from srbench.boards.stats import Mean
 from srbench.store.record import Record
+from srbench.support.scales import SCALE
 from srbench.zoo.identity import not_verified
 
 
 @dataclass(frozen=True, order=True)
 class Column:
-    """Name one data set under one attack; ``dataset_hash`` keeps two contents of one name apart."""
+    """Name one data set at a scale under one attack; ``dataset_hash`` keeps two contents of a name apart."""
 
     attack: str
     attack_hash: str
     dataset: str
     dataset_hash: str
+    scale: int = SCALE
+
+    def named(self) -> dict[str, str | int]:
+        """Return the fields for a file; the scale where it is not the usual one."""
+        fields = asdict(self)
+        return fields if self.scale != SCALE else {k: v for k, v in fields.items() if k != "scale"}
 
 
 @dataclass
@@ -69,7 +76,7 @@ class Row:
 
 @dataclass
 class Table:
-    """Hold a leaderboard over data sets of one kind, under one protocol.
+    """Hold a leaderboard over data sets of one kind, under one protocol and at one scale.
 
     Attributes:
         kind: "paired" or "no-reference".
@@ -95,6 +102,7 @@ class Table:
     photographs: int = 0
     recorded: bool = False
     flags: list[str] = field(default_factory=list)
+    scale: int = SCALE
 
     @property
     def attacks(self) -> list[str]:
@@ -127,4 +135,4 @@ def row_key(thing: Row | Record) -> RowKey:
 
 def column_of(record: Record) -> Column:
     """Return which column a record belongs to."""
-    return Column(record.attack, record.attack_hash, record.dataset, record.dataset_hash)
+    return Column(record.attack, record.attack_hash, record.dataset, record.dataset_hash, record.scale)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from srbench.boards.stats import LEAST, Mean
 from srbench.boards.table import Column, Row, Table
 from srbench.metrics import metric
+from srbench.support.scales import SCALE
 
 DASH = "–"
 WORDS = (1, 2)
@@ -97,7 +98,8 @@ def title(table: Table, attack: str) -> str:
     """Return one line that names the table."""
     sets = ", ".join(table.column_title(c) for c in table.columns_of(attack))
     under = "" if attack == "none" else f" under {attack}"
-    return f"{sets}{under} · protocol {table.protocol} ({table.protocol_hash[:8]})"
+    at = "" if table.scale == SCALE else f"x{table.scale} · "
+    return f"{sets}{under} · {at}protocol {table.protocol} ({table.protocol_hash[:8]})"
 
 
 def worst(table: Table, row: Row, attack: str) -> str:

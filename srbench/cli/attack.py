@@ -11,7 +11,7 @@ import typer
 from srbench.cli.app import app
 from srbench.cli.console import err, following, report_failures, say, words
 from srbench.cli.groups import expand_options
-from srbench.cli.options import Limit, Metrics, Protocol, RunFlags, Track, TrackOption
+from srbench.cli.options import Limit, Metrics, Protocol, RunFlags, Scale, Track, TrackOption
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ def attack(
     metrics: Metrics = None,
     track: TrackOption = Track.auto,
     limit: Limit = None,
+    scale: Scale = "4",
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write attacked images, noise, pictures and curves here.")
     ] = None,
@@ -116,6 +117,7 @@ def attack(
     from srbench.robustness import attack as job
     from srbench.robustness.curves import curve
     from srbench.robustness.strength import check_strength
+    from srbench.support.scales import checked_scale
 
     request = job.AttackRequest(
         model=model,
@@ -125,6 +127,7 @@ def attack(
         changes=flags.changes(),
         norm=flags.norm,
         transfer_to=words(transfer_to),
+        scale=checked_scale(scale),
         corruptions=corruptions,
         protocol=protocol,
         metrics=words(metrics) or None,

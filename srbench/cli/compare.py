@@ -8,7 +8,7 @@ import typer
 
 from srbench.cli.app import app
 from srbench.cli.console import matches, out, words
-from srbench.cli.options import OnlyDatasets, OnlyProtocol, Records, StorePlace
+from srbench.cli.options import OnlyDatasets, OnlyProtocol, OnlyScale, Records, StorePlace
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,6 +31,7 @@ def compare(
     attack: Annotated[str, typer.Option(help="Compare under this attack.")] = "none",
     datasets: OnlyDatasets = None,
     protocol: OnlyProtocol = None,
+    scale: OnlyScale = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
 ) -> None:
     """Say whether one model is better than another, on how many images, and how sure that is.
@@ -45,14 +46,20 @@ def compare(
     from srbench.errors import BadInput
     from srbench.metrics import metric as known_metric
     from srbench.run.options import default_store
+    from srbench.support.scales import checked_scale
 
     if len(models) < 2:
         raise BadInput("name at least two models: srbench compare A B")
     if metric is not None:
         known_metric(metric)
 
+    only = None if scale is None else checked_scale(scale)
+
     def chosen(record: Record) -> bool:
-        return matches(record.dataset, words(datasets)) and matches(record.protocol, words(protocol))
+        wanted = only is None or record.scale == only
+        return (
+            wanted and matches(record.dataset, words(datasets)) and matches(record.protocol, words(protocol))
+        )
 
     shown_records, _ = read_records(records, store or default_store(), chosen)
     attacks = sorted({record.attack for record in shown_records})
@@ -78,20 +85,27 @@ def _one_protocol(rows: dict[str, list[Record]]) -> dict[str, list[Record]]:
     """The records of the protocol that every row has."""
     from srbench.errors import BadInput
 
-    of = [{(record.protocol, record.protocol_hash) for record in records} for records in rows.values()]
+    of = [{_measured_by(record) for record in records} for records in rows.values()]
     shared = sorted(set.intersection(*of))
     if not shared:
-        raise BadInput(f"{' and '.join(rows)} have no protocol in common: evaluate them under one")
+        raise BadInput(f"{' and '.join(rows)} have no protocol and scale in common: evaluate them under one")
+    if len({scale for *_, scale in shared}) > 1:
+        known = " or ".join(sorted({f"x{scale}" for *_, scale in shared}))
+        raise BadInput(f"{' and '.join(rows)} have records of several scales, {known}: name one with --scale")
     if len(shared) > 1:
-        known = " or ".join(f"{name} ({digest[:8]})" for name, digest in shared)
+        known = " or ".join(f"{name} ({digest[:8]})" for name, digest, _ in shared)
         raise BadInput(
             f"{' and '.join(rows)} have records of several protocols, {known}: "
             "name one with --protocol, or another --store"
         )
     return {
-        name: [record for record in records if (record.protocol, record.protocol_hash) == shared[0]]
+        name: [record for record in records if _measured_by(record) == shared[0]]
         for name, records in rows.items()
     }
+
+
+def _measured_by(record: Record) -> tuple[str, str, int]:
+    return record.protocol, record.protocol_hash, record.scale
 
 
 def _ranking_metric(rows: dict[str, list[Record]]) -> str:

@@ -10,7 +10,8 @@ import typer
 
 from srbench.cli.app import app
 from srbench.cli.console import err, out, say
-from srbench.cli.options import Json
+from srbench.cli.options import Json, Scale
+from srbench.support.scales import SCALE
 
 if TYPE_CHECKING:
     from srbench.datasets import SetStatus
@@ -38,6 +39,7 @@ app.add_typer(datasets_app, name="datasets")
 @datasets_app.callback()
 def datasets(
     context: typer.Context,
+    scale: Scale = "4",
     as_json: Json = False,
 ) -> None:
     """List every data set and whether a copy is registered."""
@@ -45,8 +47,10 @@ def datasets(
         return
     from srbench import datasets as sets
     from srbench.datasets.registry import how_to_get
+    from srbench.support.scales import checked_scale
 
-    rows = [(sets.manifest(name), sets.status(name)) for name in (*sets.names(), *sets.own_names())]
+    at = checked_scale(scale)
+    rows = [(sets.manifest(name, at), sets.status(name, at)) for name in (*sets.names(), *sets.own_names(at))]
     if as_json:
         import json
 
@@ -68,7 +72,7 @@ def datasets(
         content = (status.content_hash or "")[:8]
         table.add_row(
             manifest.name,
-            manifest.title,
+            manifest.title_at(at),
             manifest.degradation,
             manifest.kind,
             str(images or "–"),
@@ -79,7 +83,7 @@ def datasets(
     screen.print(table)
     for manifest, status in rows:
         if not status.available:
-            line = f"{manifest.name}: {how_to_get(manifest)}"
+            line = f"{manifest.name}: {how_to_get(manifest, at)}"
             screen.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -125,10 +129,11 @@ def build(
     ] = None,
     images: Annotated[Path | None, typer.Option("--images", help="faces: WIDER_train/images.")] = None,
     seed: Annotated[int, typer.Option(help="faces: another seed draws other faces.", min=0)] = 0,
+    scale: Scale = "4",
 ) -> None:
     """Make a set of photographs by degrading them, or draw faces from WIDER FACE, and register it.
 
-    LR is made of HR at a quarter of its size, always the same for the same name of a file: ntire-like has the
+    LR is made of HR at a quarter of its size, or as --scale says, always the same for the same name of a file: ntire-like has the
     noise of NTIRE 2020, aim-like blur, noise and JPEG in the manner of AIM 2019, clean is bicubic alone,
     blind is the degradation of Real-ESRGAN.
     """
@@ -150,6 +155,7 @@ def build(
     from srbench.datasets.build import build_set
     from srbench.datasets.degradations import titles
     from srbench.datasets.listing import notices
+    from srbench.support.scales import checked_scale
 
     if kind not in titles():
         raise BadInput(f"'{kind}' is nothing srbench builds: choose one of {', '.join(titles())} or faces")
@@ -157,9 +163,10 @@ def build(
         raise BadInput(f"--annotations, --images and --seed are for faces: {kind} takes --hr DIR")
     if hr is None:
         raise BadInput(f"{kind} is made of photographs: give --hr DIR")
+    at = checked_scale(scale)
     with err().status("degrading photographs"):
-        name, status = build_set(kind, hr, name=name, to=to)
-    _registered(name, status)
+        name, status = build_set(kind, hr, name=name, to=to, scale=at)
+    _registered(name, status, at)
     say(notices(hr))
 
 
@@ -181,22 +188,26 @@ def add(
             help="Regular expression with one group: what the names of an LR and its HR share.",
         ),
     ] = None,
+    scale: Scale = "4",
 ) -> None:
     """Check a local copy, register it and record a hash of its content."""
     from srbench import datasets as sets
+    from srbench.support.scales import checked_scale
 
+    at = checked_scale(scale)
     with err().status(f"checking {name}"):
         chosen = cast("SetDomain | None", domain and domain.value)
-        status = sets.add(name, lr, hr, domain=chosen, pair_by=pair_by)
-    _registered(name, status)
+        status = sets.add(name, lr, hr, domain=chosen, pair_by=pair_by, scale=at)
+    _registered(name, status, at)
 
 
 @datasets_app.command()
-def remove(name: Annotated[str, typer.Argument(help="A registered data set.")]) -> None:
+def remove(name: Annotated[str, typer.Argument(help="A registered data set.")], scale: Scale = "4") -> None:
     """Forget a registered copy; its images stay where they are."""
     from srbench import datasets as sets
+    from srbench.support.scales import checked_scale
 
-    sets.remove(name)
+    sets.remove(name, checked_scale(scale))
     typer.echo(f"{name} is no longer registered; its images are where they were")
 
 
@@ -205,16 +216,20 @@ def verify(
     names: Annotated[
         list[str] | None, typer.Argument(help="Data sets; all registered ones if none is named.")
     ] = None,
+    scale: Scale = "4",
 ) -> None:
     """Check that registered copies still have the content they were registered with."""
     from srbench import datasets as sets
     from srbench.errors import BadInput
+    from srbench.support.scales import checked_scale
 
-    chosen = names or [name for name in (*sets.names(), *sets.own_names()) if sets.status(name).available]
+    at = checked_scale(scale)
+    known = (*sets.names(), *sets.own_names(at))
+    chosen = names or [name for name in known if sets.status(name, at).available]
     failures = []
     for name in chosen:
         try:
-            status = sets.verify(name)
+            status = sets.verify(name, at)
             typer.echo(f"{name}: {status.images} images, content {status.content_hash}: as registered")
         except BadInput as error:
             failures.append(str(error))
@@ -222,14 +237,16 @@ def verify(
         raise BadInput("; ".join(failures))
 
 
-def _registered(name: str, status: SetStatus) -> None:
+def _registered(name: str, status: SetStatus, scale: int = SCALE) -> None:
     from srbench import datasets as sets
     from srbench.datasets.listing import notices
 
-    typer.echo(f"{name} is registered: {status.images} images, content {status.content_hash}")
-    if name in sets.own_names():  # or a published name that was misspelt
-        how = sets.manifest(name).degradation
-        typer.echo(f"it is a set of your own (degradation: {how}): `srbench evaluate --datasets {name}`")
+    at = f" at x{scale}" if scale != SCALE else ""
+    typer.echo(f"{name} is registered{at}: {status.images} images, content {status.content_hash}")
+    if name in sets.own_names(scale):  # or a published name that was misspelt
+        how = sets.manifest(name, scale).degradation
+        command = f"srbench evaluate --datasets {name}" + (f" --scale {scale}" if at else "")
+        typer.echo(f"it is a set of your own (degradation: {how}): `{command}`")
     if status.note:
         typer.echo(status.note)
     say(notices(status.lr, status.hr))

@@ -10,7 +10,7 @@ import typer
 from srbench.cli.app import app
 from srbench.cli.console import err, following, out, report_failures, say, words
 from srbench.cli.groups import expand_options
-from srbench.cli.options import Limit, Metrics, Protocol, RunFlags, Track, TrackOption
+from srbench.cli.options import Limit, Metrics, Protocol, RunFlags, Scale, Track, TrackOption
 
 if TYPE_CHECKING:
     from srbench.evaluation import EvaluationRequest
@@ -37,6 +37,7 @@ def evaluate(
     metrics: Metrics = None,
     track: TrackOption = Track.auto,
     limit: Limit = None,
+    scale: Scale = "4",
     samples: Annotated[
         int, typer.Option(min=1, help="Outputs per image of a model that draws random numbers: mean, spread.")
     ] = 1,
@@ -55,6 +56,7 @@ def evaluate(
     from srbench.boards import files, terminal
     from srbench.boards.evaluated import evaluated_tables
     from srbench.errors import BadInput
+    from srbench.support.scales import checked_scale
 
     request = job.EvaluationRequest(
         models=words(models),
@@ -65,6 +67,7 @@ def evaluate(
         track=track.value,
         limit=limit,
         samples=samples,
+        scale=checked_scale(scale),
         **run.options(),
     )
     with err().status("checking inputs and loading metrics"):

@@ -11,7 +11,7 @@ import typer
 
 from srbench.cli.app import app
 from srbench.cli.console import err, following, matches, report_failures, say, words
-from srbench.cli.options import Device, OnlyDatasets, OnlyModels, OnlyProtocol, Records, StoreFolder
+from srbench.cli.options import Device, OnlyDatasets, OnlyModels, OnlyProtocol, Records, Scale, StoreFolder
 
 if TYPE_CHECKING:
     from srbench.boards.site.explorer import Box
@@ -60,6 +60,7 @@ def qualitative(
     tile: Annotated[
         int | None, typer.Option(min=16, help="Run in LR tiles of this side, to save memory.")
     ] = None,
+    scale: Scale = "4",
     store: Annotated[Path | None, typer.Option(help="Where images kept by evaluate are taken from.")] = None,
     out: Out = None,
     dpi: Dpi = 300,
@@ -71,6 +72,7 @@ def qualitative(
     from srbench.figures import gather, style
     from srbench.figures.qualitative import draw
     from srbench.figures.strips import strips
+    from srbench.support.scales import checked_scale
 
     wanted = gather.FigureRequest(
         models=words(models),
@@ -81,6 +83,7 @@ def qualitative(
         device=device,
         tile=tile,
         store=store,
+        scale=checked_scale(scale),
     )
     file = out or Path("qualitative")
     style.stem(file)

@@ -16,6 +16,7 @@ from srbench.cli.options import (
     OnlyDatasets,
     OnlyModels,
     OnlyProtocol,
+    OnlyScale,
     Records,
     Reported,
     StorePlace,
@@ -42,6 +43,7 @@ def leaderboard(
     models: OnlyModels = None,
     datasets: OnlyDatasets = None,
     protocol: OnlyProtocol = None,
+    scale: OnlyScale = None,
     metrics: Annotated[
         str | None, typer.Option(help="Only these metrics and the one that ranks, separated by commas.")
     ] = None,
@@ -67,6 +69,7 @@ def leaderboard(
     from srbench.errors import BadInput
     from srbench.metrics import metric
     from srbench.run.options import default_store
+    from srbench.support.scales import checked_scale
 
     if as_json and shape not in (Format.screen, Format.json):
         raise BadInput(f"--json and --format {shape.value} cannot both be printed: leave one out")
@@ -74,11 +77,14 @@ def leaderboard(
     shown = [metric(name).name for name in words(metrics)]
     root = store or default_store()
 
+    only = None if scale is None else checked_scale(scale)
+
     def chosen(record: Record) -> bool:
         return (
             matches(record.model, words(models))
             and matches(record.dataset, words(datasets))
             and matches(record.protocol, words(protocol))
+            and only in (None, record.scale)
         )
 
     records, kept = read_records(records_csv, root, chosen)

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-SCALE = 4
+from srbench.support.scales import SCALE
 
 SetDomain = Literal["clean", "ntire", "aim", "dped", "faces", "blind", "unknown"]
 """A set's LR images went through this degradation; models name the one they were trained for."""
@@ -28,7 +28,7 @@ class LoadedImage:
     Attributes:
         id: the image's id within its data set.
         lr: (H, W, 3) uint8 RGB.
-        hr: (4H, 4W, 3) uint8 RGB, or None in a data set without ground truth.
+        hr: (sH, sW, 3) uint8 RGB, s the set's scale, or None in a data set without ground truth.
         source: the photograph it shows, by a name that is the same in every data set; "" where nobody says.
     """
 
@@ -49,13 +49,14 @@ def photograph_of(pixels: Pixels) -> str:
 
 
 class DataSet(ABC):
-    """Give the images of a named, hashed, ordered collection of x4 test images.
+    """Give the images of a named, hashed, ordered collection of test images.
 
     Attributes:
         name: what records and tables call it.
         title: the name in full.
         domain: the degradation of the LR images.
         kind: "paired" (every image has its HR) or "no-reference".
+        scale: how many times larger SR is, and HR where there is one.
         ids: the image ids, sorted; the order in which a run takes them.
     """
 
@@ -63,6 +64,7 @@ class DataSet(ABC):
     title: str
     domain: SetDomain
     kind: SetKind
+    scale: int = SCALE
     ids: tuple[str, ...]
 
     @property
@@ -86,7 +88,8 @@ class DataSet(ABC):
         return len(self.ids)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name}: {len(self)} images, {self.kind}>"
+        at = f", x{self.scale}" if self.scale != SCALE else ""
+        return f"<{type(self).__name__} {self.name}: {len(self)} images, {self.kind}{at}>"
 
 
 def hash_content(rows: Iterable[tuple[str, str, str]]) -> str:

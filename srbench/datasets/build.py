@@ -9,7 +9,6 @@ from pathlib import Path
 
 from PIL import Image
 
-from srbench.datasets.base import SCALE
 from srbench.datasets.degradations import degradation as find_degradation
 from srbench.datasets.degraded import degraded, photographs
 from srbench.datasets.files import CheckedFile
@@ -20,6 +19,7 @@ from srbench.datasets.registry import SetStatus, add, published
 from srbench.errors import BadInput
 from srbench.install.places import locked, whole_folder
 from srbench.support.home import cannot_write, home, write_atomic
+from srbench.support.scales import SCALE
 
 NOTES = "degradation.json"
 
@@ -49,11 +49,11 @@ def build_set(
     hr = hr.expanduser().resolve()
     files = photographs(hr, scale)
     name = name or f"{kind.title}-{distinct_names([hr], [''], set())[0]}"
-    _refuse_taken(name)
+    _refuse_taken(name, scale)
     target = (to.expanduser() if to else home() / "files" / name).resolve()
     made = Made(degradation=kind.title, scale=scale, settings=dict(kind.settings), photographs=hr)
     with locked(target), cannot_write(target.parent):
-        _refuse_used(target)
+        _refuse_used(target, scale)
         with whole_folder(target) as folder:
             (folder / "LR").mkdir()
             (folder / "HR").mkdir()
@@ -69,23 +69,23 @@ def build_set(
             of = {i: {"file": file.path.name, "sha256": file.facts.sha256} for i, file in files.items()}
             notes = made.model_dump(mode="json") | {"images": of}
             write_atomic(folder / NOTES, json.dumps(notes, indent=1, ensure_ascii=False) + "\n")
-    return name, add(name, target / "LR", target / "HR", domain=kind.domain, made=made)
+    return name, add(name, target / "LR", target / "HR", domain=kind.domain, made=made, scale=scale)
 
 
-def _refuse_taken(name: str) -> None:
-    if name in own_names():
+def _refuse_taken(name: str, scale: int) -> None:
+    if name in own_names(scale):
         raise BadInput(
             f"{name} is registered already: choose another --name, or `srbench datasets remove {name}` first"
         )
-    if card := published(name):
+    if card := published(name, scale):
         raise BadInput(f"{card.name} is a data set of its own: choose another --name")
 
 
-def _refuse_used(target: Path) -> None:
+def _refuse_used(target: Path, scale: int) -> None:
     """Refuse a folder that is anything but what an interrupted build left."""
     if target.exists() and not (target / NOTES).is_file():
         raise BadInput(f"{target} exists and holds something else: choose another folder")
-    for name in own_names():
-        registration = read_registration(name)
+    for name in own_names(scale):
+        registration = read_registration(name, scale)
         if registration and target in (registration.lr.parent, registration.lr):
             raise BadInput(f"{target} holds the data set {name}: choose another folder")

@@ -1,7 +1,7 @@
 """Degrade HR images as the tracks did: deterministic functions of the pixels, a generator and the scale.
 
-Everything is computed in float64 and rounded half up. The bicubic weights are multiples of 2^-12 at x4, so
-bicubic sums are exact whatever order a machine adds them in, and so are the ties.
+Everything is computed in float64 and rounded half up. The bicubic weights are multiples of 2^-12 (at x3 they
+are not), so bicubic sums are exact whatever order a machine adds them in, and so are the ties.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from srbench.datasets.base import SCALE, Pixels
+from srbench.datasets.base import Pixels
+from srbench.support.scales import SCALE
 
 Image64 = NDArray[np.float64]
 
@@ -33,15 +34,15 @@ AIM_JPEG_QUALITY = 30
 
 
 def bicubic(hr: Pixels, scale: int = SCALE) -> Pixels:
-    """Shrink as MATLAB's imresize does it to uint8 images, at x4 to the bit.
+    """Shrink by a whole factor as MATLAB's imresize does it to uint8 images, at x4 to the bit.
 
-    Cubic (a = -0.5) widened by the scale against aliasing, mirrored borders, columns first, and
+    Cubic (a = -0.5) widened by the factor against aliasing, mirrored borders, columns first, and
     rounded after each of the two directions. The Python ports in use round once, which gives other
     values to one sample in ten of Set5; this gives the published LR files.
 
     Args:
         hr: (sH, sW, C) uint8.
-        scale: s.
+        scale: the factor s.
 
     Returns:
         (H, W, C) uint8.
@@ -49,8 +50,9 @@ def bicubic(hr: Pixels, scale: int = SCALE) -> Pixels:
     >>> bicubic(np.full((8, 12, 3), 200, np.uint8)).shape
     (2, 3, 3)
     """
-    count = 4 * scale - scale % 2  # an odd scale has a tap in the middle, and its outermost are 0
-    weights = _cubic((np.arange(count) - (count - 1) / 2) / scale)
+    # An odd factor has a pixel at the centre of each LR pixel, and weights of zero two LR pixels from it.
+    width = 4 * scale - scale % 2
+    weights = _cubic((np.arange(width) - (width - 1) / 2) / scale)
     weights /= weights.sum()
     return _filter(_filter(hr, weights, axis=0, stride=scale), weights, axis=1, stride=scale)
 

@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
-from srbench.datasets.base import SCALE, DataSet, LoadedImage, Pixels, hash_content, photograph_of
+from srbench.datasets.base import DataSet, LoadedImage, Pixels, hash_content, photograph_of
 from srbench.datasets.degradations import Degradation
 from srbench.datasets.files import CheckedFile, check_folder, decode_checked
 from srbench.datasets.labels import default_name
 from srbench.errors import BadInput
+from srbench.support.scales import SCALE
 
 SMALLEST = 8
 """LR images have at least so many pixels a side: of fewer there is nothing to see."""
@@ -43,7 +44,7 @@ class DegradedSet(DataSet):
         name: str = "",
         scale: int = SCALE,
     ) -> None:
-        self._photographs, self._degradation, self._scale = dict(photographs), degradation, scale
+        self._photographs, self._degradation, self.scale = dict(photographs), degradation, scale
         self.ids = tuple(sorted(self._photographs))
         self.domain, self.kind = degradation.domain, "paired"
         self.title = f"{folder}, {degradation.title} x{scale}"
@@ -62,10 +63,10 @@ class DegradedSet(DataSet):
 
     def lr_size(self, image_id: str) -> tuple[int, int]:
         facts = self._photographs[image_id].facts
-        return facts.height // self._scale, facts.width // self._scale
+        return facts.height // self.scale, facts.width // self.scale
 
     def load(self, image_id: str) -> LoadedImage:
-        return degraded(self._photographs[image_id], image_id, self._degradation, self._scale)
+        return degraded(self._photographs[image_id], image_id, self._degradation, self.scale)
 
 
 def photographs(folder: Path, scale: int = SCALE) -> dict[str, CheckedFile]:

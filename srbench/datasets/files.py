@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from srbench.datasets.base import SCALE, DataSet, LoadedImage, Pixels, SetDomain, SetKind, hash_content
+from srbench.datasets.base import DataSet, LoadedImage, Pixels, SetDomain, SetKind, hash_content
 from srbench.datasets.decode import FileFacts, decode, inspect
 from srbench.datasets.labels import default_name
 from srbench.datasets.pairs import match_pairs, single_images
 from srbench.errors import BadInput, RunFailed
+from srbench.support.scales import SCALE, SCALES
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,20 @@ class FileSet(DataSet):
 
     Args:
         images: id to checked files.
-        name: see :class:`~srbench.datasets.base.DataSet`, as for title and domain.
+        name: see :class:`~srbench.datasets.base.DataSet`, as for title, domain and scale.
     """
 
     def __init__(
-        self, images: Mapping[str, CheckedImage], *, name: str, title: str, domain: SetDomain
+        self,
+        images: Mapping[str, CheckedImage],
+        *,
+        name: str,
+        title: str,
+        domain: SetDomain,
+        scale: int = SCALE,
     ) -> None:
         self._images = dict(images)
+        self.scale = scale
         self.name, self.title, self.domain = name, title, domain
         self.ids = tuple(sorted(self._images))
         self.kind: SetKind = "paired" if all(image.hr for image in self._images.values()) else "no-reference"
@@ -62,20 +70,23 @@ class FileSet(DataSet):
         lr = decode_checked(image.lr)
         if image.hr is None:
             return LoadedImage(image_id, lr, None)
-        hr = decode_checked(image.hr)[: SCALE * lr.shape[0], : SCALE * lr.shape[1]]
+        hr = decode_checked(image.hr)[: self.scale * lr.shape[0], : self.scale * lr.shape[1]]
         return LoadedImage(image_id, lr, hr.copy() if hr.base is not None else hr)
 
 
-def check_pairs(lr_dir: Path, hr_dir: Path, *, pair_by: str | None = None) -> dict[str, CheckedImage]:
+def check_pairs(
+    lr_dir: Path, hr_dir: Path, *, pair_by: str | None = None, scale: int = SCALE
+) -> dict[str, CheckedImage]:
     """Match the two folders, decode every file and check every size.
 
-    An HR image is cut at the bottom and right to a multiple of 4 (the field's modcrop) and must then
-    be exactly four times its LR image.
+    An HR image is cut at the bottom and right to a multiple of the scale (the field's modcrop) and must then
+    be exactly so many times its LR image.
 
     Args:
         lr_dir: the folder of the LR images.
         hr_dir: the folder of the HR images, which may be the same.
         pair_by: see :func:`srbench.datasets.pairs.match_pairs`.
+        scale: how many times larger the HR images are.
 
     Raises:
         BadInput: a file without partner, a file that cannot be used, or a size that does not fit.
@@ -84,7 +95,7 @@ def check_pairs(lr_dir: Path, hr_dir: Path, *, pair_by: str | None = None) -> di
     checked = iter(inspect_all(file for pair in matched.values() for file in pair))
     images = {image_id: CheckedImage(next(checked), next(checked)) for image_id in matched}
     for image in images.values():
-        _check_sizes(image)
+        _check_sizes(image, scale)
     return images
 
 
@@ -101,20 +112,23 @@ def content_hash(images: Mapping[str, CheckedImage]) -> str:
     )
 
 
-def user_pairs(lr_dir: Path, hr_dir: Path, *, name: str = "") -> FileSet:
+def user_pairs(lr_dir: Path, hr_dir: Path, *, name: str = "", scale: int = SCALE) -> FileSet:
     """Open a user's own pairs, named after the HR folder and the content if nothing else is said.
 
     Raises:
         BadInput: as :func:`check_pairs`.
     """
-    images = check_pairs(lr_dir, hr_dir)
-    title = f"LR {lr_dir}, HR {hr_dir}"
+    images = check_pairs(lr_dir, hr_dir, scale=scale)
     return FileSet(
-        images, name=name or default_name(hr_dir, content_hash(images)), title=title, domain="unknown"
+        images,
+        name=name or default_name(hr_dir, content_hash(images)),
+        title=f"LR {lr_dir}, HR {hr_dir}",
+        domain="unknown",
+        scale=scale,
     )
 
 
-def user_folder(folder: Path, *, name: str = "") -> FileSet:
+def user_folder(folder: Path, *, name: str = "", scale: int = SCALE) -> FileSet:
     """Open a user's own images without ground truth, named likewise. BadInput as :func:`check_folder`."""
     images = check_folder(folder)
     return FileSet(
@@ -122,6 +136,7 @@ def user_folder(folder: Path, *, name: str = "") -> FileSet:
         name=name or default_name(folder, content_hash(images)),
         title=f"LR {folder}",
         domain="unknown",
+        scale=scale,
     )
 
 
@@ -132,14 +147,16 @@ def inspect_all(files: Iterable[Path]) -> list[CheckedFile]:
         return list(pool.map(lambda file: CheckedFile(file, inspect(file, whole=True)), files))
 
 
-def _check_sizes(image: CheckedImage) -> None:
+def _check_sizes(image: CheckedImage, scale: int) -> None:
     assert image.hr is not None
     lr, hr = image.lr.facts, image.hr.facts
-    if (hr.width // SCALE, hr.height // SCALE) != (lr.width, lr.height):
+    fitting = [s for s in SCALES if (hr.width // s, hr.height // s) == (lr.width, lr.height)]
+    if scale not in fitting:
+        other = f"; --scale {fitting[0]} takes them" if fitting else ""
         raise BadInput(
             f"{image.hr.path} is {hr.width} x {hr.height}, but {image.lr.path} is {lr.width} x {lr.height}: "
-            f"after cutting the HR to a multiple of {SCALE} it must be exactly {SCALE} times the LR, "
-            f"{SCALE * lr.width} x {SCALE * lr.height}"
+            f"after cutting the HR to a multiple of {scale} it must be exactly {scale} times the LR, "
+            f"{scale * lr.width} x {scale * lr.height}{other}"
         )
 
 

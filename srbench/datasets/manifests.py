@@ -14,6 +14,7 @@ from srbench.datasets.labels import NAME
 from srbench.datasets.registrations import Made, Registration, read_registration, registered_names
 from srbench.errors import unknown
 from srbench.install.source import Source
+from srbench.support.scales import SCALE
 from srbench.support.toml import read_toml
 
 MINI_SUFFIX = "-mini"
@@ -72,6 +73,10 @@ class SetManifest(BaseModel):
         """Return whether srbench makes this set itself from images that are installed with it."""
         return self.name.endswith(MINI_SUFFIX)
 
+    def title_at(self, scale: int) -> str:
+        """Return the name in full of the set whose LR images are so many times smaller."""
+        return self.title.replace(f"x{SCALE}", f"x{scale}")
+
     @property
     def degradation(self) -> str:
         """Return what tables call the degradation of its LR images."""
@@ -117,14 +122,14 @@ def names() -> list[str]:
     return sorted((p.stem for p in _SETS.glob("*.toml")), key=lambda name: (name.endswith(MINI_SUFFIX), name))
 
 
-def own_names() -> list[str]:
-    """Return the sets that are registered on this machine and that no manifest describes, sorted."""
+def own_names(scale: int = SCALE) -> list[str]:
+    """Return the sets that are registered here at a scale and that no manifest describes, sorted."""
     known = names()
-    return [name for name in registered_names() if name not in known and re.fullmatch(NAME, name)]
+    return [name for name in registered_names(scale) if name not in known and re.fullmatch(NAME, name)]
 
 
-def manifest(name: str) -> SetManifest:
-    """Return the manifest of a data set, made up for one of :func:`own_names`.
+def manifest(name: str, scale: int = SCALE) -> SetManifest:
+    """Return the manifest of a data set, made up for one of :func:`own_names` at the scale.
 
     Raises:
         BadInput: it is not known (the message says the nearest names), or its registration is damaged.
@@ -137,8 +142,8 @@ def manifest(name: str) -> SetManifest:
     if name not in known:
         name = next((n for n in known if name in _read(_SETS / f"{n}.toml").aliases), name)
     if name not in known:
-        own = own_names()
-        if name in own and (registration := read_registration(name)):
+        own = own_names(scale)
+        if name in own and (registration := read_registration(name, scale)):
             return _own(name, registration)
         raise unknown("data set", name, [*known, *own], "srbench datasets")
     return _read(_SETS / f"{name}.toml")

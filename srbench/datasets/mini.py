@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from srbench.datasets import degrade
-from srbench.datasets.base import SCALE, DataSet, LoadedImage, Pixels, hash_content
+from srbench.datasets.base import DataSet, LoadedImage, Pixels, hash_content
 from srbench.datasets.decode import decode, read
 from srbench.datasets.manifests import SetManifest
 from srbench.errors import RunFailed
+from srbench.support.scales import SCALE
 
 CROP = 256
 
@@ -52,7 +53,7 @@ SOURCES = {
 }
 """The photographs have these sha256; another release of scikit-image might ship others."""
 
-DEGRADATIONS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
+DEGRADATIONS: dict[str, Callable[[Pixels, np.random.Generator, int], Pixels]] = {
     "clean-mini": degrade.clean,
     "ntire-mini": degrade.ntire,
     "aim-mini": degrade.aim,
@@ -64,27 +65,29 @@ class MiniSet(DataSet):
 
     Args:
         manifest: that of one of :data:`DEGRADATIONS`.
+        scale: how many times smaller LR is; HR is cut to a multiple of it.
     """
 
-    def __init__(self, manifest: SetManifest) -> None:
-        self.name, self.title = manifest.name, manifest.title
+    def __init__(self, manifest: SetManifest, scale: int = SCALE) -> None:
+        self.name, self.title = manifest.name, manifest.title_at(scale)
+        self.scale = scale
         self.domain, self.kind = manifest.domain, manifest.kind
         self.ids = tuple(sorted(_crops()))
 
     @cached_property
     def content_hash(self) -> str:
         """Return the hash over the decoded pixels, so that it says what a model really sees."""
-        images = (_make(self.name, i) for i in self.ids)
+        images = (_make(self.name, i, self.scale) for i in self.ids)
         return hash_content(
             (i, _sha256(lr), _sha256(hr)) for i, (lr, hr) in zip(self.ids, images, strict=True)
         )
 
     def lr_size(self, image_id: str) -> tuple[int, int]:
         _crops()[image_id]
-        return CROP // SCALE, CROP // SCALE
+        return CROP // self.scale, CROP // self.scale
 
     def load(self, image_id: str) -> LoadedImage:
-        lr, hr = _make(self.name, image_id)
+        lr, hr = _make(self.name, image_id, self.scale)
         # Left and right motorcycle are one scene.
         source = Path(_crops()[image_id][0]).stem.removesuffix("_left").removesuffix("_right")
         return LoadedImage(image_id, lr.copy(), hr.copy(), f"scikit-image {source}")
@@ -97,12 +100,14 @@ def _crops() -> dict[str, tuple[str, int, int]]:
 
 
 @lru_cache(maxsize=len(CROPS) * len(DEGRADATIONS))
-def _make(name: str, image_id: str) -> tuple[Pixels, Pixels]:
+def _make(name: str, image_id: str, scale: int) -> tuple[Pixels, Pixels]:
     """Make (LR, HR) of one image."""
     file, top, left = _crops()[image_id]
-    hr = np.ascontiguousarray(_photograph(file)[top : top + CROP, left : left + CROP])
-    seed = int.from_bytes(hashlib.sha256(f"{name}/{image_id}".encode()).digest()[:8], "big")
-    return DEGRADATIONS[name](hr, np.random.Generator(np.random.PCG64(seed))), hr
+    side = CROP // scale * scale
+    hr = np.ascontiguousarray(_photograph(file)[top : top + side, left : left + side])
+    seeded = f"{name}/{image_id}" + (f" x{scale}" if scale != SCALE else "")
+    seed = int.from_bytes(hashlib.sha256(seeded.encode()).digest()[:8], "big")
+    return DEGRADATIONS[name](hr, np.random.Generator(np.random.PCG64(seed)), scale), hr
 
 
 @lru_cache(maxsize=len(SOURCES))

@@ -17,6 +17,7 @@ from srbench.datasets.listing import notices
 from srbench.datasets.manifests import names, own_names
 from srbench.errors import BadInput
 from srbench.support.home import user_path
+from srbench.support.scales import SCALE
 
 _SPEC = re.compile(r"(?:(?P<name>[^=:/\\]*)=)?(?P<kind>pairs|folder|degrade):(?P<folders>.*)", re.DOTALL)
 
@@ -35,7 +36,7 @@ def is_own(spec: str) -> bool:
     return _SPEC.fullmatch(spec) is not None
 
 
-def open_own(specs: Sequence[str]) -> tuple[dict[str, DataSet], list[str]]:
+def open_own(specs: Sequence[str], scale: int = SCALE) -> tuple[dict[str, DataSet], list[str]]:
     """Open the sets that are given by their folders, each under a name no other one has.
 
     A set that is alone with its name keeps it, for the name is part of where its records are stored.
@@ -43,6 +44,7 @@ def open_own(specs: Sequence[str]) -> tuple[dict[str, DataSet], list[str]]:
 
     Args:
         specs: what :func:`is_own` is true of.
+        scale: how many times larger HR is.
 
     Returns:
         The sets by what was written for them, and one line for what was skipped in their folders or
@@ -51,7 +53,7 @@ def open_own(specs: Sequence[str]) -> tuple[dict[str, DataSet], list[str]]:
     Raises:
         BadInput: a name that cannot be used, or anything wrong with the folders and their files.
     """
-    opened = {spec: _open(spec) for spec in dict.fromkeys(specs)}
+    opened = {spec: _open(spec, scale) for spec in dict.fromkeys(specs)}
     said = [line for own in opened.values() for line in notices(own.lr, own.hr)]
     for spec, own in opened.items():
         for other in opened.values():
@@ -69,7 +71,7 @@ def open_own(specs: Sequence[str]) -> tuple[dict[str, DataSet], list[str]]:
     for group in _of_one_name([o for o in opened.values() if not o.named and not o.degradation]):
         taken = {own.data.name.lower() for own in opened.values() if own.named}
         taken |= {own.data.name.lower() for own in opened.values() if own not in group}
-        taken |= {name.lower() for name in (*names(), *own_names(), "all")}
+        taken |= {name.lower() for name in (*names(), *own_names(scale), "all")}
         labels = distinct_names([own.lr for own in group], [own.data.content_hash for own in group], taken)
         by_default = {own.data.name: label for own, label in zip(group, labels, strict=True)}
         said += [f"{label} is {own.data.title}" for own, label in zip(group, labels, strict=True)]
@@ -88,22 +90,22 @@ def _of_one_name(unnamed: Sequence[_Own]) -> list[list[_Own]]:
     return [list(group.values()) for group in groups.values() if len(group) > 1]
 
 
-def _open(spec: str) -> _Own:
+def _open(spec: str, scale: int) -> _Own:
     match = _SPEC.fullmatch(spec)
     assert match is not None
     name = match["name"]
     if name is not None:
-        _check_name(name, spec)
+        _check_name(name, spec, scale)
     if match["kind"] == "folder":
         folder = user_path(match["folders"])
-        return _Own(user_folder(folder, name=name or ""), folder, None, name is not None)
+        return _Own(user_folder(folder, name=name or "", scale=scale), folder, None, name is not None)
     if match["kind"] == "degrade":
-        return _degraded(match["folders"], spec, name or "")
+        return _degraded(match["folders"], spec, name or "", scale)
     lr, hr = _two_folders(match["folders"], spec)
-    return _Own(user_pairs(lr, hr, name=name or ""), lr, hr, name is not None)
+    return _Own(user_pairs(lr, hr, name=name or "", scale=scale), lr, hr, name is not None)
 
 
-def _degraded(text: str, spec: str, name: str) -> _Own:
+def _degraded(text: str, spec: str, name: str, scale: int) -> _Own:
     """Open ``HOW:HR_DIR``."""
     from srbench.datasets.degradations import degradation
     from srbench.datasets.degraded import DegradedSet, photographs
@@ -113,16 +115,16 @@ def _degraded(text: str, spec: str, name: str) -> _Own:
     if not folder_text:
         raise BadInput(f"'{spec}' names no folder: write degrade:{kind.name}:HR_DIR")
     folder = user_path(folder_text)
-    data = DegradedSet(photographs(folder), kind, folder, name=name)
+    data = DegradedSet(photographs(folder, scale), kind, folder, name=name, scale=scale)
     return _Own(data, folder, folder, bool(name), kind.title)
 
 
-def _check_name(name: str, spec: str) -> None:
+def _check_name(name: str, spec: str, scale: int) -> None:
     if not re.fullmatch(NAME, name) or name.lower() == "all":
         raise BadInput(
             f"'{spec}' begins with no name: use letters, digits and . _ + -, no sign first, not 'all'"
         )
-    if name.lower() in {known.lower() for known in (*names(), *own_names())}:
+    if name.lower() in {known.lower() for known in (*names(), *own_names(scale))}:
         raise BadInput(f"'{name}' is a data set of its own: choose another name for '{spec}'")
 
 

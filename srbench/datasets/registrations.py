@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from srbench.datasets.base import SetDomain
 from srbench.errors import BadInput
 from srbench.support.home import cannot_write, home, write_atomic
+from srbench.support.scales import SCALE
 
 
 class RegisteredFile(BaseModel):
@@ -55,6 +56,7 @@ class Registration(BaseModel):
     Attributes:
         domain: the degradation of a set that no manifest describes; None where one does.
         made: how srbench made the LR images; None for those somebody had.
+        scale: how many times larger HR is; a name has a registration for each scale.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,25 +67,29 @@ class Registration(BaseModel):
     images: dict[str, RegisteredImage]
     domain: SetDomain | None = None
     made: Made | None = None
+    scale: int = SCALE
 
     def files(self) -> list[RegisteredFile]:
         """Return every file, LR and HR."""
         return [file for image in self.images.values() for file in (image.lr, image.hr) if file]
 
 
-def path_of(name: str) -> Path:
+def path_of(name: str, scale: int = SCALE) -> Path:
     """Return where the registration of a set is kept."""
-    return home() / "datasets" / f"{name}.json"
+    folder = home() / "datasets"
+    return (folder if scale == SCALE else folder / f"x{scale}") / f"{name}.json"
 
 
-def registered_names() -> list[str]:
-    """Return the names under which something is registered, sorted."""
-    return sorted(file.stem for file in path_of("*").parent.glob("*.json") if not file.name.startswith("."))
+def registered_names(scale: int = SCALE) -> list[str]:
+    """Return the names under which something is registered at a scale, sorted."""
+    return sorted(
+        file.stem for file in path_of("*", scale).parent.glob("*.json") if not file.name.startswith(".")
+    )
 
 
-def read_registration(name: str) -> Registration | None:
-    """Return what was registered under a name. BadInput where that is damaged."""
-    path = path_of(name)
+def read_registration(name: str, scale: int = SCALE) -> Registration | None:
+    """Return what was registered under a name at a scale. BadInput where that is damaged."""
+    path = path_of(name, scale)
     try:
         return Registration.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -99,15 +105,15 @@ def read_registration(name: str) -> Registration | None:
 
 def write_registration(registration: Registration) -> None:
     """Write a registration, replacing an earlier one. RunFailed where it cannot be written."""
-    target = path_of(registration.name)
+    target = path_of(registration.name, registration.scale)
     with cannot_write(target):
         # Without the defaults, a registration of a published set is what it always was.
         write_atomic(target, registration.model_dump_json(indent=1, exclude_defaults=True) + "\n")
 
 
-def remove_registration(name: str) -> None:
+def remove_registration(name: str, scale: int = SCALE) -> None:
     """Forget a registration; the images stay. BadInput where nothing is registered under the name."""
-    target = path_of(name)
+    target = path_of(name, scale)
     with cannot_write(target):
         if not target.is_file():
             raise BadInput(f"{name} is not registered: `srbench datasets` lists what is")

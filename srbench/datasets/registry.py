@@ -30,6 +30,7 @@ from srbench.datasets.registrations import (
     write_registration,
 )
 from srbench.errors import BadInput
+from srbench.support.scales import SCALE
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def add(
     domain: SetDomain | None = None,
     pair_by: str | None = None,
     made: Made | None = None,
+    scale: int = SCALE,
 ) -> SetStatus:
     """Check a local copy of a data set from end to end and register it, replacing an earlier one.
 
@@ -73,6 +75,7 @@ def add(
         domain: the degradation of a set of one's own, "unknown" if not given.
         pair_by: see :func:`srbench.datasets.pairs.match_pairs`.
         made: how srbench made the LR images.
+        scale: how many times larger HR is; a name can be registered at each scale.
 
     Raises:
         BadInput: the name of a built-in set or one that cannot be a name, ``hr`` missing or too much, or
@@ -87,14 +90,14 @@ def add(
     >>> datasets.add("faces", folder, hr=None).note
     '1 images, the published set has 100'
     """
-    card = published(name)
+    card = published(name, scale)
     if card:
         name = card.name
         if card.is_mini:
             raise BadInput(f"{name} is built in: there is nothing to register")
         if (hr is None) == (card.kind == "paired"):
             wanted = "needs its HR images too" if hr is None else "has no HR images"
-            raise BadInput(f"{name} {wanted}: `{add_command(card)}`")
+            raise BadInput(f"{name} {wanted}: `{add_command(card, scale)}`")
         if domain not in (None, card.domain):
             raise BadInput(
                 f"{name} is published as {card.domain}: leave --domain out, or choose another name"
@@ -102,7 +105,7 @@ def add(
     if pair_by is not None and hr is None:
         raise BadInput("--pair-by tells which LR and HR belong together: give --hr too")
     lr, hr = lr.expanduser().resolve(), hr.expanduser().resolve() if hr else None
-    images = check_pairs(lr, hr, pair_by=pair_by) if hr else check_folder(lr)
+    images = check_pairs(lr, hr, pair_by=pair_by, scale=scale) if hr else check_folder(lr)
     write_registration(
         Registration(
             name=name,
@@ -115,12 +118,13 @@ def add(
             },
             domain=None if card else domain or "unknown",
             made=made,
+            scale=scale,
         )
     )
-    return status(name)
+    return status(name, scale)
 
 
-def remove(name: str) -> None:
+def remove(name: str, scale: int = SCALE) -> None:
     """Forget the registration of a data set; its images stay where they are.
 
     Raises:
@@ -129,19 +133,19 @@ def remove(name: str) -> None:
     """
     if name in names() and manifest(name).is_mini:
         raise BadInput(f"{name} is built in: there is nothing to remove")
-    if name not in own_names():
-        name = manifest(name).name
-    remove_registration(name)
+    if name not in own_names(scale):
+        name = manifest(name, scale).name
+    remove_registration(name, scale)
 
 
-def published(name: str) -> SetManifest | None:
+def published(name: str, scale: int = SCALE) -> SetManifest | None:
     """Return the manifest of a published or built-in set; None for what can name a set of one's own.
 
     Raises:
         BadInput: it can name no set, or is another one's in other letters.
     """
     try:
-        return manifest(name) if name not in own_names() else None
+        return manifest(name, scale) if name not in own_names(scale) else None
     except BadInput:
         pass
     if not re.fullmatch(NAME, name) or name.lower() == "all":
@@ -149,12 +153,14 @@ def published(name: str) -> SetManifest | None:
             f"'{name}' cannot name a data set: use letters, digits and . _ + -, a letter or digit first, and "
             "not 'all'"
         )
-    if twin := next((known for known in [*names(), *own_names()] if known.lower() == name.lower()), None):
+    if twin := next(
+        (known for known in [*names(), *own_names(scale)] if known.lower() == name.lower()), None
+    ):
         raise BadInput(f"'{name}' differs from {twin} in case only: write {twin}, or choose another name")
     return None
 
 
-def status(name: str) -> SetStatus:
+def status(name: str, scale: int = SCALE) -> SetStatus:
     """Tell what of a data set is on this machine; no image file of a registered set is read.
 
     Raises:
@@ -164,33 +170,33 @@ def status(name: str) -> SetStatus:
     >>> datasets.status("ntire-mini").images
     12
     """
-    card = manifest(name)
+    card = manifest(name, scale)
     if card.is_mini:
-        built_in = MiniSet(card)
+        built_in = MiniSet(card, scale)
         return SetStatus(True, len(built_in), built_in.content_hash)
-    registration = read_registration(name)
+    registration = read_registration(name, scale)
     if registration is None:
-        return SetStatus(False, how=add_command(card))
+        return SetStatus(False, how=add_command(card, scale))
     count, lr, hr = len(registration.images), registration.lr, registration.hr
     if gone := [folder for folder in (lr, hr) if folder and not folder.is_dir()]:
         note = f"registered, but {gone[0]} is gone"
-        return SetStatus(False, count, registration.content_hash, lr, hr, add_command(card), note)
+        return SetStatus(False, count, registration.content_hash, lr, hr, add_command(card, scale), note)
     note = f"{count} images, the published set has {card.images}" if card.images not in (None, count) else ""
     return SetStatus(True, count, registration.content_hash, lr, hr, "", note)
 
 
-def verify(name: str) -> SetStatus:
+def verify(name: str, scale: int = SCALE) -> SetStatus:
     """Read every file of a registered set again and compare it with the registration.
 
     Raises:
         BadInput: not registered, or files changed, are missing or came in; the message names them.
     """
-    card = manifest(name)
+    card = manifest(name, scale)
     if card.is_mini:
-        return status(name)
-    registration = read_registration(name)
+        return status(name, scale)
+    registration = read_registration(name, scale)
     if registration is None:
-        raise BadInput(f"{name} is not registered: `{add_command(card)}`")
+        raise BadInput(f"{name} is not registered: `{add_command(card, scale)}`")
     known = {file.path: file for file in registration.files()}
     missing = [path for path in known if not path.is_file()]
     folders = {folder for folder in (registration.lr, registration.hr) if folder}
@@ -200,12 +206,12 @@ def verify(name: str) -> SetStatus:
     if differences := describe_files({"changed": changed, "missing": missing, "new": new}):
         raise BadInput(
             f"{name} is not what was registered: {differences}; restore the files, or register the set "
-            f"as it is now with `{add_command(card)}`"
+            f"as it is now with `{add_command(card, scale)}`"
         )
-    return status(name)
+    return status(name, scale)
 
 
-def open_set(card: SetManifest) -> DataSet:
+def open_set(card: SetManifest, scale: int = SCALE) -> DataSet:
     """Open the data set of a manifest, built in or registered.
 
     Registered files whose size and time are as they were are taken as checked; others are read again.
@@ -215,10 +221,10 @@ def open_set(card: SetManifest) -> DataSet:
         BadInput: not registered, or a file is missing or changed.
     """
     if card.is_mini:
-        return MiniSet(card)
-    registration = read_registration(card.name)
+        return MiniSet(card, scale)
+    registration = read_registration(card.name, scale)
     if registration is None:
-        raise BadInput(f"{card.name} is not registered: `{add_command(card)}`")
+        raise BadInput(f"{card.name} is not registered: `{add_command(card, scale)}`")
     for file in registration.files():
         if not _untouched(file) and (not file.path.is_file() or _changed(file)):
             raise BadInput(
@@ -229,19 +235,24 @@ def open_set(card: SetManifest) -> DataSet:
         i: CheckedImage(_checked(image.lr), _checked(image.hr) if image.hr else None)
         for i, image in registration.images.items()
     }
-    return FileSet(images, name=card.name, title=card.title, domain=card.domain)
+    return FileSet(images, name=card.name, title=card.title_at(scale), domain=card.domain, scale=scale)
 
 
-def add_command(card: SetManifest) -> str:
+def add_command(card: SetManifest, scale: int = SCALE) -> str:
     """Return the command that registers a set, with DIR for the folders."""
     hr = " --hr DIR" if card.kind == "paired" else ""
-    return f"srbench datasets add {card.name} --lr DIR{hr}"
+    at = f" --scale {scale}" if scale != SCALE else ""
+    return f"srbench datasets add {card.name} --lr DIR{hr}{at}"
 
 
-def how_to_get(card: SetManifest) -> str:
-    """Return the commands that make a set available: fetch it, if srbench can, or register a copy."""
-    install = f"`srbench datasets install {card.name}`, or " if card.installable else ""
-    return f"{install}`{add_command(card)}`"
+def how_to_get(card: SetManifest, scale: int = SCALE) -> str:
+    """Return the commands that make a set available: fetch it, if srbench can, or register a copy.
+
+    What is published to be fetched is x4.
+    """
+    fetched = card.installable and scale == SCALE
+    install = f"`srbench datasets install {card.name}`, or " if fetched else ""
+    return f"{install}`{add_command(card, scale)}`"
 
 
 def _record(file: CheckedFile) -> RegisteredFile:

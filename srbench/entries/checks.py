@@ -11,6 +11,7 @@ from srbench.entries import numbers, pairs, standard
 from srbench.entries.build import means
 from srbench.entries.schema import Entry
 from srbench.store.record import Record
+from srbench.support.scales import SCALE
 
 # Means are recomputed from the same numbers: only the order of a sum can differ.
 _SUMMED = 1e-9
@@ -51,6 +52,8 @@ def _identity(entry: Entry, records: Sequence[Record]) -> Iterator[str]:
             yield f"{where}: no data set of an entry: it has {' and '.join(standard.DATASETS)}, full or mini"
         if (record.precision, record.tile) != (standard.PRECISION, None):
             yield f"{where}: an entry is measured in {standard.PRECISION} on whole images"
+        if record.scale != SCALE:
+            yield f"{where}: x{record.scale}, an entry is measured at x{SCALE}"
 
 
 def _sets(records: Sequence[Record]) -> Iterator[str]:

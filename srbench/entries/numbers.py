@@ -9,7 +9,6 @@ from typing import Any
 
 from srbench.attacks.spec import settings_hash
 from srbench.attacks.verdicts import TOLERANCE
-from srbench.datasets.base import SCALE
 from srbench.metrics import registry
 from srbench.store.record import Record
 
@@ -44,8 +43,8 @@ def check_record(record: Record) -> Iterator[str]:
     if min(record.lr_size) < 1:
         yield f"{where}: LR of {record.lr_size} is no image"
         return
-    if record.sr_size != (SCALE * record.lr_size[0], SCALE * record.lr_size[1]):
-        yield f"{where}: SR of {record.sr_size} is not {SCALE} times LR of {record.lr_size}"
+    if record.sr_size != (record.scale * record.lr_size[0], record.scale * record.lr_size[1]):
+        yield f"{where}: SR of {record.sr_size} is not {record.scale} times LR of {record.lr_size}"
     yield from (f"{where}: {line}" for line in _metrics(record))
     yield from (f"{where}: {line}" for line in _attack(record))
     if not (math.isfinite(record.seconds) and record.seconds >= 0):

@@ -9,6 +9,7 @@ from srbench import protocols
 from srbench.datasets.manifests import manifest
 from srbench.metrics import metric
 from srbench.store.record import Record
+from srbench.support.scales import SCALE
 
 PROTOCOL = "rsr"
 DATASETS = ("ntire", "aim")
@@ -27,7 +28,7 @@ def belongs(record: Record) -> bool:
         record.protocol == PROTOCOL
         and record.attack in ATTACKS
         and stands_for(record.dataset) is not None
-        and (record.precision, record.tile) == (PRECISION, None)
+        and (record.precision, record.tile, record.scale) == (PRECISION, None, SCALE)
     )
 
 

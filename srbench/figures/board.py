@@ -35,9 +35,12 @@ def one_board(records: Sequence[Record], name: str | None) -> tuple[list[Record]
     if not having:
         known = {n for record in records for n, v in record.metrics.items() if v is not None}
         raise unknown("recorded metric", str(name), sorted(known), "srbench leaderboard")
-    paired = {key: group for key, group in having.items() if key[2] == "paired"} or having
+    paired = {key: group for key, group in having.items() if key.kind == "paired"} or having
     if len(paired) > 1:
-        several = ", ".join(f"{protocol} ({digest[:8]})" for protocol, digest, _ in paired)
+        if len({key.scale for key in paired}) > 1:
+            scales = ", ".join(f"x{key.scale}" for key in paired)
+            raise BadInput(f"the records are of several scales, {scales}: name another --store or --datasets")
+        several = ", ".join(f"{key.protocol} ({key.protocol_hash[:8]})" for key in paired)
         raise BadInput(f"the records are of several protocols, {several}: choose one with --protocol")
     (group,) = paired.values()
     return group, name or tables(group)[0].rank_by

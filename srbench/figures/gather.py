@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from srbench import evaluation
 from srbench.boards.site.explorer import Box
-from srbench.datasets.base import SCALE
 from srbench.errors import BadInput
 from srbench.run.options import default_store
 from srbench.store import pictures
 from srbench.store.folder import Store
 from srbench.support.home import home
+from srbench.support.scales import SCALE
 
 if TYPE_CHECKING:
     from srbench.datasets.base import DataSet
@@ -33,6 +33,7 @@ class FigureRequest:
         images: ids; empty for the first image of each set.
         crops: x, y, width, height in HR pixels; empty for the place where the models differ the most.
         store: where kept images are looked for first.
+        scale: how many times larger SR is.
     """
 
     models: tuple[str, ...] = ("bicubic", "*-mini")
@@ -43,6 +44,7 @@ class FigureRequest:
     device: str = "auto"
     tile: int | None = None
     store: Path | None = None
+    scale: int = SCALE
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def prepare_figure(request: FigureRequest) -> FigureRun:
     """
     from srbench import datasets
 
-    sets, notices = datasets.resolve(request.datasets)
+    sets, notices = datasets.resolve(request.datasets, scale=request.scale)
     images = _images(sets, request.images)
     for data in sets:
         for image in images[data.name]:
@@ -106,6 +108,7 @@ def _evaluation(
         attacks=figure.attacks,
         device=figure.device,
         tile=figure.tile,
+        scale=figure.scale,
         keep_images=True,
         store=store,
     )
@@ -136,7 +139,7 @@ def _images(sets: Sequence[DataSet], images: tuple[str, ...]) -> dict[str, tuple
 
 
 def _check_crops(crops: Sequence[Box], data: DataSet, image: str) -> None:
-    height, width = (SCALE * side for side in data.lr_size(image))
+    height, width = (data.scale * side for side in data.lr_size(image))
     for x, y, wide, high in crops:
         if min(x, y) < 0 or min(wide, high) < 8 or x + wide > width or y + high > height:
             raise BadInput(

@@ -11,7 +11,7 @@ import numpy as np
 
 from srbench.boards.compute import mark
 from srbench.boards.site.explorer import Box, hardest
-from srbench.datasets.base import SCALE, Pixels
+from srbench.datasets.base import Pixels
 from srbench.figures.gather import FigureRun, find
 from srbench.store import pictures
 from srbench.zoo.identity import not_verified
@@ -96,10 +96,10 @@ def _strips(figure_run: FigureRun, cells: Sequence[Cell], image: str) -> list[St
         if cell.attack.hash:
             inputs.append(_read(pictures.lr_file(root, cell.path, image)))
     lr, lr_name = _input(loaded, inputs, first.attack.name)
-    height, width = outputs[0].shape[:2]
-    side = int(min(LARGEST, SHARE * min(height, width))) // SCALE * SCALE
-    enlarged = _enlarged(lr, smooth=False)
-    whole = loaded.hr if loaded.hr is not None else _enlarged(loaded.lr, smooth=True)
+    (height, width), scale = outputs[0].shape[:2], first.scale
+    side = int(min(LARGEST, SHARE * min(height, width))) // scale * scale
+    enlarged = _enlarged(lr, scale, smooth=False)
+    whole = loaded.hr if loaded.hr is not None else _enlarged(loaded.lr, scale, smooth=True)
     return [
         Strip(
             first.dataset.name,
@@ -121,7 +121,7 @@ def _strips(figure_run: FigureRun, cells: Sequence[Cell], image: str) -> list[St
             ],
             None if loaded.hr is None else _cut(loaded.hr, box),
         )
-        for box in figure_run.crops or (hardest(outputs, None, max(side, 2 * SCALE)),)
+        for box in figure_run.crops or (hardest(outputs, None, max(side, 2 * scale), scale),)
     ]
 
 
@@ -145,10 +145,10 @@ def _read(file: Path) -> Pixels:
     return decode(read(file), file)
 
 
-def _enlarged(lr: Pixels, *, smooth: bool) -> Pixels:
+def _enlarged(lr: Pixels, scale: int, *, smooth: bool) -> Pixels:
     from PIL import Image
 
-    size = (lr.shape[1] * SCALE, lr.shape[0] * SCALE)
+    size = (lr.shape[1] * scale, lr.shape[0] * scale)
     how = Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST
     return np.asarray(Image.fromarray(lr).resize(size, how))
 

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from srbench.errors import unknown
+from srbench.support.scales import SCALE
 
 if TYPE_CHECKING:
     from srbench.protocols.schema import Protocol
@@ -22,8 +23,8 @@ def names() -> list[str]:
 
 
 @functools.cache
-def protocol(name: str) -> Protocol:
-    """Return the protocol called ``name``.
+def protocol(name: str, scale: int = SCALE) -> Protocol:
+    """Return the protocol called ``name``, at a scale.
 
     Raises:
         BadInput: no such protocol; the nearest names are listed.
@@ -38,4 +39,4 @@ def protocol(name: str) -> Protocol:
 
     if name not in names():
         raise unknown("protocol", name, names(), "srbench evaluate --help")
-    return Protocol.model_validate(read_toml(resources.files(__name__) / f"{name}.toml"))
+    return Protocol.model_validate(read_toml(resources.files(__name__) / f"{name}.toml")).at(scale)

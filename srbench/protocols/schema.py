@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from srbench.support.scales import Scale
+
 
 class MetricSettings(BaseModel):
     """Say how one metric sees an image; see :meth:`srbench.metrics.base.Views.get`."""
@@ -32,7 +34,9 @@ class Protocol(BaseModel):
 
     Attributes:
         name, title, source: what it is called and where it comes from.
-        scale: the upscaling factor it is for.
+        scale: the upscaling factor it is for, 4 as it is published; see :meth:`at`.
+        crop_is_scale: the border of these metrics is cut by the scale, as is the field's habit. At the
+            published scale that says nothing new, and is no part of the hash.
         default: metrics computed unless others are asked for.
         rank: metrics that order a table of paired sets; the first one measured everywhere is taken.
         rank_no_reference: the same for sets without ground truth.
@@ -46,7 +50,8 @@ class Protocol(BaseModel):
     name: str
     title: str
     source: str
-    scale: Literal[4]
+    scale: Scale
+    crop_is_scale: tuple[str, ...] = ()
     default: tuple[str, ...]
     rank: tuple[str, ...]
     rank_no_reference: tuple[str, ...]
@@ -58,9 +63,21 @@ class Protocol(BaseModel):
         """Return the settings of every metric that may be computed under it now."""
         return self.metrics | self.later
 
+    def at(self, scale: int) -> Protocol:
+        """Return the protocol at another scale: another hash, and the borders that go by the scale.
+
+        >>> from srbench import protocols
+        >>> [protocols.protocol(name).at(2).known["psnr"].crop for name in ("y", "rsr")]
+        [2, 4]
+        """
+        if scale == self.scale:
+            return self
+        cut = {name: self.metrics[name].model_copy(update={"crop": scale}) for name in self.crop_is_scale}
+        return self.model_copy(update={"scale": scale, "metrics": self.metrics | cut})
+
     @model_validator(mode="after")
     def _names_are_settled(self) -> Protocol:
-        for name in (*self.default, *self.rank, *self.rank_no_reference):
+        for name in (*self.default, *self.rank, *self.rank_no_reference, *self.crop_is_scale):
             if name not in self.known:
                 raise ValueError(f"metric {name} is used but has no settings")
         return self

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput
 from srbench.run.options import RunOptions
+from srbench.support.scales import SCALE, checked_scale
 
 if TYPE_CHECKING:
     from srbench.attacks import AttackSpec
@@ -43,6 +44,7 @@ class AttackRequest(RunOptions):
     metrics: tuple[str, ...] | None = None
     track: Track = "auto"
     limit: int | None = None
+    scale: int = SCALE
 
 
 @dataclass
@@ -104,18 +106,19 @@ def prepare(
     from srbench.run.plan import make_plan
     from srbench.run.prepared import prepare_run
 
-    protocol = protocols.protocol(request.protocol)
+    scale = checked_scale(request.scale)
+    protocol = protocols.protocol(request.protocol, scale)
     recipes = _recipes(request)
     stand_in = request.track != "full"
-    models = zoo.resolve([request.model], stand_in=stand_in)
-    sets, notices = datasets.resolve([request.dataset], track=request.track)
+    models = zoo.resolve([request.model], scale, stand_in=stand_in)
+    sets, notices = datasets.resolve([request.dataset], track=request.track, scale=scale)
     if len(models) != 1 or len(sets) != 1:
         raise BadInput("srbench attack takes one model and one data set; srbench evaluate takes many")
     if models[0].outputs is not None:
         raise BadInput(f"{models[0].name} is SR images made elsewhere: there is no network to attack")
     corruptions = natural.parse(natural.ALL) if request.corruptions else []
     strongest = recipes[max(recipes)]
-    sources, targets = _transfer(request.transfer_to, models[0], stand_in)
+    sources, targets = _transfer(request.transfer_to, models[0], scale, stand_in)
 
     def cells(model: ModelRef, specs: Iterable[AttackSpec]) -> list[Cell]:
         return make_plan(
@@ -176,14 +179,14 @@ def _recipes(request: AttackRequest) -> dict[float, dict[str, AttackRecipe]]:
 
 
 def _transfer(
-    names: tuple[str, ...], model: ModelRef, stand_in: bool
+    names: tuple[str, ...], model: ModelRef, scale: int, stand_in: bool
 ) -> tuple[list[ModelRef], list[ModelRef]]:
     """Models noise is made on, and models it is measured on; with ``all`` every pair."""
     from srbench import zoo
 
     if not names:
         return [], []
-    others = [ref for ref in zoo.resolve(names, stand_in=stand_in) if ref.name != model.name]
+    others = [ref for ref in zoo.resolve(names, scale, stand_in=stand_in) if ref.name != model.name]
     if made := [ref.name for ref in others if ref.outputs is not None]:
         raise BadInput(f"--transfer-to {made[0]}: these are SR images made elsewhere, which see no noise")
     if not others:

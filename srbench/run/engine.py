@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from srbench.datasets.base import SCALE
 from srbench.errors import RunFailed
 from srbench.run.chance import Chance, chance
 from srbench.run.image import ImageMeter, Loaded, Measured, as_tensor
@@ -197,7 +196,7 @@ class Engine:
         if workers > 1:
             workers = at_once(cell, loaded.model, settings.device, workers, settings.memory)
         pending: dict[str, Future[Measured]] = {}
-        queue = Lookahead(todo, cell.dataset.lr_size, workers)
+        queue = Lookahead(todo, cell.dataset.lr_size, workers, cell.scale)
         with _torch_threads(settings.threads), ThreadPoolExecutor(workers) as pool:
             try:
                 for image in todo:
@@ -219,9 +218,9 @@ def _made_elsewhere(cell: Cell, device: str, image: str, lr: Tensor) -> Tensor:
     """SR of an image, read from its file; of the size that it has to have."""
     assert cell.model.outputs is not None
     sr = as_tensor(cell.model.outputs.image(cell.dataset, image)).to(device)
-    (high, wide), (height, width) = sr.shape[-2:], (SCALE * side for side in lr.shape[-2:])
+    (high, wide), (height, width) = sr.shape[-2:], (cell.scale * side for side in lr.shape[-2:])
     if (high, wide) != (height, width):
-        raise RunFailed(f"its SR is {wide} x {high}, and {SCALE} times the LR is {width} x {height}")
+        raise RunFailed(f"its SR is {wide} x {high}, and {cell.scale} times the LR is {width} x {height}")
     return sr
 
 

@@ -15,6 +15,7 @@ from srbench.run.perturb import attack_image
 from srbench.run.samples import combined
 from srbench.store import pictures, provenance
 from srbench.store.record import Record
+from srbench.support.scales import SCALE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +41,7 @@ class Measured:
 
     Attributes:
         attacked: the LR image and what the attack did.
-        sr, hr: (1,3,4H,4W); SR unclipped, HR in [0,1] or None.
+        sr, hr: (1,3,sH,sW); SR unclipped, HR in [0,1] or None.
     """
 
     record: Record
@@ -98,7 +99,9 @@ class ImageMeter:
         import torch
 
         lr, hr, source = self._images(cell, image)
-        run_as = (cell.dataset.content_hash, cell.precision, str(cell.tile), str(cell.halo))
+        run_as: tuple[str, ...] = (cell.dataset.content_hash, cell.precision)
+        run_as += (str(cell.tile), str(cell.halo))
+        run_as += () if cell.scale == SCALE else (f"x{cell.scale}",)
         key = (cell.model.name, cell.model.weights_sha256, *run_as, image)
         draw = seeded if loaded.chance else _as_it_is
         count = self._settings.samples if loaded.chance else 1
@@ -150,9 +153,9 @@ class ImageMeter:
         return Measured(_record(cell, image, values), attacked, sr, hr)
 
     def _images(self, cell: Cell, image: str) -> tuple[Tensor, Tensor | None, str]:
-        """LR (1,3,H,W) on the device and HR (1,3,4H,4W) or None, in [0,1]; what tells the photograph."""
+        """LR (1,3,H,W) on the device and HR (1,3,sH,sW) or None, in [0,1]; what tells the photograph."""
         data = cell.dataset
-        decoded = self._decoded.get((data.content_hash, image), lambda: data.load(image))
+        decoded = self._decoded.get((data.content_hash, data.scale, image), lambda: data.load(image))
         hr = None if decoded.hr is None else as_tensor(decoded.hr)
         return as_tensor(decoded.lr).to(self._device), hr, decoded.photograph
 
@@ -171,7 +174,7 @@ def _timed(cell: Cell, loaded: Loaded, image: str, lr: Tensor) -> tuple[Tensor, 
     if sr.device.type == "cuda":
         torch.cuda.synchronize(sr.device)
     seconds = 0.0 if loaded.model is None else time.perf_counter() - started
-    expected = (1, 3, 4 * lr.shape[-2], 4 * lr.shape[-1])
+    expected = (1, 3, cell.scale * lr.shape[-2], cell.scale * lr.shape[-1])
     if tuple(sr.shape) != expected:
         raise RunFailed(f"the model made {tuple(sr.shape)} where {expected} was due")
     if not bool(torch.isfinite(sr).all()):
@@ -192,6 +195,7 @@ def _record(cell: Cell, image: str, values: Mapping[str, Any]) -> Record:
         dataset_kind=cell.dataset.kind,
         dataset_hash=cell.dataset.content_hash,
         dataset_images=len(cell.dataset.ids),
+        scale=cell.scale,
         image=image,
         attack=cell.attack.name,
         attack_hash=cell.attack.hash,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.run.options import HALO
+from srbench.support.scales import SCALE, at_scale
 
 if TYPE_CHECKING:
     from srbench.attacks import AttackSpec
@@ -31,11 +32,11 @@ SHARE = 0.75
 RESERVE = 3 * GIB // 2
 """Python, libraries and the metrics' networks get these bytes, or half of a memory below twice as much."""
 IMAGE = 1 << 10
-"""An LR pixel takes these bytes beside the network: in LR, SR and HR."""
+"""An LR pixel takes these bytes at x4 beside the network: in LR, SR and HR."""
 METRICS = 12 << 10
-"""An LR pixel takes these bytes while all metrics are measured: 10 kB were, at 510 x 339."""
+"""An LR pixel takes these bytes at x4 while all metrics are measured: 10 kB were, at 510 x 339."""
 OBJECTIVE = 64 << 10
-"""An LR pixel takes these bytes in an attack's objective: VGG19's features, their gradient, and HR's."""
+"""An LR pixel takes these bytes at x4 in an attack's objective: VGG19's features, their gradient, HR's."""
 # No network is loaded to learn that a small image fits: these are four times what RRDBNet 64/23 takes.
 _PLENTY, _PLENTY_GRADIENT = 64 << 10, 1 << 20
 
@@ -79,7 +80,7 @@ def demand(cell: Cell, load: Callable[[ModelRef], SRModel], enough: int = 0) -> 
     from srbench.zoo.memory import needed
 
     height, width = largest_size(cell)
-    beside = IMAGE * height * width
+    beside = at_scale(IMAGE, cell.scale) * height * width
     if cell.model.outputs is not None:
         return beside
     if cell.tile is not None and cell.tile < max(height, width):
@@ -87,13 +88,15 @@ def demand(cell: Cell, load: Callable[[ModelRef], SRModel], enough: int = 0) -> 
         height, width = min(height, side), min(width, side)
     attacked = _gradient_model(cell.attack, cell.model)
     pixels = height * width
-    most = beside + pixels * (_PLENTY_GRADIENT if attacked else _PLENTY)
+    plenty = _PLENTY_GRADIENT if attacked else _PLENTY
+    # What a network takes at LR size it takes at any scale.
+    most = beside + pixels * at_scale(plenty, max(cell.scale, SCALE))
     if most <= enough:
         return most
     bytes_needed = needed(load(cell.model), height, width)
     if attacked:
         gradient = needed(load(attacked), height, width, gradient=True)
-        bytes_needed = max(bytes_needed, gradient + OBJECTIVE * pixels)
+        bytes_needed = max(bytes_needed, gradient + at_scale(OBJECTIVE, cell.scale) * pixels)
     return beside + bytes_needed
 
 
@@ -186,5 +189,5 @@ def at_once(cell: Cell, model: SRModel | None, device: str, workers: int, memory
     def load(ref: ModelRef) -> SRModel:
         return model if model is not None and ref == cell.model else ref.load("cpu", cell.precision)
 
-    one = max(demand(cell, load, enough=room // workers), METRICS * _area(cell))
+    one = max(demand(cell, load, enough=room // workers), at_scale(METRICS, cell.scale) * _area(cell))
     return max(1, min(workers, room // one))

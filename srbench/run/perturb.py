@@ -39,7 +39,7 @@ class Perturbation:
     """An attack spec made ready for a model.
 
     Attributes:
-        apply: from LR (1,3,H,W), HR (1,3,4H,4W) or None and the image's id to what the attack made.
+        apply: from LR (1,3,H,W), HR (1,3,sH,sW) or None and the image's id to what the attack made.
         settings: every setting that could move a number, for the record.
         threat: the ball it has to stay in; None for a natural corruption.
         origin: identity of what decides the noise apart from the image: equal origins, equal noise.
@@ -140,7 +140,7 @@ def attack_image(
 
     Args:
         perturbation: what :func:`make_perturbation` made.
-        lr, hr: (1,3,H,W) and (1,3,4H,4W) in [0,1]; without HR the model's own clean output is the target.
+        lr, hr: (1,3,H,W) and (1,3,sH,sW) in [0,1]; without HR the model's own clean output is the target.
         image: its id, which seeds the noise.
         data: identity of the data set the image is from, and of how the model is run.
         noise: what attacks already :class:`Made`, by what made it.

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput
+from srbench.support.scales import SCALE
 
 if TYPE_CHECKING:
     from srbench.attacks import AttackSpec
@@ -40,6 +41,11 @@ class Cell:
     halo: int | None = None
 
     @property
+    def scale(self) -> int:
+        """How many times larger SR is."""
+        return self.dataset.scale
+
+    @property
     def path(self) -> PurePosixPath:
         """Where its records live in a store: the path is the identity of the cell."""
         identity: dict[str, Any] = {
@@ -52,8 +58,12 @@ class Cell:
         }
         if self.tile is not None:
             identity["halo"] = self.halo
+        dataset = self.dataset.name
+        if self.scale != SCALE:  # those of the usual one lie where they always did
+            identity["scale"] = self.scale
+            dataset += f"-x{self.scale}"
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-        folders = (_slug(n) for n in (self.protocol.name, self.dataset.name, self.attack.name))
+        folders = (_slug(n) for n in (self.protocol.name, dataset, self.attack.name))
         return PurePosixPath(*folders, f"{_slug(self.model.name)}-{digest}.jsonl")
 
     def __str__(self) -> str:
@@ -101,7 +111,7 @@ def make_plan(
 
     Raises:
         BadInput: nothing to do, two models or data sets share a name but not a content, or a network is
-            needed where there are only SR images made elsewhere.
+            needed where there are only SR images made elsewhere; or one of another scale than the protocol.
     """
     for kind, things in (("model", models), ("data set", datasets)):
         if not things:
@@ -109,6 +119,14 @@ def make_plan(
         seen = [thing.name for thing in things]
         if twice := {name for name in seen if seen.count(name) > 1}:
             raise BadInput(f"two different {kind}s are called {', '.join(sorted(twice))}: rename one")
+    for thing, name, scale in (
+        *(("model", model.name, model.card.scale) for model in models),
+        *(("data set", data.name, data.scale) for data in datasets),
+    ):
+        if scale != protocol.scale:
+            raise BadInput(
+                f"{name} is an x{scale} {thing}, and x{protocol.scale} is measured: --scale {scale} takes it"
+            )
     for model in models:
         if model.outputs is not None:
             _refuse_network(model, attacks, precision, tile)

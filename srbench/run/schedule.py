@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 
+from srbench.support.scales import SCALE, at_scale
+
 HELD_BYTES = 512 << 20
 """Finished images may hold these bytes while they wait for their record to be written."""
-SR_BYTES = 2 * 16 * 3 * 4
-"""An LR pixel of a finished image holds these bytes, in SR and HR as floats."""
+SR_BYTES = 2 * SCALE**2 * 3 * 4
+"""An LR pixel of a finished image holds these bytes at x4, in SR and HR as floats."""
 AHEAD = 4
 """A worker has at most so many images begun while the record of an earlier one is not yet written."""
 
@@ -22,12 +24,15 @@ class Lookahead:
     Args:
         images: as they are to be recorded.
         size: (H, W) of an image's LR.
+        scale: how many times larger SR is.
     """
 
-    def __init__(self, images: Iterable[str], size: Callable[[str], tuple[int, int]], workers: int) -> None:
+    def __init__(
+        self, images: Iterable[str], size: Callable[[str], tuple[int, int]], workers: int, scale: int = SCALE
+    ) -> None:
         self._waiting = list(images)
         self._pixels = {image: math.prod(size(image)) for image in self._waiting}
-        largest = SR_BYTES * max(self._pixels.values(), default=1)
+        largest = at_scale(SR_BYTES, scale) * max(self._pixels.values(), default=1)
         self._window = max(workers + 1, min(AHEAD * workers, HELD_BYTES // largest))
         self._sorted = False
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from srbench.support.scales import SCALE, Scale
+
 SCHEMA_VERSION = 1
 LARGEST = 1e6
 """No metric and no effect of an attack is larger: what is would be noise in every mean it is part of."""
@@ -24,6 +26,7 @@ class Record(BaseModel):
             bytes are what the sha256 is over, and no time was taken.
         dataset, dataset_domain, dataset_kind, dataset_hash, dataset_images: the set, which degradation
             it shows, "paired" or "no-reference", the hash of its content and its number of images.
+        scale: how many times larger SR is than LR; 4 in records made before it was recorded.
         image: id of the image within the set.
         source: what tells which photograph the image shows: a name, where the set knows it, or the hash of
             the HR pixels (of the LR ones without HR). Crops of one photograph, and one photograph under two
@@ -101,6 +104,7 @@ class Record(BaseModel):
     versions: dict[str, str]
     commit: str | None
     made_elsewhere: bool = False
+    scale: Scale = SCALE
 
     @field_validator("schema_version")
     @classmethod

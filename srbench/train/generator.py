@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from srbench.attacks.noise import generator as random_generator
 from srbench.errors import BadInput
+from srbench.support.scales import SCALE
 from srbench.train.initial import initialised
 
 _DENSE = re.compile(r".*\.RDB\d\.conv\d\.0")
@@ -107,6 +108,8 @@ def _converted(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
             f"{path} is of architecture {network.family}, the generator to be trained is an RRDBNet: "
             "start from an RRDBNet checkpoint or from scratch"
         )
+    if network.scale != SCALE:
+        raise BadInput(f"{path} is an x{network.scale} model: what srbench trains is x{SCALE}")
     return network.module.state_dict()
 
 

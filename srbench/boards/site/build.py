@@ -118,7 +118,7 @@ def _explorer(
 ) -> list[dict[str, Any]]:
     if pictures is None or not any(pictures.root.rglob("*.images")):
         return []
-    names = {record.dataset_hash: record.dataset for record in records}
+    names = {record.dataset_hash: (record.dataset, record.scale) for record in records}
     with_datasets = KeptPictures(pictures.root, pictures.cells, explorer.open_datasets(names, data))
     return explorer.cut(folder, tables, records, with_datasets, images)
 

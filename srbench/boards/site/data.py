@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from srbench.boards import compute, text
-from srbench.boards.compute import tables
+from srbench.boards.compute import BoardKey, tables
 from srbench.boards.site import cells, facts
 from srbench.boards.stats import Mean
 from srbench.boards.table import Column, Row, RowKey, Table, column_of, row_key
@@ -53,7 +53,7 @@ def site(
     boards: list[dict[str, Any]] = []
     chunks: dict[str, dict[str, Any]] = {}
     for number, table in enumerate(boards_tables):
-        group = groups[table.protocol, table.protocol_hash, table.kind]
+        group = groups[BoardKey(table.protocol, table.protocol_hash, table.kind, table.scale)]
         boards.append(_board(number, table, group))
         chunks |= cells.chunks(number, table, group)
     page = {
@@ -77,6 +77,7 @@ def _board(number: int, table: Table, records: Sequence[Record]) -> dict[str, An
         "protocol": table.protocol,
         "protocol_hash": table.protocol_hash,
         "kind": table.kind,
+        "scale": table.scale,
         "metrics": table.metrics,
         "rank_by": table.rank_by,
         "rank_choice": table.rank_choice,

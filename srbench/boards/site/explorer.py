@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from srbench.boards.compute import board_key
 from srbench.boards.table import Column, RowKey, Table, row_key
-from srbench.datasets.base import SCALE, Pixels
-from srbench.errors import SrbenchError
+from srbench.datasets.base import Pixels
+from srbench.errors import BadInput, SrbenchError
 from srbench.metrics import metric
 from srbench.store.pictures import lr_file, sr_file
 from srbench.store.record import Record
 from srbench.support.home import atomic_path
+from srbench.support.scales import SCALE
 
 if TYPE_CHECKING:
     from srbench.datasets.base import DataSet, LoadedImage
@@ -56,11 +58,11 @@ class KeptPictures:
         return file if file is not None and file.is_file() else None
 
 
-def open_datasets(wanted: Mapping[str, str], specs: Sequence[str] = ()) -> dict[str, DataSet]:
+def open_datasets(wanted: Mapping[str, tuple[str, int]], specs: Sequence[str] = ()) -> dict[str, DataSet]:
     """Open the data sets whose content is what was measured, by content hash; others are left out.
 
     Args:
-        wanted: names of data sets by the content hash in the records.
+        wanted: names and scales of data sets by the content hash in the records.
         specs: further sets as ``--datasets`` takes them, such as ``pairs:LR_DIR:HR_DIR``.
 
     Raises:
@@ -68,15 +70,29 @@ def open_datasets(wanted: Mapping[str, str], specs: Sequence[str] = ()) -> dict[
     """
     from srbench import datasets
 
-    by_hash = {data.content_hash: data for data in datasets.resolve(specs)[0]} if specs else {}
-    for digest, name in wanted.items():
-        if digest not in by_hash and name in (*datasets.names(), *datasets.own_names()):
+    by_hash = {data.content_hash: data for spec in specs for data in _opened(spec, wanted)}
+    for digest, (name, scale) in wanted.items():
+        if digest not in by_hash and name in (*datasets.names(), *datasets.own_names(scale)):
             try:
-                data = datasets.resolve([name])[0][0]
+                data = datasets.resolve([name], scale=scale)[0][0]
             except SrbenchError:  # not registered on this machine: the page does without its LR and HR
                 continue
             by_hash[data.content_hash] = data
     return {digest: by_hash[digest] for digest in wanted if digest in by_hash}
+
+
+def _opened(spec: str, wanted: Mapping[str, tuple[str, int]]) -> Sequence[DataSet]:
+    """Open what a user named at the scale of the records; of several, at the first that fits."""
+    from srbench import datasets
+
+    refused: BadInput | None = None
+    for scale in sorted({scale for _, scale in wanted.values()}):
+        try:
+            return datasets.resolve([spec], scale=scale)[0]
+        except BadInput as error:
+            refused = refused or error
+    assert refused is not None
+    raise refused
 
 
 def cut(
@@ -95,7 +111,8 @@ def cut(
     """
     entries = []
     for board, table in enumerate(tables):
-        own = [r for r in records if (r.protocol_hash, r.dataset_kind) == (table.protocol_hash, table.kind)]
+        key = (table.protocol, table.protocol_hash, table.kind, table.scale)
+        own = [record for record in records if board_key(record) == key]
         for place, (_, digest) in enumerate(table.datasets):
             columns = [column for column in table.columns if column.dataset_hash == digest]
             cut_images = 0
@@ -106,7 +123,7 @@ def cut(
                 if files:
                     loaded = pictures.datasets[digest].load(image) if digest in pictures.datasets else None
                     head = {"board": board, "dataset": place, "image": image}
-                    entries.append(head | _entry(folder, files, loaded))
+                    entries.append(head | _entry(folder, files, loaded, table.scale))
                     cut_images += 1
     return entries
 
@@ -137,12 +154,12 @@ def _find(table: Table, columns: Sequence[Column], pictures: KeptPictures, image
     return files
 
 
-def _entry(folder: Path, files: PictureFiles, loaded: LoadedImage | None) -> dict[str, Any]:
+def _entry(folder: Path, files: PictureFiles, loaded: LoadedImage | None, scale: int) -> dict[str, Any]:
     first = min(files)
     outputs = [_read(file) for file in files[first]["sr"].values()]
-    box = hardest(outputs, None if loaded is None else loaded.hr)
+    box = hardest(outputs, None if loaded is None else loaded.hr, scale=scale)
     x, y, width, height = box
-    small = (x // SCALE, y // SCALE, width // SCALE, height // SCALE)
+    small = (x // scale, y // scale, width // scale, height // scale)
     bicubic = None
     if loaded is not None:
         from PIL import Image
@@ -165,26 +182,27 @@ def _entry(folder: Path, files: PictureFiles, loaded: LoadedImage | None) -> dic
     }
 
 
-def hardest(outputs: Sequence[Pixels], hr: Pixels | None, side: int = SIDE) -> Box:
+def hardest(outputs: Sequence[Pixels], hr: Pixels | None, side: int = SIDE, scale: int = SCALE) -> Box:
     """Find the window with the largest squared error against HR, or without HR where the models differ most.
 
     It starts at a multiple of the scale, so that the LR crop shows exactly the same.
 
     Args:
         outputs: SR images of one size, (H,W,3).
-        side: of the window in HR pixels, a multiple of the scale; less where the image is smaller.
+        side: of the window in HR pixels; a multiple of the scale is taken, less where the image is smaller.
+        scale: how many times larger SR is.
     """
     height, width = outputs[0].shape[:2]
     stack = np.stack([image.astype(np.float32) for image in outputs])
     against = stack.mean(axis=0) if hr is None else hr[:height, :width].astype(np.float32)
     error = np.square(stack - against).mean(axis=(0, 3))
     # On the LR grid: one cell per LR pixel, then sums over windows from the table of cumulated sums.
-    cells = error.reshape(height // SCALE, SCALE, width // SCALE, SCALE).sum(axis=(1, 3), dtype=np.float64)
-    tall, wide = min(side // SCALE, cells.shape[0]), min(side // SCALE, cells.shape[1])
+    cells = error.reshape(height // scale, scale, width // scale, scale).sum(axis=(1, 3), dtype=np.float64)
+    tall, wide = min(side // scale, cells.shape[0]), min(side // scale, cells.shape[1])
     sums = np.pad(cells.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     windows = sums[tall:, wide:] - sums[:-tall, wide:] - sums[tall:, :-wide] + sums[:-tall, :-wide]
     y, x = np.unravel_index(int(windows.argmax()), windows.shape)
-    return int(x) * SCALE, int(y) * SCALE, wide * SCALE, tall * SCALE
+    return int(x) * scale, int(y) * scale, wide * scale, tall * scale
 
 
 def _read(file: Path) -> Pixels:

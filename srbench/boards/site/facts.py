@@ -10,6 +10,7 @@ from srbench.attacks import is_noise
 from srbench.boards.table import Table
 from srbench.metrics import metric
 from srbench.store.record import Record
+from srbench.support.scales import SCALE
 
 COSTS = ("parameters", "macs_per_lr_pixel", "peak_mib")
 
@@ -76,7 +77,9 @@ def compare(tables: Sequence[Table], reported: Mapping[str, Any]) -> dict[str, A
     A published row is the model whose name is its method (``RSR``), or its method and training domain
     (``Impressionism`` for ``ntire``: impressionism-ntire). A mini set is not the set it stands in for.
     """
-    paired = [table for table in tables if table.kind == "paired" and table.protocol == "rsr"]
+    paired = [
+        table for table in tables if (table.kind, table.protocol, table.scale) == ("paired", "rsr", SCALE)
+    ]
     rows = []
     published = [row for part in reported.values() if isinstance(part, dict) for row in _method_rows(part)]
     for method, trained, dataset, name, value in published:

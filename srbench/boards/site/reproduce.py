@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from srbench.store.record import Record
+from srbench.support.scales import SCALE
 
 # ``rsr@8(steps=10) from esrgan``: preset, radius, changed settings, the model the noise was made on.
 _ATTACK = re.compile(
@@ -43,6 +44,8 @@ def reproducing_command(records: Sequence[Record]) -> Command:
     shared = {"precision": first.precision} if first.precision != "fp32" else {}
     if first.tile:
         shared |= {"tile": str(first.tile), "halo": str(first.halo or 16)}
+    if first.scale != SCALE:
+        shared["scale"] = str(first.scale)
     if len(records) < first.dataset_images:
         shared["limit"] = str(len(records))
     if not first.attack_hash or (parts := _parts(first.attack)) is None:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from srbench.datasets.base import SCALE
+from srbench.support.scales import SCALE
 
 
 def bicubic_down(hr: Tensor, *, quantize: bool = False) -> Tensor:

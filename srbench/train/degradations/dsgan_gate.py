@@ -26,8 +26,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srbench.datasets.base import SCALE, Pixels
+from srbench.datasets.base import Pixels
 from srbench.errors import BadInput, RunFailed
+from srbench.support.scales import SCALE
 from srbench.train.degradations.base import Context
 from srbench.train.degradations.clean import bicubic_lr
 from srbench.train.degradations.source_domain import FIRST_CROP, MiniDomain, SourceDomain

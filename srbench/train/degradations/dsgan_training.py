@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from srbench.attacks.noise import generator
 from srbench.attacks.objectives import Objective
 from srbench.attacks.objectives_from_text import parse_objective
-from srbench.datasets.base import SCALE
 from srbench.errors import BadInput, RunFailed
+from srbench.support.scales import SCALE
 from srbench.train.degradations.base import Context
 from srbench.train.degradations.clean import bicubic_lr
 from srbench.train.degradations.dsgan import DSGAN, build_dsgan, build_texture_discriminator, draw_noise

@@ -15,9 +15,9 @@ from filelock import FileLock
 from pydantic import Field, field_validator
 from torch import Tensor
 
-from srbench.datasets.base import SCALE
 from srbench.errors import BadInput
 from srbench.support.home import atomic_path
+from srbench.support.scales import SCALE
 from srbench.train.degradations.base import Batch, Context, Degradation, DegradationKind, Table
 from srbench.train.degradations.clean import bicubic_lr
 from srbench.train.degradations.dsgan import DSGAN, draw_noise

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from srbench.datasets.base import SCALE
 from srbench.errors import BadInput
+from srbench.support.scales import SCALE
 
 Kernel = NDArray[np.float64]
 

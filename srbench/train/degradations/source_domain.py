@@ -14,11 +14,12 @@ from torch import Tensor
 
 from srbench.attacks.noise import generator
 from srbench.datasets import degrade
-from srbench.datasets.base import SCALE, Pixels, hash_content
+from srbench.datasets.base import Pixels, hash_content
 from srbench.datasets.decode import decode, read
 from srbench.datasets.pairs import image_files
 from srbench.errors import BadInput
 from srbench.support.home import sha256_file
+from srbench.support.scales import SCALE
 from srbench.train.data.crops import symmetry
 from srbench.train.data.sharing import ImageCache, visit
 from srbench.train.degradations.base import Context
