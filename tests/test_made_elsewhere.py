@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import blurry_upscaler
 from PIL import Image
+from torch import nn
 
 import srbench
 from srbench import zoo
@@ -24,6 +24,7 @@ from srbench.entries.read import read_entry
 from srbench.entries.validate import validate
 from srbench.errors import BadInput, RunFailed
 from srbench.evaluation import EvaluationRequest, evaluate
+from srbench.support.scales import SCALES
 from srbench.zoo.from_python import from_python
 
 Command = Callable[..., tuple[int, str]]
@@ -78,20 +79,23 @@ def _request(data: str, *models: str) -> EvaluationRequest:
     return EvaluationRequest(models=models, datasets=(data,), metrics=("psnr",))
 
 
-def test_kept_images_give_the_records_of_the_model_that_made_them(tmp_path: Path) -> None:
-    data, store = pairs(tmp_path), tmp_path / "store"
+@pytest.mark.parametrize("scale", SCALES)
+def test_kept_images_give_the_records_of_the_model_that_made_them(scale: int, tmp_path: Path) -> None:
+    data, store = pairs(tmp_path, scale), tmp_path / "store"
     own = srbench.evaluate(
-        {"net": blurry_upscaler()},
+        {"net": nn.Upsample(scale_factor=scale, mode="bilinear")},
         datasets=data,
         metrics=["psnr", "ssim", "gmsd"],
         store=store,
         keep_images=True,
+        scale=scale,
     )
     (kept,) = store.rglob("sr")
-    again = measured([f"mine=outputs:{kept}", "bicubic"], data, metrics=["psnr", "ssim", "gmsd"])
+    names = ["psnr", "ssim", "gmsd"]
+    again = measured([f"mine=outputs:{kept}", "bicubic"], data, metrics=names, scale=scale)
     mine = again[again.model == "mine"]
     assert list(mine.image) == list(own.image) == list(IDS)
-    for name in ("psnr", "ssim", "gmsd"):  # of 8-bit images, which saving loses nothing of
+    for name in names:  # of 8-bit images, which saving loses nothing of
         assert list(mine[name]) == list(own[name])
     assert set(mine.weights_sha256) == {zoo.resolve([f"outputs:{kept}"])[0].weights_sha256}
     assert set(mine.seconds) == {0.0}

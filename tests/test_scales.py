@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,12 +22,16 @@ from srbench.attacks.tiles import attack_in_tiles
 from srbench.boards.compute import boards, tables
 from srbench.boards.csv_records import from_frame, read_csv
 from srbench.boards.files import write_all
+from srbench.boards.site.build import build_page, read_store
 from srbench.boards.site.explorer import hardest
 from srbench.boards.site.reproduce import reproducing_command
 from srbench.cli import main
 from srbench.datasets.degrade import bicubic
+from srbench.entries import standard
 from srbench.errors import BadInput
 from srbench.evaluation import EvaluationRequest, evaluate, prepare
+from srbench.figures import gather
+from srbench.figures.strips import strips
 from srbench.run.memory_fit import IMAGE, demand
 from srbench.support.scales import SCALES, at_scale
 from srbench.support.torchvision import prepare_torchvision
@@ -358,3 +363,34 @@ def test_the_command_line_measures_at_a_scale(
     assert code == 2
     code, said = command("leaderboard", "--store", store, "--scale", "2")
     assert code == 0
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_the_page_and_figures_show_crops_of_the_scale(scale: int, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    request = gather.FigureRequest(models=("bicubic",), datasets=("clean-mini",), scale=scale, store=store)
+    figure = gather.prepare_figure(request)
+    assert not figure.runner.run(figure.todo).failures
+    (strip,) = strips(figure)
+    assert strip.hr is not None
+    assert strip.lr.shape == strip.hr.shape == strip.panels[0].pixels.shape
+    assert all(side % scale == 0 for side in strip.box)
+    records, pictures = read_store(figure.stores[1])
+    build_page(tmp_path / "page", records, pictures=pictures)
+    script = (tmp_path / "page/data/site.js").read_text()
+    page = json.loads(script.removeprefix("window.srbenchData=").rstrip(";\n"))
+    (entry,) = page["explorer"]
+    assert page["boards"][0]["scale"] == scale
+    assert all(side % scale == 0 for side in entry["box"])
+    folder = tmp_path / "page/images"
+    sizes = [Image.open(folder / entry[role]).size for role in ("lr", "hr", "bicubic")]
+    assert sizes[1] == sizes[2] == tuple(scale * side for side in sizes[0])
+
+
+def test_an_entry_is_x4(tmp_path: Path, command: Callable[..., tuple[int, str]]) -> None:
+    torch.save(Compact(num_feat=8, num_conv=1, upscale=2).state_dict(), tmp_path / "net.pth")
+    code, said = command("submit", str(tmp_path / "net.pth"))
+    assert code == 2
+    assert "net is an x2 model, and an entry is x4: measure it with srbench evaluate --scale 2" in said
+    assert not standard.belongs(record(dataset="ntire-mini", scale=2))
+    assert standard.belongs(record(dataset="ntire-mini"))

@@ -188,6 +188,10 @@ def _renamed(name: str, spec: str, said: Options, scale: int | None) -> ModelRef
 
 def _installed(candidates: Iterable[str], scale: int | None) -> Iterator[ModelRef]:
     for name in candidates:
+        card = find_card(name)
+        # Only when it is tried does a registered network show its scale.
+        if scale not in (None, card.scale) and not (card.any_scale or registered(name)):
+            continue
         state = status(name)
         if state.installed:
             ref = _by_name(name, state, scale)

@@ -133,9 +133,9 @@ def build(
 ) -> None:
     """Make a set of photographs by degrading them, or draw faces from WIDER FACE, and register it.
 
-    LR is made of HR at a quarter of its size, or as --scale says, always the same for the same name of a file: ntire-like has the
-    noise of NTIRE 2020, aim-like blur, noise and JPEG in the manner of AIM 2019, clean is bicubic alone,
-    blind is the degradation of Real-ESRGAN.
+    LR is made of HR at a quarter of its size, or as --scale says, always the same for the same name of a
+    file: ntire-like has the noise of NTIRE 2020, aim-like blur, noise and JPEG in the manner of AIM 2019,
+    clean is bicubic alone, blind is the degradation of Real-ESRGAN.
     """
     from srbench.errors import BadInput
 

@@ -72,9 +72,7 @@ OnlyDatasets = Annotated[
     str | None, typer.Option("--datasets", help="Only these data sets (wildcards allowed).")
 ]
 OnlyProtocol = Annotated[str | None, typer.Option("--protocol", help="Only this protocol.")]
-Scale = Annotated[
-    str, typer.Option("--scale", help="How many times larger SR is: 2, 3, 4 or 8.", show_default="4")
-]
+Scale = Annotated[str, typer.Option("--scale", help="How many times larger SR is: 2, 3, 4 or 8.")]
 OnlyScale = Annotated[str | None, typer.Option("--scale", help="Only records of this scale.")]
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 Reported = Annotated[Path | None, typer.Option("--reported", help="Published numbers, as in paper.json.")]

@@ -12,6 +12,7 @@ from srbench.entries.build import facts
 from srbench.entries.schema import ENTRY_NAME
 from srbench.entries.statement import Statement, Trial
 from srbench.errors import BadInput
+from srbench.support.scales import SCALE
 
 if TYPE_CHECKING:
     from srbench.attacks.recipe import AttackRecipe
@@ -54,8 +55,14 @@ def prepare_submission(
     from srbench import evaluation, zoo
     from srbench.metrics import metric
 
+    models = zoo.resolve([model])
+    if other := [ref for ref in models if ref.card.scale != SCALE]:
+        raise BadInput(
+            f"{other[0].name} is an x{other[0].card.scale} model, and an entry is x{SCALE}: measure it with "
+            f"srbench evaluate --scale {other[0].card.scale}"
+        )
     request = evaluation.EvaluationRequest(
-        models=tuple(zoo.resolve([model])),  # nothing stands in for what is submitted
+        models=tuple(models),  # nothing stands in for what is submitted
         datasets=standard.DATASETS,
         attacks=trial.attacks,
         protocol=standard.PROTOCOL,

@@ -19,7 +19,8 @@
   if (data.boards.length > 1) {
     const picker = document.getElementById("board");
     data.boards.forEach((b, index) => {
-      const text = `${b.protocol} (${b.protocol_hash.slice(0, 8)}), ${kinds[b.kind]}`;
+      const at = b.scale === 4 ? "" : `×${b.scale}, `;
+      const text = `${at}${b.protocol} (${b.protocol_hash.slice(0, 8)}), ${kinds[b.kind]}`;
       picker.append(el("option", { value: index, text }));
     });
     picker.addEventListener("change", () => setBoard(picker.value));

@@ -151,6 +151,7 @@ srbench.record = (() => {
             "Protocol",
             `${board.protocol}, ${board.kind === "paired" ? "against ground truth" : "without ground truth"}`,
           ),
+          fact("Scale", `×${board.scale}`),
           fact("Protocol hash", copyable(board.protocol_hash, "the hash")),
           fact("Attack", attack.name),
           chunk.attack_hash ? fact("Attack hash", copyable(chunk.attack_hash, "the hash")) : [],
