@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from srbench.datasets.base import SCALE, Pixels
+from srbench.datasets.base import Pixels
 from srbench.datasets.blur_kernels import Family, Kernel, bell, sinc
 from srbench.datasets.degrade import jpeg, to_uint8
+from srbench.support.scales import SCALE
 
 Image = NDArray[np.float64]
 Range = tuple[float, float]
