@@ -61,7 +61,7 @@ def download_all(
 
     Raises:
         BadInput: as of :func:`download`, for the first model it holds of.
-        Unavailable: at the end, if some could not be fetched; the others are installed.
+        Unavailable: at the end, if some could not be fetched; the others are installed. Offline, at once.
         RunFailed: the home cannot be written.
     """
     failures = []
@@ -72,6 +72,8 @@ def download_all(
             try:
                 yield name, _download(name, say=say, progress=progress, keep_package=number < len(members))
             except Unavailable as error:
+                if home.offline():
+                    raise
                 failures.append(str(error))
     finally:
         for source in (source for name in members for source in find_card(name).sources):
@@ -146,7 +148,7 @@ def _download(name: str, *, say: Callable[[str], None], progress: bool, keep_pac
         say(f"{name} is installed already from a file, and was not fetched: {'; '.join(failures)}")
         return state
     raise Unavailable(
-        f"{name} could not be fetched: {'; '.join(failures)}; or give the file with "
+        f"{name} could not be fetched: {'; '.join(dict.fromkeys(failures))}; or give the file with "
         f"`srbench models install {name} --from {sources[0].by_hand}`"
     )
 
