@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from itertools import combinations
 from pathlib import Path
 
@@ -12,15 +13,19 @@ import pytest
 from PIL import Image
 
 from srbench import datasets
-from srbench.datasets import degrade, mini
+from srbench.datasets import degrade, mini_crops
 from srbench.datasets.base import DataSet
-from srbench.datasets.mini import CROP, CROPS, DEGRADATIONS, SOURCES, MiniSet
+from srbench.datasets.mini import MiniSet
+from srbench.datasets.mini_crops import CROP, Edition, crops, photographs
 from srbench.errors import RunFailed
 
 GOLDEN = {
     "clean-mini": "be2ff315db9786e75bd67facfc91a17094f41f4ca3daeffe6fd8869d8bb0f3e1",
     "ntire-mini": "72c3130288c1742859914f9fc6f61e43d59766d07ec87f03ef5e38aafa83a922",
 }
+
+
+NAMES = [name for name in datasets.names() if datasets.manifest(name).is_mini]
 
 
 def open_mini(name: str) -> DataSet:
@@ -49,28 +54,40 @@ def resize():  # type: ignore[no-untyped-def]
     return run
 
 
-def test_at_least_twelve_crops_that_do_not_overlap() -> None:
-    assert len(CROPS) >= 12
-    for (file_a, top_a, left_a), (file_b, top_b, left_b) in combinations(CROPS, 2):
-        apart = file_a != file_b or abs(top_a - top_b) >= CROP or abs(left_a - left_b) >= CROP
-        assert apart, (file_a, top_a, left_a, top_b, left_b)
+@pytest.mark.parametrize(("edition", "images", "sources"), [(1, 12, 5), (2, 20, 12)])
+def test_crops_do_not_overlap(edition: Edition, images: int, sources: int) -> None:
+    found = list(crops(edition).values())
+    assert len(found) == images and len({crop.photograph.source for crop in found}) == sources
+    for a, b in combinations(found, 2):
+        apart = abs(a.top - b.top) >= CROP or abs(a.left - b.left) >= CROP
+        assert apart or a.photograph != b.photograph, (a, b)
 
 
-@pytest.mark.parametrize("name", sorted(DEGRADATIONS))
+def test_the_second_edition_has_one_or_two_crops_of_a_photograph_and_few_gray_ones() -> None:
+    shares = Counter(crop.photograph.source for crop in crops(2).values())
+    assert set(shares.values()) == {1, 2}
+    gray = [photograph.file for photograph in photographs() if not np.ptp(photograph.pixels(), axis=2).any()]
+    assert gray == ["camera.png", "coins.png", "gravel.png"] and len(gray) <= len(shares) / 4
+    assert sum(crop.photograph.file in gray for crop in crops(2).values()) <= len(crops(2)) / 4
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_shapes_ids_and_order(name: str) -> None:
     data_set = open_mini(name)
     assert list(data_set.ids) == sorted(data_set.ids)
-    assert len(data_set) == len(CROPS)
+    assert len(data_set) == datasets.manifest(name).images
     for image_id in data_set.ids:
         image = data_set.load(image_id)
         assert image.lr.shape == (64, 64, 3) and image.lr.dtype == np.uint8
         assert image.hr is not None and image.hr.shape == (256, 256, 3) and image.hr.dtype == np.uint8
         assert data_set.lr_size(image_id) == (64, 64)
-        assert image.hr.std() > 20, "a crop without anything in it"
+        assert image.hr.std() > 12, "a crop without anything in it"
 
 
-def test_every_set_has_the_same_hr_images() -> None:
-    clean, *others = (open_mini(name) for name in sorted(DEGRADATIONS))
+@pytest.mark.parametrize("edition", [1, 2])
+def test_every_set_has_the_same_hr_images(edition: Edition) -> None:
+    clean, *others = (open_mini(name) for name in NAMES if datasets.manifest(name).edition == edition)
+    assert len(others) == 2
     for image_id in clean.ids:
         for other in others:
             assert np.array_equal(clean.load(image_id).hr, other.load(image_id).hr)
@@ -98,7 +115,7 @@ def test_content_is_the_same_in_every_process() -> None:
     }
     here = [datasets.status(n).content_hash for n in datasets.names() if "-" in n]
     assert runs == {f"{here}\n"}
-    assert len(set(here)) == len(DEGRADATIONS)
+    assert len(set(here)) == len(NAMES)
 
 
 def test_loaded_pixels_are_the_callers_own() -> None:
@@ -197,14 +214,13 @@ def test_aim_is_about_three_decibels_harder_than_ntire(resize) -> None:  # type:
 
 
 def test_another_photograph_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SOURCES, "chelsea.png", "0" * 64)
-    mini._photograph.cache_clear()
-    mini._make.cache_clear()
-    with pytest.raises(RunFailed, match=r"chelsea\.png is not the photograph"):
-        open_mini("clean-mini").load("chelsea-20-95")
+    monkeypatch.setattr(mini_crops, "decode", lambda data, path: np.zeros((1, 1, 3), np.uint8))
+    chelsea = next(photograph for photograph in photographs() if photograph.file == "chelsea.png")
+    with pytest.raises(RunFailed, match=r"chelsea\.png is not the photograph .*: reinstall scikit-image"):
+        chelsea.model_copy(update={"sha256": "0" * 64}).pixels()
 
 
-@pytest.mark.parametrize("name", sorted(DEGRADATIONS))
+@pytest.mark.parametrize("name", NAMES)
 def test_unknown_ids(name: str) -> None:
     with pytest.raises(KeyError):
         open_mini(name).load("nobody")

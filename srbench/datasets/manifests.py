@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from srbench.datasets.base import SetDomain, SetKind
 from srbench.datasets.labels import NAME
+from srbench.datasets.mini_crops import Edition
 from srbench.datasets.registrations import Made, Registration, read_registration, registered_names
 from srbench.errors import unknown
 from srbench.install.source import Source
 from srbench.support.scales import SCALE
 from srbench.support.toml import read_toml
 
-MINI_SUFFIX = "-mini"
 _SETS = Path(__file__).parent / "sets"
 
 
@@ -46,6 +46,7 @@ class SetManifest(BaseModel):
         kind: "paired" or "no-reference".
         images: how many it holds as published, where that is known.
         mini: the built-in set of the same degradation that can stand in for it.
+        edition: of the mini track, for a set that srbench makes itself of what is installed with it.
         sources: its published files.
         how: how to get or make it.
         licence: the terms it comes under.
@@ -55,13 +56,14 @@ class SetManifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z0-9]+(-mini)?$")
+    name: str = Field(pattern=r"^[a-z0-9]+(-mini2?)?$")
     aliases: tuple[str, ...] = ()
     title: str
     domain: SetDomain
     kind: SetKind
     images: PositiveInt | None = None
     mini: str | None = None
+    edition: Edition | None = None
     sources: tuple[SetSource, ...] = ()
     how: str
     licence: str
@@ -71,7 +73,7 @@ class SetManifest(BaseModel):
     @property
     def is_mini(self) -> bool:
         """Return whether srbench makes this set itself from images that are installed with it."""
-        return self.name.endswith(MINI_SUFFIX)
+        return self.edition is not None
 
     def title_at(self, scale: int) -> str:
         """Return the name in full of the set whose LR images are so many times smaller."""
@@ -113,13 +115,14 @@ class OwnSet(SetManifest):
 
 
 def names() -> list[str]:
-    """Return every known data set: the published ones by name, then the mini ones.
+    """Return every known data set: the published ones by name, then the mini ones, edition by edition.
 
     >>> from srbench import datasets
-    >>> datasets.names()[-3:]
-    ['aim-mini', 'clean-mini', 'ntire-mini']
+    >>> datasets.names()[-6:]
+    ['aim-mini', 'clean-mini', 'ntire-mini', 'aim-mini2', 'clean-mini2', 'ntire-mini2']
     """
-    return sorted((p.stem for p in _SETS.glob("*.toml")), key=lambda name: (name.endswith(MINI_SUFFIX), name))
+    cards = [_read(path) for path in _SETS.glob("*.toml")]
+    return [card.name for card in sorted(cards, key=lambda card: (card.edition or 0, card.name))]
 
 
 def own_names(scale: int = SCALE) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from srbench.datasets.base import DataSet
 from srbench.datasets.manifests import OwnSet, SetManifest, manifest, names, own_names
-from srbench.datasets.mini import CROP
+from srbench.datasets.mini_crops import CROP
 from srbench.datasets.own import is_own, open_own
 from srbench.datasets.registry import add_command, how_to_get, open_set, status
 from srbench.errors import BadInput
@@ -115,7 +115,9 @@ def _expand(pattern: str, track: Track, scale: int) -> list[str]:
         raise BadInput(f"no data set matches '{pattern}': `srbench datasets` lists them all")
     full = [c for c in cards if not c.is_mini]
     own = [c.name for c in full if isinstance(c, OwnSet)]
-    minis = [c.name for c in cards if c.is_mini]
+    stand_ins = {c.mini for c in full if c.mini}
+    # Beside full sets another edition of the mini track would be the same photographs twice.
+    minis = [c.name for c in cards if c.is_mini and (c.name in stand_ins or not full)]
     registered_here = _registered(scale)
     registered = [c for c in full if c.name in registered_here]
     if track == "mini":
@@ -128,8 +130,7 @@ def _expand(pattern: str, track: Track, scale: int) -> list[str]:
         chosen = [c.name for c in registered] or minis
     else:
         absent = [c.name for c in full if c.mini and c not in registered]
-        replaced = {c.mini for c in full if c.mini}
-        chosen = [c.name for c in registered] + absent + [name for name in minis if name not in replaced]
+        chosen = [c.name for c in registered] + absent + [name for name in minis if name not in stand_ins]
     if not chosen:
         hint = f"register a set with `{add_command(full[0], scale)}`" if full else "these are mini sets"
         raise BadInput(f"nothing that '{pattern}' matches is available on the {track} track: {hint}")
