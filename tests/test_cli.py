@@ -55,7 +55,7 @@ def test_help_is_instant_because_nothing_heavy_is_imported() -> None:
     ("arguments", "words"),
     [
         (["--models", "bicubik"], ["bicubik", "bicubic"]),
-        (["--models", "rsr"], ["rsr", "not installed", "srbench models install"]),
+        (["--models", "rsr", "--track", "full"], ["rsr", "not installed", "srbench models install"]),
         (["--datasets", "ntir"], ["ntir", "ntire"]),
         (["--datasets", "ntire", "--track", "full"], ["srbench datasets add ntire"]),
         (["--datasets", "set5", "--track", "mini"], ["set5"]),

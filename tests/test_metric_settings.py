@@ -33,7 +33,7 @@ def changed(monkeypatch: pytest.MonkeyPatch) -> Callable[[MetricSettings], None]
         later = published.later | {"lpips-lite": settings}
         other = Protocol.model_validate(published.model_dump() | {"later": later})
         assert other.hash == published.hash
-        monkeypatch.setattr(protocols, "protocol", lambda name: other)
+        monkeypatch.setattr(protocols, "protocol", lambda name, scale=4: other)
 
     return change
 

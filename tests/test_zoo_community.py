@@ -253,7 +253,7 @@ def test_what_cannot_be_had_is_said_in_one_line(
         "4x-Text", resource={"urls": [f"{service.url}/files/text"], "sha256": digest, "size": len(text)}
     )
     with pytest.raises(error, match=said) as caught:
-        resolved(spec)
+        zoo.resolve([spec], 4)
     assert "\n" not in str(caught.value)
     assert not list((private_home / "weights").rglob("*.safetensors"))
 

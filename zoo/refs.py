@@ -87,9 +87,9 @@ def _at_scale(ref: ModelRef, scale: int) -> ModelRef:
     if ref.outputs is not None:
         return ref.at_scale(scale)
     if ref.card.scale != scale:
+        own = ref.card.scale
         raise BadInput(
-            f"{ref.name} is an x{ref.card.scale} model, and x{scale} is measured: --scale {ref.card.scale} "
-            "takes it"
+            f"{ref.source or ref.name} is an x{own} model, and x{scale} is measured: --scale {own} takes it"
         )
     return ref
 

@@ -114,7 +114,6 @@ def build(
         str,
         typer.Argument(
             help="How photographs are degraded: ntire-like, aim-like, clean, blind; or faces.",
-            metavar="KIND",
         ),
     ],
     hr: Annotated[Path | None, typer.Option("--hr", help="Directory of the photographs to degrade.")] = None,
