@@ -136,7 +136,7 @@ def test_gradient_attacks_are_run_again_with_the_objective_of_the_entry(
     assert "measured 1 images again (2 records)" in report.notes[-1]
     tampered(file, "rsr", "lpips", 0.05)
     problems = validate(file, again=2).problems
-    assert ["/rsr/" in line and "lpips is " in line for line in problems] == [True, True]
+    assert ["/rsr/" in line and "lpips is " in line for line in problems] == [True, True], problems
 
 
 def test_like_another_entry_takes_its_attacks(shared_weights: Path, tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ FULL = [name for name in recipes.names() if not name.endswith("-mini")]
 # What takes long before the first iteration is shortened, and the batch; everything else is the recipe's.
 SHORT: dict[str, dict[str, object]] = {
     "esrgan-fs": {"degradation.iterations": 3, "degradation.batch": 1, "degradation.gate": 0.0},
-    "impressionism": {"degradation.kernels": "kernelgan", "degradation.kernelgan.iterations": 3},
 }
 SOURCE = ("impressionism", "esrgan-fs")
 
