@@ -7,8 +7,8 @@ ROUNDING = {"psnr": 1e-3, "ssim": 1e-5, "lpips": 1e-5, "niqe": 1e-2, "brisque": 
 
 # The others are for another machine, whose convolutions add in another order: measured on RRDBNets of three
 # blocks in fp32, with oneDNN and without it unless said otherwise; beside each the largest difference seen.
-# On one machine, with one thread or two, all were below 1e-4; between AVX512 and AVX2 those without a gradient
-# were below 2e-7.
+# On one machine, with one thread or two, all were below 1e-4; between AVX512 and AVX2 those without an attack
+# by gradients were below 2e-7.
 _CLEAN = ROUNDING | {  # ten images, also under random noise
     "niqe": 0.1,  # 0.021; NIQE, BRISQUE and PIQE hang on the last bit of single pixels
     "brisque": 0.2,  # 0.020
