@@ -13,8 +13,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from srbench import datasets
+from srbench.datasets.degradations import DEGRADATIONS
 from srbench.datasets.manifests import SetManifest
-from srbench.datasets.mini import DEGRADATIONS
 from srbench.errors import BadInput
 
 NAMES = datasets.names()

@@ -17,7 +17,7 @@ from srbench.install import first_use
 from srbench.install.obtain import obtain
 from srbench.install.places import locked
 from srbench.support import home
-from srbench.support.scales import LISTED, SCALES
+from srbench.support.scales import LISTED, SCALES, other_scale
 from srbench.zoo import hugging_face, openmodeldb
 from srbench.zoo.installed import Installed, installed_path, read_record
 from srbench.zoo.model_ref import ModelRef
@@ -106,10 +106,8 @@ def _refuse_scale(spec: str, card: Card, scale: int | None) -> None:
         return
     if card.scale not in SCALES:
         raise BadInput(f"{spec} is an x{card.scale} model: SR is measured at {LISTED}")
-    if scale not in (None, card.scale):
-        raise BadInput(
-            f"{spec} is an x{card.scale} model, and x{scale} is measured: --scale {card.scale} takes it"
-        )
+    if scale is not None and scale != card.scale:
+        raise other_scale(spec, "model", card.scale, scale)
 
 
 def _fetch(spec: str, name: str, card: Card) -> None:

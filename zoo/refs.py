@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput, unknown
 from srbench.support.home import sha256_file, user_path
+from srbench.support.scales import other_scale
 from srbench.zoo.catalog import find_card, names, registered
 from srbench.zoo.community import from_community, is_community
 from srbench.zoo.made_elsewhere import PREFIX
@@ -87,10 +88,7 @@ def _at_scale(ref: ModelRef, scale: int) -> ModelRef:
     if ref.outputs is not None:
         return ref.at_scale(scale)
     if ref.card.scale != scale:
-        own = ref.card.scale
-        raise BadInput(
-            f"{ref.source or ref.name} is an x{own} model, and x{scale} is measured: --scale {own} takes it"
-        )
+        raise other_scale(ref.source or ref.name, "model", ref.card.scale, scale)
     return ref
 
 

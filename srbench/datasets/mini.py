@@ -1,38 +1,30 @@
 """Make the mini track: small data sets that need neither a download nor a registration.
 
 The HR images are crops of photographs (:mod:`srbench.datasets.mini_crops`); the LR images are made from
-them by :mod:`srbench.datasets.degrade` with a generator seeded by set and image, so that every machine and
-every process gets the same pixels. (The aim degradation goes through the JPEG library at hand, whose
+them by :mod:`srbench.datasets.degradations` with a generator seeded by set and image, so that every machine
+and every process gets the same pixels. (The aim degradation goes through the JPEG library at hand, whose
 rounding is not promised to be the same everywhere; the content hash shows it.)
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from functools import cached_property, lru_cache
 
 import numpy as np
 
-from srbench.datasets import degrade
 from srbench.datasets.base import DataSet, LoadedImage, Pixels, hash_content
+from srbench.datasets.degradations import DEGRADATIONS
 from srbench.datasets.manifests import SetManifest
 from srbench.datasets.mini_crops import CROP, Edition, crops
 from srbench.support.scales import SCALE
-
-DEGRADATIONS: dict[str, Callable[[Pixels, np.random.Generator, int], Pixels]] = {
-    "clean": degrade.clean,
-    "ntire": degrade.ntire,
-    "aim": degrade.aim,
-}
-"""A set of each domain here is made by one of these."""
 
 
 class MiniSet(DataSet):
     """Make the images of a mini set when they are first asked for, a few milliseconds each.
 
     Args:
-        manifest: of one of these domains, with the edition of the track that says which crops it has.
+        manifest: its domain names the degradation, its edition of the track the crops.
         scale: how many times smaller LR is; HR is cut to a multiple of it.
     """
 
@@ -71,7 +63,7 @@ def _made(name: str, domain: str, edition: Edition, image_id: str, scale: int) -
     hr = crops(edition)[image_id].pixels(CROP // scale * scale)
     seeded = f"{name}/{image_id}" + (f" x{scale}" if scale != SCALE else "")
     seed = int.from_bytes(hashlib.sha256(seeded.encode()).digest()[:8], "big")
-    return DEGRADATIONS[domain](hr, np.random.Generator(np.random.PCG64(seed)), scale), hr
+    return DEGRADATIONS[domain].make(hr, np.random.Generator(np.random.PCG64(seed)), scale), hr
 
 
 def _sha256(pixels: Pixels) -> str:

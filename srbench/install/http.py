@@ -93,6 +93,11 @@ def _persist(attempt: _Attempt, url: str, progress: bool) -> None:
             raise Unavailable(f"{url} {broken}: {cure}") from broken
 
 
+def notes_of(part: Path) -> Path:
+    """Return the file beside a broken download that says what it is part of."""
+    return part.with_name(f"{part.name}.json")
+
+
 class _Attempt:
     """What pooch writes into, and the judge of the server's answer."""
 
@@ -100,7 +105,7 @@ class _Attempt:
         self, url: str, part: Path, size: int | None, exact: bool, options: Mapping[str, Any]
     ) -> None:
         self._url, self._part, self._size, self._exact, self._options = url, part, size, exact, options
-        self._notes = part.with_name(part.name + ".json")
+        self._notes = notes_of(part)
         self._file: IO[bytes]
         self._total: int | None = None
         self._began = False

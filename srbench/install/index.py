@@ -167,7 +167,7 @@ def _fetch(
         finally:
             if not (done and keep):
                 discard(archive)
-        remove(_notes(archive))
+        remove(http.notes_of(archive))  # of no use once the file is whole
     return url
 
 
@@ -178,13 +178,8 @@ def package_file(source: Source, folder: Path) -> Path:
 
 def discard(archive: Path) -> None:
     """Remove a package file, or what came of it."""
-    for path in (archive, _notes(archive)):
+    for path in (archive, http.notes_of(archive)):
         remove(path)
-
-
-def _notes(archive: Path) -> Path:
-    """Return what the transfer wrote down of a file; it is of no use once the file is whole."""
-    return archive.with_name(f"{archive.name}.json")
 
 
 def discard_kept(source: Source, folder: Path) -> None:

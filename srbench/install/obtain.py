@@ -222,5 +222,5 @@ def _checked(part: Path, source: Source, address: str, origin: str) -> str:
 
 
 def _clear(part: Path) -> None:
-    for path in (part, part.with_name(part.name + ".json"), _beside(part)):
+    for path in (part, http.notes_of(part), _beside(part)):
         remove(path)

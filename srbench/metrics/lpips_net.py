@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput
 from srbench.metrics.backbones import ALEXNET, SQUEEZENET, VGG16
+from srbench.metrics.base import Scorer, require
 from srbench.metrics.pickled_arrays import convolutions
 
 if TYPE_CHECKING:
@@ -70,6 +72,17 @@ def load_lpips(net: str, file: Path) -> nn.Module:
     backbone.load_state_dict({slots[key]: value for key, value in features.items()}, strict=True)
     _check_heads(model, Path(lpips.__file__).parent / "weights" / "v0.1" / f"{net}.pth")
     return model.eval().requires_grad_(False)
+
+
+def lpips_scorer(metric: str, net: str) -> Callable[[Mapping[str, str], str], Scorer]:
+    """Return what makes the scorer of a metric that is LPIPS v0.1 with a backbone of :data:`BACKBONES`."""
+
+    def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
+        require(params, metric, net=(net,), version=("0.1",))
+        network = load_lpips(net, BACKBONES[net].locate()).to(device)
+        return lambda sr, hr: float(network(sr, hr, normalize=True))
+
+    return make_scorer
 
 
 def read_features(net: str, file: Path) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput
-from srbench.support.scales import SCALE
+from srbench.support.scales import SCALE, other_scale
 
 if TYPE_CHECKING:
     from srbench.attacks import AttackSpec
@@ -124,9 +124,7 @@ def make_plan(
         *(("data set", data.name, data.scale) for data in datasets),
     ):
         if scale != protocol.scale:
-            raise BadInput(
-                f"{name} is an x{scale} {thing}, and x{protocol.scale} is measured: --scale {scale} takes it"
-            )
+            raise other_scale(name, thing, scale, protocol.scale)
     for model in models:
         if model.outputs is not None:
             _refuse_network(model, attacks, precision, tile)

@@ -30,6 +30,15 @@ def checked_scale(value: Any) -> int:
     return found
 
 
+def other_scale(name: str, kind: str, scale: int, wanted: int) -> BadInput:
+    """Return the error of a model or data set that is of another scale than what is measured.
+
+    >>> str(other_scale("net.pth", "model", 2, wanted=4))
+    'net.pth is an x2 model, and x4 is measured: --scale 2 takes it'
+    """
+    return BadInput(f"{name} is an x{scale} {kind}, and x{wanted} is measured: --scale {scale} takes it")
+
+
 def at_scale(number: int, scale: int) -> int:
     """Return what HR pixels take, for an LR pixel, of what they take at x4.
 

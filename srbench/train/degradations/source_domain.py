@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from srbench.attacks.noise import generator
-from srbench.datasets import degrade
 from srbench.datasets.base import Pixels, hash_content
 from srbench.datasets.decode import decode, read
+from srbench.datasets.degradations import degradation
 from srbench.datasets.pairs import image_files
 from srbench.errors import BadInput
 from srbench.support.home import sha256_file
@@ -30,10 +30,7 @@ FIRST_CROP = 10**9
 """Training crops from this index on become images of mini domains; training itself stays below it."""
 
 _MINI = "mini:"
-_MINI_DEGRADATIONS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
-    "ntire": degrade.ntire,
-    "aim": degrade.aim,
-}
+_MINI_NAMES = ("ntire", "aim")
 _CACHE_BYTES = 1 << 30
 _CROPS_AN_IMAGE = 16
 _TOGETHER = 16
@@ -132,11 +129,11 @@ class MiniDomain(SourceDomain):
 
     def __init__(self, spec: str, context: Context, count: int, side: int | None = None) -> None:
         name = spec.removeprefix(_MINI)
-        if name not in _MINI_DEGRADATIONS:
-            known = " or ".join(_MINI + known for known in _MINI_DEGRADATIONS)
+        if name not in _MINI_NAMES:
+            known = " or ".join(_MINI + known for known in _MINI_NAMES)
             raise BadInput(f"unknown source domain '{spec}': choose {known}, or a folder of LR images")
         self.spec = spec
-        self._degrade, self._seed = _MINI_DEGRADATIONS[name], context.seed
+        self._degrade, self._seed = degradation(name).make, context.seed
         self._images: list[Pixels] = []
         for first in range(0, count, _TOGETHER):
             numbers = range(first, min(first + _TOGETHER, count))
@@ -149,7 +146,7 @@ class MiniDomain(SourceDomain):
         for number, crop in zip(numbers, pixels, strict=True):
             digest = hashlib.sha256(f"{self._seed}\0{self.spec}\0{number}".encode()).digest()
             random = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "big")))
-            images.append(self._degrade(np.ascontiguousarray(crop), random))
+            images.append(self._degrade(np.ascontiguousarray(crop), random, SCALE))
         return images
 
     def __len__(self) -> int:
