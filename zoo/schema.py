@@ -16,7 +16,8 @@ DOMAINS: tuple[str, ...] = get_args(Domain)
 
 ``none``: nothing was learned. ``clean``: bicubic downscaling and nothing else. ``ntire``, ``aim``,
 ``dped``: the source domain of that data set. ``adversarial``: attacks on clean images. ``blind``: a
-broad random degradation model, such as Real-ESRGAN's. ``unknown``: a user's own model.
+broad random degradation model, such as Real-ESRGAN's. ``unknown``: a user's own
+model, or one of a degradation that no set here has.
 """
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")

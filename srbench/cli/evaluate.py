@@ -97,7 +97,10 @@ def _remarks(request: EvaluationRequest, prepared: PreparedRun) -> list[str]:
     from srbench import zoo
 
     lines = prepared.unmeasured
-    if "all" in request.models:
-        # The download address after the # is for `srbench models`.
-        lines += [f"{card.name} is not installed: {s.how.split('  #')[0]}" for card, s in zoo.missing()]
+    absent = [card.name for card, _ in zoo.missing()] if "all" in request.models else []
+    if absent:
+        lines.append(
+            f"Not installed: {', '.join(absent)}; `srbench install recommended` gets the usual ones, "
+            "`srbench models install NAME` one, and `srbench models` says what each takes"
+        )
     return lines
