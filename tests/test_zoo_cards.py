@@ -69,7 +69,7 @@ def test_order_is_that_of_a_leaderboard() -> None:
     assert names[0] == "bicubic"
     assert names.index("impressionism-ntire") + 2 == names.index("impressionism-dped")
     domains = [zoo.card(name).domain for name in names]
-    specialists = {"ntire", "aim", "dped"}
+    specialists = {"ntire", "aim", "dped", "jpeg"}
     groups = ["specialist" if domain in specialists else domain for domain in domains]
     assert list(dict.fromkeys(groups)) == ["none", "clean", "specialist", "adversarial", "blind"]
     assert len([1 for one, other in pairwise(groups) if one != other]) == 4

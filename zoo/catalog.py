@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 # The rows of a leaderboard: the reference, then what clean data teaches, then the specialists of one
 # degradation side by side, then the models that aim at every degradation.
-_RANK = {"none": 0, "clean": 1, "ntire": 2, "aim": 2, "dped": 2, "adversarial": 3, "blind": 4, "unknown": 5}
+_RANK = {"none": 0, "clean": 1, "ntire": 2, "aim": 2, "dped": 2, "jpeg": 2}
+_RANK |= {"adversarial": 3, "blind": 4, "unknown": 5}
 
 _registered: dict[str, tuple[Card, Callable[[], nn.Module]]] = {}
 

@@ -10,14 +10,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from srbench.install.source import Source, http_url
 from srbench.support.scales import SCALE, Scale
 
-Domain = Literal["none", "clean", "ntire", "aim", "dped", "adversarial", "blind", "unknown"]
+Domain = Literal["none", "clean", "ntire", "aim", "dped", "jpeg", "adversarial", "blind", "unknown"]
 DOMAINS: tuple[str, ...] = get_args(Domain)
 """A model was trained for one of these degradations.
 
 ``none``: nothing was learned. ``clean``: bicubic downscaling and nothing else. ``ntire``, ``aim``,
-``dped``: the source domain of that data set. ``adversarial``: attacks on clean images. ``blind``: a
-broad random degradation model, such as Real-ESRGAN's. ``unknown``: a user's own
-model, or one of a degradation that no set here has.
+``dped``: the source domain of that data set. ``jpeg``: images compressed by JPEG, which no set here is of.
+``adversarial``: attacks on clean images. ``blind``: a broad random degradation model, such as
+Real-ESRGAN's. ``unknown``: a user's own model.
 """
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")

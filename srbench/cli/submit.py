@@ -29,7 +29,7 @@ def submit(
     name: Annotated[str, typer.Option(help="Name in tables (default: the file's).")] = "",
     title: Annotated[str, typer.Option(help="Name in prose.")] = "",
     domain: Annotated[
-        str, typer.Option(help="Trained for: clean, ntire, aim, dped, adversarial, blind or unknown.")
+        str, typer.Option(help="Trained for: clean, ntire, aim, dped, jpeg, adversarial, blind or unknown.")
     ] = "",
     licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "",
     source: Annotated[str, typer.Option("--url", help="Where the weights are to be had.")] = "",
