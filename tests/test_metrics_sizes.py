@@ -25,7 +25,11 @@ EQUAL = {
     "ms_ssim": 1.0,
     "gmsd": 0.0,
     "dists": 0.0,
+    "block-mse": 0.0,
+    "overshoot": 0.0,
 }
+# No shares: squared levels to a tenth, and levels to hundredths.
+IN_LEVELS = ("block-mse", "overshoot")
 NO_REFERENCE = ("niqe", "brisque", "piqe")
 
 
@@ -64,13 +68,16 @@ def test_the_tables_know_every_metric() -> None:
         "MS-SSIM",
         "GMSD",
         "DISTS",
+        "Block MSE",
+        "Overshoot",
         "NIQE",
         "BRISQUE",
     ]
     assert [m.title for m in found.values()] == [*titles, "PIQE"]
     # As papers print them: hundredths of a dB, and of the scores that go to 100; shares to four digits.
-    assert {name for name, m in found.items() if m.decimals == 2} == {"psnr", *NO_REFERENCE}
-    assert {name for name, m in found.items() if m.decimals == 4} == set(EQUAL) - {"psnr"}
+    assert {name for name, m in found.items() if m.decimals == 2} == {"psnr", "overshoot", *NO_REFERENCE}
+    assert {name for name, m in found.items() if m.decimals == 4} == set(EQUAL) - {"psnr", *IN_LEVELS}
+    assert [name for name, m in found.items() if m.decimals == 1] == ["block-mse"]
     assert {name for name, m in found.items() if m.arrow == "↑"} == {"psnr", "ssim", "fsim", "ms_ssim"}
 
 

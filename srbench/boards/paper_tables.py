@@ -39,8 +39,8 @@ def table_2(records: Sequence[Record], paper: Paper, robust: str) -> str:
     header = ["#", "Model", "Trained for", *_measured_header()]
     rows = []
     for row in table.rows:
-        printed = _printed(row, paper["table_2"]["rows"])
-        numbers = [f"{value:.2f}" for value in printed["lpips"]] if printed else [text.DASH] * 3
+        published = printed(row, paper["table_2"]["rows"])
+        numbers = [f"{value:.2f}" for value in published["lpips"]] if published else [text.DASH] * 3
         rows.append([text.rank(row), row.label, text.trained_for(row), *_cells(table, row), *numbers])
     parts = [markdown_table(header, rows, text.WORDS), text.LEGEND + ".", _claim(table, records, robust)]
     if summary := text.robustness(table):
@@ -58,10 +58,10 @@ def table_1(records: Sequence[Record], paper: Paper, attacks: Mapping[str, Mappi
     table = _one(records)
     rows = {row.model: row for row in table.rows}
     header = ["eps", "steps", "structure", "loss", *_measured_header(), "rank here", "in the paper"]
-    printed = [_same_attack(settings, paper["table_1"]["rows"]) for settings in attacks.values()]
-    order = sorted(published["lpips"][2] for published in printed)
+    paper_rows = [_same_attack(settings, paper["table_1"]["rows"]) for settings in attacks.values()]
+    order = sorted(published["lpips"][2] for published in paper_rows)
     lines = []
-    for (name, settings), published_row in zip(attacks.items(), printed, strict=True):
+    for (name, settings), published_row in zip(attacks.items(), paper_rows, strict=True):
         row = rows[name]
         lines.append(
             [
@@ -147,12 +147,9 @@ def _difference(difference: Difference, images: int) -> list[str]:
     return [f"{difference.value:+.4f}{fewer}", interval, f"{difference.wins} of {difference.images}", sure]
 
 
-def _printed(row: Row, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the paper's row of the same method and training domain."""
-    method = row.title.removesuffix("-mini")
-    domain = None if row.training_domain == "none" else row.training_domain
-    same = [r for r in rows if (r["method"], r["trained_for"]) == (method, domain)]
-    return same[0] if same else None
+def printed(row: Row, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the paper's row of the same method and training domain, if it has one."""
+    return next((published for published in rows if row.model in published["models"]), None)
 
 
 def _same_attack(settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -1,13 +1,14 @@
-"""Write leaderboards/mini.md, ablation-mini.md and lpips-lite.md: ``srbench maintain reports``.
+"""Write leaderboards/published.md, mini.md and the other reports: ``srbench maintain reports``.
 
-A report NAME is made of what is committed: NAME/records.csv, NAME/training.csv where trainings are reported
-(:mod:`srbench.train.account`), NAME/about.toml with the commands and what they took, and paper.json.
+A report NAME is made of what is committed: NAME/records.csv (or several of them), NAME/training.csv where
+trainings are reported (:mod:`srbench.train.account`), NAME/about.toml with the commands and what they took,
+and paper.json.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -15,9 +16,11 @@ from pydantic import BaseModel, ConfigDict
 from srbench.boards.csv_records import read_csv
 from srbench.boards.markdown import markdown_table
 from srbench.boards.paper_tables import Paper, read_paper, table_1, table_2
-from srbench.store.record import Record
+from srbench.boards.published import published
 from srbench.support.home import write_atomic
 from srbench.support.toml import read_toml
+
+ABOUT, RECORDS = "about.toml", "records.csv"
 
 
 class About(BaseModel):
@@ -46,8 +49,8 @@ def report(folder: Path, paper: Paper) -> str:
     Raises:
         BadInput: records that cannot be read.
     """
-    about = About.model_validate(read_toml(folder / "about.toml"))
-    table = REPORTS[folder.name](read_csv(folder / "records.csv"), paper)
+    about = About.model_validate(read_toml(folder / ABOUT))
+    table = REPORTS[folder.name](folder, paper)
     steps = [[f"`{command}`", f"{minutes:g}"] for command, minutes in about.commands.items()]
     parts = [
         f"# {about.title}",
@@ -63,26 +66,26 @@ def report(folder: Path, paper: Paper) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _mini(records: Sequence[Record], paper: Paper) -> str:
-    return table_2(records, paper, robust="rsr-mini")
+def _mini(folder: Path, paper: Paper) -> str:
+    return table_2(read_csv(folder / RECORDS), paper, robust="rsr-mini")
 
 
-def _ablation(records: Sequence[Record], paper: Paper) -> str:
+def _ablation(folder: Path, paper: Paper) -> str:
     from srbench.train import suite
 
-    return table_1(
-        records, paper, {t.recipe.name: t.recipe.degradation for t in suite.load("ablation-mini").trainings()}
-    )
+    attacks = {t.recipe.name: t.recipe.degradation for t in suite.load("ablation-mini").trainings()}
+    return table_1(read_csv(folder / RECORDS), paper, attacks)
 
 
-def _lite(records: Sequence[Record], paper: Paper) -> str:
+def _lite(folder: Path, paper: Paper) -> str:
     from srbench.boards.agreement import agreement
     from srbench.train.lite.distill import NETWORKS
 
-    return agreement(records, NETWORKS)
+    return agreement(read_csv(folder / RECORDS), NETWORKS)
 
 
-REPORTS: dict[str, Callable[[Sequence[Record], Paper], str]] = {
+REPORTS: dict[str, Callable[[Path, Paper], str]] = {
+    "published": published,
     "mini": _mini,
     "ablation-mini": _ablation,
     "lpips-lite": _lite,
@@ -109,7 +112,7 @@ def write_reports(folder: Path) -> Iterator[Path]:
     """
     paper = read_paper(folder / "paper.json")
     for name in REPORTS:
-        if (folder / name / "records.csv").is_file():
+        if (folder / name / ABOUT).is_file():
             page = folder / f"{name}.md"
             write_atomic(page, report(folder / name, paper))
             yield page

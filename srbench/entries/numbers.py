@@ -12,18 +12,6 @@ from srbench.attacks.verdicts import TOLERANCE
 from srbench.metrics import registry
 from srbench.store.record import Record
 
-_RANGES = {
-    "psnr": (0.0, 80.0),  # dB; equal images have 80, see PSNR_OFFSET
-    "ssim": (-1.0, 1.0),
-    "lpips": (0.0, math.inf),
-    "lpips-lite": (0.0, math.inf),
-    "fsim": (0.0, 1.0),
-    "ms_ssim": (0.0, 1.0),
-    "gmsd": (0.0, 1.0),
-    "dists": (0.0, math.inf),
-    "niqe": (0.0, math.inf),
-    "piqe": (0.0, 100.0),
-}
 SLACK = 1e-6
 """Recorded numbers are rounded by less than this."""
 PSNR_OFFSET = 1e-8
@@ -67,7 +55,7 @@ def _metrics(record: Record) -> Iterator[str]:
             if label == name and name not in record.notes:
                 yield f"{label} is null and no note says why"
         else:
-            low, high = _RANGES.get(name, (-math.inf, math.inf))
+            low, high = known[name].lowest, known[name].highest
             if not (math.isfinite(value) and low - SLACK <= value <= high + SLACK):
                 yield f"{label} is {value:g}, outside {low:g} to {high:g}"
     if record.saved and record.saved.keys() != record.metrics.keys():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +34,7 @@ class Metric:
         definition: what is computed, its range and its best value, in a sentence for the documentation.
         weights: files it needs; empty where it computes from the pixels alone.
         min_side: smallest height and width (pixels, after cropping) it is defined for.
+        lowest, highest: what its values lie between, in its own units; an entry with another is refused.
         fits: a further condition on height and width, where the smallest side does not say it all.
         recommended: it needs weights that boards are made with: ``srbench install recommended`` gets them.
     """
@@ -48,6 +50,8 @@ class Metric:
     definition: str = ""
     weights: tuple[Weight, ...] = ()
     min_side: int = 0
+    lowest: float = -math.inf
+    highest: float = math.inf
     fits: Callable[[int, int], bool] = lambda height, width: True
     recommended: bool = False
 

@@ -70,4 +70,5 @@ METRIC = Metric(
     source="Ding et al. 2020",
     weights=(VGG16_WHOLE, DISTS),
     min_side=32,
+    lowest=0.0,
 )

@@ -33,4 +33,6 @@ METRIC = Metric(
     definition="Feature similarity with its chromatic part (FSIMc); 1 for equal images.",
     source="Zhang et al. 2011, FeatureSIM.m, FSIMc",
     min_side=16,
+    lowest=0.0,
+    highest=1.0,
 )

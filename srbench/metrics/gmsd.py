@@ -33,4 +33,6 @@ METRIC = Metric(
     definition="Gradient magnitude similarity deviation of the gray images; 0 for equal images.",
     source="Xue et al. 2014",
     min_side=8,
+    lowest=0.0,
+    highest=1.0,
 )

@@ -18,4 +18,5 @@ METRIC = Metric(
     weights=(BACKBONES["alex"],),
     min_side=32,
     recommended=True,
+    lowest=0.0,
 )

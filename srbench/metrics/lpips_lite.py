@@ -39,4 +39,5 @@ METRIC = Metric(
     "images.",
     source="distilled from LPIPS by srbench, leaderboards/lpips-lite.md",
     min_side=31,
+    lowest=0.0,
 )

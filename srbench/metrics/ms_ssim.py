@@ -34,4 +34,6 @@ METRIC = Metric(
     source="Wang, Simoncelli and Bovik 2003",
     # Four halvings must leave the 11 pixel window room.
     min_side=161,
+    lowest=0.0,
+    highest=1.0,
 )

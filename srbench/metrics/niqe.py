@@ -93,4 +93,5 @@ METRIC = Metric(
     recommended=True,
     # A single block has no covariance.
     fits=lambda height, width: (height // BLOCK) * (width // BLOCK) >= 2,
+    lowest=0.0,
 )

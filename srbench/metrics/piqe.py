@@ -33,4 +33,6 @@ METRIC = Metric(
     definition="Perception based image quality evaluator, 0 (best) to 100; MATLAB's piqe.",
     source="Venkatanath et al. 2015, MATLAB's piqe",
     min_side=16,
+    lowest=0.0,
+    highest=100.0,
 )

@@ -32,4 +32,6 @@ METRIC = Metric(
     make_scorer=make_scorer,
     definition="Peak signal-to-noise ratio over all channels and pixels of the view; 80 dB for equal images.",
     source="10 log10(1 / MSE); pyiqa adds 1e-8 to the MSE",
+    lowest=0.0,
+    highest=80.0,  # of equal images: pyiqa adds 1e-8 to the MSE
 )

@@ -46,4 +46,6 @@ METRIC = Metric(
     "channels.",
     source="Wang et al. 2004, as computed by BasicSR's calculate_ssim",
     min_side=11,
+    lowest=-1.0,
+    highest=1.0,
 )
