@@ -79,9 +79,9 @@ def resolve(specs: Sequence[str]) -> list[AttackSpec]:
     """Return attack specs by name, in order, without duplicates.
 
     Args:
-        specs: ``none``, a preset such as ``rsr``, or a preset at another radius such as ``rsr@8``
-            (8 of 255 levels); a natural corruption such as ``jpeg:3`` (severity 3), ``jpeg`` (all five
-            severities), or ``corruptions`` (all of them).
+        specs: ``none``, a preset such as ``rsr``, a preset at another radius such as ``rsr@8`` (8 of 255
+            levels) or with other settings such as ``rsr(steps=10)``; a natural corruption such as ``jpeg:3``
+            (severity 3), ``jpeg`` (all five severities), or ``corruptions`` (all of them).
 
     Returns:
         ``NONE``, a :class:`srbench.attacks.recipe.AttackRecipe` or a
@@ -103,7 +103,7 @@ def resolve(specs: Sequence[str]) -> list[AttackSpec]:
 def _resolve(text: str) -> Sequence[AttackSpec]:
     from srbench.attacks.presets import preset
 
-    if text.partition("@")[0] not in registry.presets():
+    if text.partition("(")[0].partition("@")[0] not in registry.presets():
         from srbench.attacks.natural import is_corruption, parse
 
         if is_corruption(text):

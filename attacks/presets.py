@@ -17,13 +17,13 @@ Choose: TypeAlias = Callable[[list[str]], tuple[str, str]]
 
 
 def preset(text: str) -> AttackRecipe:
-    """Return a preset by name, at its own radius or another: ``rsr``, ``rsr@8``, ``rsr@8/255``.
+    """Return a preset by name, at its own radius or another: ``rsr``, ``rsr@8``, ``rsr@8/255(steps=10)``.
 
     A preset whose perceptual term needs weights that are not installed, and cannot be fetched now, uses
     the first of its other terms that can be had; ``objective``, ``hash`` and ``note`` say so.
 
     Raises:
-        BadInput: no such preset, or a radius that is none.
+        BadInput: no such preset, a radius that is none, or settings that it does not have.
 
     >>> from srbench import attacks
     >>> recipe = attacks.preset("random@8")
@@ -32,14 +32,37 @@ def preset(text: str) -> AttackRecipe:
     """
     if not isinstance(text, str) or not text:
         raise BadInput(f"{text!r} names no attack: name a preset such as rsr")
-    name, at, radius = text.partition("@")
+    before, opened, inside = text.partition("(")
+    name, at, radius = before.partition("@")
+    if opened and not inside.endswith(")"):
+        raise BadInput(f"{text}: settings stand in parentheses, as in rsr(steps=10)")
     if name not in presets():
         from srbench.attacks.corruptions import CORRUPTIONS
 
         known = ["none", *presets(), *CORRUPTIONS, "corruptions"]
         raise unknown("attack", name, known, "srbench evaluate --help")
     recipe = make_recipe(presets()[name], first_available)
-    return recipe.with_(eps=parse_eps(radius)) if at else recipe
+    settings = dict(_setting(text, part) for part in inside.removesuffix(")").split(",") if part.strip())
+    if at:
+        settings["eps"] = parse_eps(radius)
+    return recipe.with_(**settings) if settings else recipe
+
+
+def _setting(text: str, part: str) -> tuple[str, str | int | float | bool | None]:
+    """Return name and value of a setting as it was written."""
+    name, equals, value = (each.strip() for each in part.partition("="))
+    if not (equals and name and value):
+        raise BadInput(f"{text}: '{part.strip()}' is no setting: write name=value, as in rsr(steps=10)")
+    if name in ("eps", "alpha"):
+        return name, parse_eps(value)
+    if value.lower() in ("true", "false", "none"):
+        return name, {"true": True, "false": False, "none": None}[value.lower()]
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value
 
 
 def make_recipe(entry: PresetEntry, choose: Choose) -> AttackRecipe:

@@ -43,6 +43,7 @@ class AttackRecipe(AttackSpec):
         norm: ``linf`` or ``l2``; see :meth:`in_norm`.
         samples: forwards averaged per loss, for a model that is random itself.
         straight_through: whether gradients pass through rounding and clipping inside the model.
+        adaptive: whether it takes on what a defence around the model asks for; see :meth:`adapted`.
         note: one line where the preset could not be had as published; empty otherwise.
         changed: what sets it apart from its preset, as pairs.
 
@@ -70,6 +71,7 @@ class AttackRecipe(AttackSpec):
     norm: Norm = "linf"
     samples: int = 1
     straight_through: bool = False
+    adaptive: bool = True
     note: str = ""
     changed: Options = ()
 
@@ -95,6 +97,7 @@ class AttackRecipe(AttackSpec):
             "norm": (self.norm, "linf"),
             "samples": (self.samples, 1),
             "straight_through": (self.straight_through, False),
+            "adaptive": (self.adaptive, True),
         }
         return {key: value for key, (value, default) in later.items() if value != default} | {
             "version": 1,
@@ -114,8 +117,8 @@ class AttackRecipe(AttackSpec):
 
         Args:
             **changes: ``eps``, ``rounded``, ``seed``, ``precision``, ``samples``, ``straight_through``,
-                ``objective``, or an option of the attack such as ``steps``. An ensemble hands the first six
-                to its parts and has no others. A whole number may be written as 2.0.
+                ``adaptive``, ``objective``, or an option of the attack such as ``steps``. An ensemble hands
+                the first seven to its parts and has no others. A whole number may be written as 2.0.
 
         Raises:
             BadInput: no such setting, or one that is of another kind or out of range.
@@ -125,7 +128,7 @@ class AttackRecipe(AttackSpec):
         'random@4(structure=2.0)'
         """
         options = dict(self.options)
-        common = ["eps", "rounded", "seed", "precision", "samples", "straight_through"]
+        common = ["eps", "rounded", "seed", "precision", "samples", "straight_through", "adaptive"]
         known = [*common, *(["objective"] if self.objective else []), *options]
         for key in changes:
             if key not in known:
@@ -141,6 +144,19 @@ class AttackRecipe(AttackSpec):
             note="" if "objective" in changes else self.note,
             changed=tuple(changed.items()),
         )
+
+    def adapted(self, samples: int = 1, straight_through: bool = False) -> AttackRecipe:
+        """Return the attack as it has to be against a defence: with as many samples, and surrogate gradients.
+
+        What it has already stays. Without gradients, or where it is not ``adaptive``, it is itself.
+
+        >>> from srbench import attacks
+        >>> attacks.preset("ifgsm-choi").adapted(samples=8, straight_through=True).name
+        'ifgsm-choi(samples=8,straight_through=True)'
+        """
+        more: dict[str, Any] = {"samples": samples} if samples > self.samples else {}
+        more |= {"straight_through": True} if straight_through and not self.straight_through else {}
+        return self.with_(**more) if more and self.adaptive and self.needs_gradient else self
 
     def in_norm(self, norm: str) -> AttackRecipe:
         """Return the attack in another norm, as its class translates it; see :meth:`SRAttack.l2_form`.
@@ -174,7 +190,7 @@ class AttackRecipe(AttackSpec):
         )
 
     def build(self, model: Callable[[Tensor], Tensor]) -> SRAttack:
-        """Make the attack on a model, (N,3,H,W) in [0,1] to (N,3,4H,4W).
+        """Make the attack on a model, (N,3,H,W) in [0,1] to (N,3,4H,4W), adapted to a defence around it.
 
         Raises:
             BadInput: a setting out of range.
@@ -183,7 +199,7 @@ class AttackRecipe(AttackSpec):
         from srbench.attacks.objectives_from_text import parse_objective
 
         # Parts share an objective of one text, and with it the features of HR.
-        return self._build(model, functools.cache(parse_objective))
+        return self.adapted(**getattr(model, "adaptive", {}))._build(model, functools.cache(parse_objective))
 
     def passes(self) -> AttackPasses:
         """Return the passes one image takes, see :meth:`SRAttack.passes`; no weights are loaded."""
@@ -228,7 +244,7 @@ def _as_kept(key: str, value: Any, usual: Any) -> Any:
                 f"objective is {value!r}: a preset takes text such as 0.01*l1+mse; a class takes both"
             )
         return canonical(value)
-    if key in ("rounded", "straight_through"):
+    if key in ("rounded", "straight_through", "adaptive"):
         return flag(key, value)
     if key == "samples" or (isinstance(usual, int) and not isinstance(usual, bool)):
         # How small it may be is the class's affair.

@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from srbench.support.surrogate import surrogates
+
 _OUT_OF_PLACE: frozenset[Callable[..., Any]] = frozenset(
     getattr(home, name)
     for home in (torch, Tensor)
@@ -60,9 +62,10 @@ def _identity(made: Any, image: Any) -> Any:
 def gradients_straight_through(on: bool = True) -> Iterator[None]:
     """Treat rounding, flooring, signs and clipping as the identity in the backward pass, in this thread.
 
-    Forward values are those of the model. It sees calls of torch's own functions and methods, in place too.
-    It cannot see a cast to integers, ``no_grad`` or ``detach`` inside the model, nor compiled code: there
-    only a search without gradients, such as the preset ``square``, tells how robust a model is.
+    Forward values are those of the model. What a model itself puts in the place of its gradient, by
+    :func:`srbench.support.surrogate.through`, counts too. It sees calls of torch's own functions and methods,
+    in place too. It cannot see a cast to integers, ``no_grad`` or ``detach`` inside the model, nor compiled
+    code: there only a search without gradients, such as the preset ``square``, tells how robust a model is.
 
     Args:
         on: whether to do so at all.
@@ -78,5 +81,5 @@ def gradients_straight_through(on: bool = True) -> Iterator[None]:
     if not on:
         yield
         return
-    with _StraightThrough():
+    with surrogates(), _StraightThrough():
         yield

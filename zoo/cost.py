@@ -31,6 +31,8 @@ def cost(model: nn.Module) -> dict[str, float]:
         network that fails, and the operations of one that has none of these kinds.
     """
     counts: dict[str, float] = {"parameters": sum(p.numel() for p in model.parameters())}
+    if (forwards := getattr(model, "forwards", 1)) > 1:
+        counts["forwards"] = forwards
     counted = _count(model, without_weights)
     if counted is None:  # the network looks at values, so it has to get some
         counted = _count(model, copy.deepcopy)

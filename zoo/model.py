@@ -82,6 +82,16 @@ class SRModel(nn.Module):
             self.network.to(torch.bfloat16)
         super().train(False)  # the flag of this wrapper too, which attacks go by
 
+    @property
+    def adaptive(self) -> dict[str, Any]:
+        """Return the settings that an attack needs to be adapted to this model; none for a bare network."""
+        return {}
+
+    @property
+    def forwards(self) -> int:
+        """Return how many forwards of the network an image takes."""
+        return 1
+
     def channels_last(self) -> SRModel:
         """Lay images out with a pixel's channels together: faster in many networks, other last digits."""
         self._layout = torch.channels_last

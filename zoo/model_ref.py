@@ -29,6 +29,7 @@ class ModelRef:
         source: what it was made from, as the user wrote it, where its name was taken from that; else "".
         note: what a user should know of it before it runs, a line; else "".
         outputs: SR images that were made elsewhere, in the place of a network; else None.
+        defended: loads the model behind a defence, from this, a device and a precision; None for a bare one.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ModelRef:
     source: str = field(default="", compare=False)
     note: str = field(default="", compare=False)
     outputs: MadeElsewhere | None = field(default=None, compare=False)
+    defended: Callable[[ModelRef, str, str], SRModel] | None = field(default=None, repr=False, compare=False)
 
     def renamed(self, name: str, title: str = "") -> ModelRef:
         """Return the model under a name that the user gives it, which is its title too without another.
@@ -79,6 +81,8 @@ class ModelRef:
         """
         from srbench.zoo.model import SRModel
 
+        if self.defended is not None:
+            return self.defended(self, device, precision)
         network = self._open()
         if precision == "bf16" and not network.bf16:
             raise BadInput(f"{self.name} ({network.family}) does not run in bf16: use --precision fp32")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput
 from srbench.support.home import user_path
+from srbench.support.lists import split_outside
 from srbench.support.scales import LISTED, checked_scale
 from srbench.zoo.catalog import names
 from srbench.zoo.schema import DOMAINS, Card
@@ -23,7 +24,6 @@ NAMES = ("range", "scale", "domain", "title", "key")
 """No model can be given one of these names on the command line."""
 
 _OPTION = re.compile(rf"({'|'.join(NAMES)})=(.*)", re.DOTALL)
-_BEFORE_OPTION = re.compile(rf",(?=(?:{'|'.join(NAMES)})=)")
 _FACTORY = re.compile(r"(\w+=)?[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -110,7 +110,13 @@ def with_options(specs: Sequence[str | ModelRef]) -> list[tuple[str | ModelRef, 
 def _parts(item: str | ModelRef) -> list[str | ModelRef]:
     if not isinstance(item, str) or ("," in item and user_path(item).exists()):
         return [item]
-    return list(_BEFORE_OPTION.split(item))
+    parts: list[str | ModelRef] = []
+    for piece in split_outside(item):
+        if parts and not _OPTION.fullmatch(piece):  # a comma in a path or a title
+            parts[-1] = f"{parts[-1]},{piece}"
+        else:
+            parts.append(piece)
+    return parts
 
 
 def _is_a_model(value: str) -> bool:

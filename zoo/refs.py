@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from srbench.errors import BadInput, unknown
 from srbench.support.home import sha256_file, user_path
 from srbench.support.scales import other_scale
+from srbench.zoo import defences
 from srbench.zoo.catalog import find_card, names, registered
 from srbench.zoo.community import from_community, is_community
+from srbench.zoo.defended import from_defence, is_defended
 from srbench.zoo.made_elsewhere import PREFIX
 from srbench.zoo.model_ref import ModelRef
 from srbench.zoo.options import Options, with_options
@@ -42,7 +44,8 @@ def resolve(
             what is installed), paths of .pth, .pt, .ckpt or .safetensors checkpoints, directories of
             trainings, ``module.path:factory``, ``openmodeldb:NAME`` and ``hf:OWNER/REPOSITORY/FILE``, which
             are downloaded where they are not here, ``outputs:DIR`` for SR images made elsewhere, each of
-            these under a name of the user's own (``mine=net_g_latest.pth``), and models that are resolved
+            these under a name of the user's own (``mine=net_g_latest.pth``), each of these behind a defence
+            (``jpeg(esrgan-mini,quality=75)``, see :mod:`srbench.zoo.defences`), and models that are resolved
             already. Behind a model of the user's stand its options, in the same text or as items of the
             list: ``net.pth,range=255``, see :data:`srbench.zoo.options.NAMES`.
         scale: how many times larger the models' SR has to be: ``all`` and wildcards take those alone. None
@@ -78,7 +81,8 @@ def resolve_each(
     refs = [
         ref
         for spec, said in with_options(specs)
-        for ref in (_mini_of(spec, said, scale) if stand_in else None) or _resolve_one(spec, said, scale)
+        for ref in (_mini_of(spec, said, scale) if stand_in else None)
+        or _resolve_one(spec, said, scale, stand_in)
     ]
     return refs if scale is None else [_at_scale(ref, scale) for ref in refs]
 
@@ -116,11 +120,16 @@ def _taken(source: str) -> Collection[str]:
     return () if Path(source).is_dir() else names()
 
 
-def _resolve_one(spec: str | ModelRef, said: Options, scale: int | None) -> Iterator[ModelRef]:
+def _resolve_one(
+    spec: str | ModelRef, said: Options, scale: int | None, stand_in: bool = False
+) -> Iterator[ModelRef]:
     known = names()
     if isinstance(spec, ModelRef):
         _refuse(said, spec.name)
         yield _by_name(spec.name, status(spec.name), scale) if _adapts(spec, scale) else spec
+    elif is_defended(spec) and not user_path(spec).exists():
+        _refuse(said, spec)
+        yield from from_defence(spec, partial(resolve_each, scale=scale, stand_in=stand_in))
     elif (named := _NAMED.fullmatch(spec)) and not user_path(spec).exists():
         yield _renamed(named["name"], named["spec"], said, scale)
     elif spec.startswith(PREFIX):
@@ -142,10 +151,17 @@ def _resolve_one(spec: str | ModelRef, said: Options, scale: int | None) -> Iter
         yield from _matching(spec, known, scale)
     elif ":" in spec:
         yield from_spec(spec, said)
-    elif Path(spec).is_file():
-        raise BadInput(f"{spec} is no checkpoint by its name: srbench reads {', '.join(SUFFIXES)}")
     else:
-        raise unknown("model", spec, known, "srbench models")
+        raise _no_model(spec)
+
+
+def _no_model(spec: str) -> BadInput:
+    if Path(spec).is_file():
+        return BadInput(f"{spec} is no checkpoint by its name: srbench reads {', '.join(SUFFIXES)}")
+    name = spec.partition("(")[0]
+    if name != spec and spec.endswith(")"):
+        return unknown("defence", name, defences.registry(), "docs/defences.md")
+    return unknown("model", spec, names(), "srbench models")
 
 
 def _mini_of(spec: str | ModelRef, said: Options, scale: int | None) -> list[ModelRef]:

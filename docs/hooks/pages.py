@@ -25,6 +25,7 @@ GENERATED = {
     "corruptions": parts.attacks.corruptions,
     "attack classes": parts.attacks.classes,
     "datasets": parts.sets.cards,
+    "defences": parts.defences.listing,
     "degradations": parts.training.degradations,
     "examples": lambda: parts.examples.listing(ROOT / "examples"),
     "metrics": parts.protocols.metrics,

@@ -19,8 +19,8 @@ def flags(table: Table, data: Index, noise: Set[Column]) -> list[str]:
     """Return what is to be said of a table whose rows have their numbers.
 
     That is models that may not be what they are called, SR images made elsewhere, remarks and failed checks
-    of attacks, models that draw random numbers, attacks that random noise of the same radius beats, and rows
-    that lose to bicubic.
+    of attacks, how defences were attacked, models that draw random numbers, attacks that random noise of the
+    same radius beats, and rows that lose to bicubic.
 
     Args:
         noise: the columns of random noise.
@@ -42,8 +42,25 @@ def flags(table: Table, data: Index, noise: Set[Column]) -> list[str]:
         f"{len(findings)} images ({findings[0]})"
         for (key, column, check), findings in sorted(data.flagged.items(), key=str)
     ]
+    lines += _defended(table, data)
     lines += _stochastic(table, data)
     return [*lines, *_weak_attacks(table, data, noise), *_below_bicubic(table, data)]
+
+
+def _defended(table: Table, data: Index) -> Iterator[str]:
+    """Yield how models behind defences were attacked: adapted to the defence, or as if there were none."""
+    for row in table.rows:
+        attacks = data.adapted.get(row_key(row), {})
+        if plain := sorted(name for name, adapted in attacks.items() if not adapted):
+            yield f"{row.label} is not attacked adaptively by {', '.join(plain)}: this shows no robustness"
+        if adapted := sorted(name for name, settings in attacks.items() if settings):
+            settings = attacks[adapted[0]]
+            means = [f"{settings['samples']} outputs averaged for a gradient"] * (settings["samples"] > 1)
+            means += ["surrogates for gradients it lacks"] * bool(settings["straight_through"])
+            yield (
+                f"{row.label} is attacked adaptively by {', '.join(adapted)}: "
+                f"{' and '.join(means) or 'its own gradient is whole'}"
+            )
 
 
 def _stochastic(table: Table, data: Index) -> Iterator[str]:

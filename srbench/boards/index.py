@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Index:
         self.flagged: dict[tuple[RowKey, Column, str], list[str]] = defaultdict(list)
         self.stochastic: dict[RowKey, list[Record]] = defaultdict(list)
         self.made_elsewhere: set[RowKey] = set()
+        self.adapted: dict[RowKey, dict[str, Mapping[str, Any]]] = defaultdict(dict)
         for record in records:
             key = row_key(record)
             column = column_of(record)
@@ -41,6 +43,8 @@ class Index:
                 if "eps" in record.attack_settings:  # a natural corruption has none
                     norm = str(record.attack_settings.get("norm", "linf"))
                     self.radius[column] = (norm, float(record.attack_settings["eps"]))
+                if (adapted := record.attack_settings.get("adapted")) is not None:
+                    self.adapted[key][record.attack] = adapted
                 if note := record.attack_settings.get("note"):
                     self.remarks.add((record.attack, note))
             if record.made_elsewhere:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from srbench.support.lists import split_outside
 from srbench.support.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def err() -> Console:
 
 def words(text: str | None) -> tuple[str, ...]:
     """Return the parts of a comma-separated option; ``\\,`` is a comma of a part, as in a path."""
-    parts = re.split(r"(?<!\\),", text or "")
+    parts = split_outside(text or "")
     return tuple(part.strip().replace("\\,", ",") for part in parts if part.strip())
 
 

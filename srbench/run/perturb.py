@@ -113,10 +113,8 @@ def make_perturbation(
         attack, recipe, source = spec.build(device), spec.recipe, spec.source
         origin = (recipe.hash, source.name, source.weights_sha256)
     else:
-        attack, origin = (
-            spec.build(model),
-            (spec.hash, model.name, model.weights_sha256),
-        )
+        attack, recipe = spec.build(model), spec
+        origin = (spec.hash, model.name, model.weights_sha256)
 
     def apply(lr: Tensor, hr: Tensor | None, image: str) -> Made:
         if tile is not None:
@@ -124,7 +122,10 @@ def make_perturbation(
         return Made(*attack.examined(lr, hr, ids=[image]))
 
     tiling = {"tile": tile} | ({} if tile is None else {"halo": halo})
-    return Perturbation(apply, spec.settings() | {"note": spec.note} | tiling, attack.threat, origin)
+    asked = getattr(attack.model, "adaptive", {})
+    adapted = {"adapted": asked if recipe.adaptive else {}} if asked and spec.needs_gradient else {}
+    settings = spec.settings() | adapted | {"note": spec.note} | tiling
+    return Perturbation(apply, settings, attack.threat, origin)
 
 
 def attack_image(

@@ -1,5 +1,5 @@
 """Parts of pages, each from the part of srbench it is about."""
 
-from parts import attacks, examples, models, protocols, sets, training
+from parts import attacks, defences, examples, models, protocols, sets, training
 
-__all__ = ["attacks", "examples", "models", "protocols", "sets", "training"]
+__all__ = ["attacks", "defences", "examples", "models", "protocols", "sets", "training"]

@@ -1,0 +1,43 @@
+"""Take the median of the SR images of an LR image with different noise on it: median randomised smoothing."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from srbench.zoo.defences.base import Defence, Model, Option, Values
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+AVERAGED = 8
+"""Forwards that an adapted attack averages for a gradient, those of the defence among them."""
+
+
+def defend(model: Model, lr: Tensor, values: Values) -> Tensor:
+    """Return the per-value median over n noisy LR images.
+
+    It has its own gradient, along which attacks do as much as along that of the mean.
+    """
+    ordered = noisy(model, lr, float(values["sigma"]), int(values["n"])).sort(dim=0).values
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+def noisy(model: Model, lr: Tensor, sigma: float, n: int) -> Tensor:
+    """Return the SR images (n,N,3,sH,sW) of n copies of the LR with Gaussian noise, not clipped."""
+    import torch
+
+    return torch.stack([model(lr + sigma * torch.randn_like(lr)) for _ in range(n)])
+
+
+DEFENCE = Defence(
+    name="mrs",
+    about="The per-value median of the SR images of n copies of the LR image with Gaussian noise of standard "
+    "deviation sigma.",
+    source="Chiang et al. 2020; Chaouai and Tamaazousti 2024 (CertSR)",
+    options={"sigma": Option(0.05, 0, 1, positive=True), "n": Option(16, 2)},
+    defend=defend,
+    forwards=lambda values: int(values["n"]),
+    random=True,
+    samples=lambda values: math.ceil(AVERAGED / values["n"]),
+)
