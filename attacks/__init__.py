@@ -81,11 +81,13 @@ def resolve(specs: Sequence[str]) -> list[AttackSpec]:
     Args:
         specs: ``none``, a preset such as ``rsr``, a preset at another radius such as ``rsr@8`` (8 of 255
             levels) or with other settings such as ``rsr(steps=10)``; a natural corruption such as ``jpeg:3``
-            (severity 3), ``jpeg`` (all five severities), or ``corruptions`` (all of them).
+            (severity 3), ``jpeg`` (all five severities), or ``corruptions`` (all of them); or a certificate
+            such as ``certified@0.1`` (l2 radius 0.1).
 
     Returns:
-        ``NONE``, a :class:`srbench.attacks.recipe.AttackRecipe` or a
-        :class:`srbench.attacks.natural.Corruption` for each.
+        ``NONE``, a :class:`srbench.attacks.recipe.AttackRecipe`, a
+        :class:`srbench.attacks.natural.Corruption` or a
+        :class:`srbench.attacks.certificate.Certificate` for each.
 
     Raises:
         BadInput: no such attack (the nearest names are listed), or a radius that is none.
@@ -101,8 +103,11 @@ def resolve(specs: Sequence[str]) -> list[AttackSpec]:
 
 
 def _resolve(text: str) -> Sequence[AttackSpec]:
+    from srbench.attacks import certificate
     from srbench.attacks.presets import preset
 
+    if text.partition("@")[0] == certificate.NAME:
+        return [certificate.parse(text)]
     if text.partition("(")[0].partition("@")[0] not in registry.presets():
         from srbench.attacks.natural import is_corruption, parse
 

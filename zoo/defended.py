@@ -71,9 +71,9 @@ def _around(defence: Defence, values: Values, inner: ModelRef) -> ModelRef:
         "notes": f"{inner.card.notes} Behind {defence.name}: {defence.about}".strip(),
     }
     load = partial(_load, defence.name, dict(values), inner)
-    return ModelRef(
-        name, inner.card.model_copy(update=facts), identity, _no_network, "", inner.note, defended=load
-    )
+    smoothed = (float(values["sigma"]), int(values["n"])) if defence.sample else None
+    card = inner.card.model_copy(update=facts)
+    return ModelRef(name, card, identity, _no_network, note=inner.note, smoothed=smoothed, defended=load)
 
 
 def _load(name: str, values: Values, inner: ModelRef, ref: ModelRef, device: str, precision: str) -> SRModel:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from srbench.zoo.defences.base import Defence, Values
-from srbench.zoo.model import SRModel
+from srbench.zoo.model import Smoothing, SRModel
 
 if TYPE_CHECKING:
     from srbench.zoo.model_ref import ModelRef
@@ -33,6 +33,14 @@ class DefendedModel(SRModel):
         samples = self.defence.samples(self.values) if self.defence.random else 1
         straight = self.defence.straight_through or within.get("straight_through", False)
         return {"samples": max(samples, within.get("samples", 1)), "straight_through": straight}
+
+    @property
+    def smoothing(self) -> Smoothing | None:
+        """Return the samples whose median this model gives, where its outermost defence gives one."""
+        sample = self.defence.sample
+        if sample is None:
+            return None
+        return Smoothing(float(self.values["sigma"]), lambda lr: sample(self.inner, lr.float(), self.values))
 
     @property
     def forwards(self) -> int:

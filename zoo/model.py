@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +20,19 @@ if TYPE_CHECKING:
     from spandrel import SizeRequirements
 
 PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """Holds what a certificate needs of a model that gives a median.
+
+    Attributes:
+        sigma: standard deviation of the Gaussian noise on the LR, in units of the range.
+        sample: outputs (n,N,3,sH,sW) for LR (N,3,H,W), of independent noise.
+    """
+
+    sigma: float
+    sample: Callable[[Tensor], Tensor]
 
 
 class SRModel(nn.Module):
@@ -86,6 +101,11 @@ class SRModel(nn.Module):
     def adaptive(self) -> dict[str, Any]:
         """Return the settings that an attack needs to be adapted to this model; none for a bare network."""
         return {}
+
+    @property
+    def smoothing(self) -> Smoothing | None:
+        """Return the samples whose median this model gives; None for one that cannot be certified."""
+        return None
 
     @property
     def forwards(self) -> int:

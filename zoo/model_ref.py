@@ -29,6 +29,8 @@ class ModelRef:
         source: what it was made from, as the user wrote it, where its name was taken from that; else "".
         note: what a user should know of it before it runs, a line; else "".
         outputs: SR images that were made elsewhere, in the place of a network; else None.
+        smoothed: it gives the median over noise of this standard deviation and so many samples, and can be
+            certified; None for what cannot.
         defended: loads the model behind a defence, from this, a device and a precision; None for a bare one.
     """
 
@@ -39,6 +41,7 @@ class ModelRef:
     source: str = field(default="", compare=False)
     note: str = field(default="", compare=False)
     outputs: MadeElsewhere | None = field(default=None, compare=False)
+    smoothed: tuple[float, int] | None = None
     defended: Callable[[ModelRef, str, str], SRModel] | None = field(default=None, repr=False, compare=False)
 
     def renamed(self, name: str, title: str = "") -> ModelRef:

@@ -8,6 +8,7 @@ import typer
 
 from srbench.cli import (  # noqa: F401 - commands register on app
     attack,
+    certify,
     compare,
     datasets,
     doctor,

@@ -16,8 +16,8 @@ SLACK = 1e-6
 """Recorded numbers are rounded by less than this."""
 PSNR_OFFSET = 1e-8
 """pyiqa adds this to the MSE of images in [0, 1]."""
-# Not part of what an attack's hash is taken over: where it ran, what a defence made of it, and a remark.
-_NOT_HASHED = ("note", "tile", "halo", "adapted")
+# Not part of what an attack's hash is taken over: where it ran, what a model made of it, and a remark.
+_NOT_HASHED = ("note", "tile", "halo", "adapted", "certificate")
 
 
 def place(record: Record) -> str:

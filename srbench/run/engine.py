@@ -8,7 +8,9 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from srbench.errors import RunFailed
+from srbench.attacks.certificate import Certificate
+from srbench.errors import BadInput, RunFailed
+from srbench.run.certified import certify as certify_image
 from srbench.run.chance import Chance, chance
 from srbench.run.image import ImageMeter, Loaded, Measured, as_tensor
 from srbench.run.memory_fit import at_once
@@ -179,6 +181,11 @@ class Engine:
                 draws = chance(model, self._settings.device)
             self._loaded = (cell.model, cell.precision, model, cost(model), draws)
         _, _, model, counted, draws = self._loaded
+        if isinstance(cell.attack, Certificate):
+            if cell.tile is not None:
+                raise BadInput(f"{cell}: a certificate is of whole images, not of tiles: use --tile whole")
+            certify = partial(certify_image, cell.attack, model)
+            return Loaded(model, partial(_whole, model), counted, None, draws, certify)
         attack = make_perturbation(cell.attack, model, self._settings.device, cell.tile, cell.halo)
 
         def network(image: str, lr: Tensor) -> Tensor:
@@ -212,6 +219,11 @@ class Engine:
                     yield image, measured.record
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _whole(model: SRModel, image: str, lr: Tensor) -> Tensor:
+    sr: Tensor = model(lr)
+    return sr
 
 
 def _made_elsewhere(cell: Cell, device: str, image: str, lr: Tensor) -> Tensor:

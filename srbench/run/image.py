@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import RunFailed
 from srbench.run.cache import Cache
+from srbench.run.certified import bounded, without_bounds
 from srbench.run.chance import Chance, seeded
 from srbench.run.perturb import attack_image
 from srbench.run.samples import combined
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from srbench.datasets.base import LoadedImage
+    from srbench.run.certified import Certified
     from srbench.run.instruments import Instruments
     from srbench.run.perturb import Attacked, Made, Perturbation
     from srbench.run.plan import Cell
@@ -42,12 +44,14 @@ class Measured:
     Attributes:
         attacked: the LR image and what the attack did.
         sr, hr: (1,3,sH,sW); SR unclipped, HR in [0,1] or None.
+        certified: where the cell is a certificate.
     """
 
     record: Record
     attacked: Attacked
     sr: Tensor
     hr: Tensor | None
+    certified: Certified | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Loaded:
         model: the network; None where SR images were made elsewhere.
         super_resolve: gives SR for the id and the LR (1,3,H,W) of an image.
         chance: whether the model draws random numbers.
+        certify: certifies an image from LR (1,3,H,W) and HR, where the cell is a certificate.
     """
 
     model: SRModel | None
@@ -65,6 +70,7 @@ class Loaded:
     cost: dict[str, float]
     attack: Perturbation | None
     chance: Chance = ""
+    certify: Callable[[Tensor, Tensor | None], Certified] | None = None
 
 
 class ImageMeter:
@@ -106,10 +112,20 @@ class ImageMeter:
         draw = seeded if loaded.chance else _as_it_is
         count = self._settings.samples if loaded.chance else 1
 
+        bare = loaded.super_resolve
+
         def clean() -> Tensor:
             with draw(*key, "0"):
-                return self._clean.get(key, lambda: loaded.super_resolve(image, lr))
+                return self._clean.get(key, lambda: bare(image, lr))
 
+        certified: list[Certified] = []
+        if certify := loaded.certify:
+
+            def worst(image: str, lr: Tensor) -> Tensor:
+                certified.append(certify(lr, hr))
+                return certified[0].worst
+
+            loaded, count = replace(loaded, super_resolve=worst), 1
         with draw(*key, cell.attack.hash):
             attacked = attack_image(loaded.attack, lr, hr, image, run_as, self._noise, clean)
         with torch.inference_mode():
@@ -119,14 +135,17 @@ class ImageMeter:
                     made, took = _timed(cell, loaded, image, attacked.lr)
                 if sample == 0:
                     sr, seconds = made, took
-                samples.append(self._instruments.measure(names, made, hr))
+                samples.append(self._instruments.measure(bounded(names) if certified else names, made, hr))
                 if attacked.saved is not None:
                     with draw(*key, str(sample)):
                         of_file = loaded.super_resolve(image, attacked.saved)
                     of_files.append(self._instruments.measure(names, of_file, hr))
-            if loaded.attack is None:
+            if not cell.attack.hash:
                 self._clean.get(key, lambda: sr)
             metrics, notes, spread = combined(samples)
+            if certified:
+                attacked = replace(attacked, clean_sr=clean(), settings=certified[0].settings)
+                metrics, notes = without_bounds(names, metrics, notes)
             if self._folder is not None:
                 seen = attacked.as_file if cell.attack.hash else None
                 pictures.save(self._folder, cell.path, image, sr, seen)
@@ -150,7 +169,7 @@ class ImageMeter:
                 "threads": self._settings.threads,
                 "channels_last": self._settings.channels_last,
             }
-        return Measured(_record(cell, image, values), attacked, sr, hr)
+        return Measured(_record(cell, image, values), attacked, sr, hr, *certified)
 
     def _images(self, cell: Cell, image: str) -> tuple[Tensor, Tensor | None, str]:
         """LR (1,3,H,W) on the device and HR (1,3,sH,sW) or None, in [0,1]; what tells the photograph."""

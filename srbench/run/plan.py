@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from srbench.attacks.certificate import Certificate, ranks
 from srbench.errors import BadInput
 from srbench.support.scales import SCALE, other_scale
 
@@ -92,6 +93,21 @@ def _refuse_network(model: ModelRef, attacks: Sequence[AttackSpec], precision: s
         )
 
 
+def _check_certificate(attack: Certificate, model: ModelRef, datasets: Sequence[DataSet]) -> None:
+    """Refuse a certificate of what has none, and a radius that its samples cannot certify."""
+    if model.smoothed is None:
+        raise BadInput(
+            f"{attack.name}: {model.name} has no certificate: put the median over noise around it, as in "
+            f"mrs({model.name},sigma=0.05,n=100)"
+        )
+    for dataset in datasets:
+        if dataset.kind != "paired":
+            raise BadInput(f"{attack.name}: a certificate says how far from HR, and {dataset.name} has no HR")
+        height, width = dataset.lr_size(dataset.ids[0])
+        sigma, n = model.smoothed
+        ranks(n, sigma, attack.radius, attack.alpha, 3 * dataset.scale**2 * height * width)
+
+
 def make_plan(
     models: Sequence[ModelRef],
     datasets: Sequence[DataSet],
@@ -111,7 +127,8 @@ def make_plan(
 
     Raises:
         BadInput: nothing to do, two models or data sets share a name but not a content, or a network is
-            needed where there are only SR images made elsewhere; or one of another scale than the protocol.
+            needed where there are only SR images made elsewhere; one of another scale than the protocol; or a
+            certificate that a model cannot have.
     """
     for kind, things in (("model", models), ("data set", datasets)):
         if not things:
@@ -128,6 +145,9 @@ def make_plan(
     for model in models:
         if model.outputs is not None:
             _refuse_network(model, attacks, precision, tile)
+        for attack in attacks:
+            if isinstance(attack, Certificate):
+                _check_certificate(attack, model, datasets)
     around = None if tile is None else halo
     return [
         Cell(model, dataset, attack, protocol, precision, tile, tuple(dataset.ids[:limit]), around)

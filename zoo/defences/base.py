@@ -72,6 +72,8 @@ class Defence:
         forwards: how many forwards of the model an image takes.
         random: whether it draws random numbers.
         straight_through: whether it has a surrogate for the gradient.
+        sample: the outputs (n,N,3,sH,sW), of independent Gaussian noise of standard deviation ``sigma`` on
+            the LR, that it takes the median of: what can be certified; None for other defences.
         samples: how many forwards an adapted attack averages for each gradient (expectation over
             transformation).
     """
@@ -85,6 +87,7 @@ class Defence:
     random: bool = False
     straight_through: bool = False
     samples: Callable[[Values], int] = lambda values: 1
+    sample: Callable[[Model, Tensor, Values], Tensor] | None = None
 
     def usage(self) -> str:
         """Return how it is written, with its usual options.

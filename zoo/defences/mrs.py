@@ -19,15 +19,16 @@ def defend(model: Model, lr: Tensor, values: Values) -> Tensor:
 
     It has its own gradient, along which attacks do as much as along that of the mean.
     """
-    ordered = noisy(model, lr, float(values["sigma"]), int(values["n"])).sort(dim=0).values
+    ordered = sample(model, lr, values).sort(dim=0).values
     return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
-def noisy(model: Model, lr: Tensor, sigma: float, n: int) -> Tensor:
+def sample(model: Model, lr: Tensor, values: Values) -> Tensor:
     """Return the SR images (n,N,3,sH,sW) of n copies of the LR with Gaussian noise, not clipped."""
     import torch
 
-    return torch.stack([model(lr + sigma * torch.randn_like(lr)) for _ in range(n)])
+    noisy = (lr + values["sigma"] * torch.randn_like(lr) for _ in range(int(values["n"])))
+    return torch.stack([model(each) for each in noisy])
 
 
 DEFENCE = Defence(
@@ -39,5 +40,6 @@ DEFENCE = Defence(
     defend=defend,
     forwards=lambda values: int(values["n"]),
     random=True,
+    sample=sample,
     samples=lambda values: math.ceil(AVERAGED / values["n"]),
 )
