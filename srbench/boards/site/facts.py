@@ -8,7 +8,7 @@ from typing import Any
 
 from srbench.attacks import is_noise
 from srbench.boards.table import Table
-from srbench.metrics import metric
+from srbench.metrics import metric, registry
 from srbench.store.record import Record
 from srbench.support.scales import SCALE
 
@@ -110,7 +110,7 @@ def _method_rows(part: Mapping[str, Any]) -> list[tuple[str, str | None, str, st
         if "method" not in row:
             continue
         for name, values in row.items():
-            if isinstance(values, list):
+            if name in registry() and isinstance(values, list):
                 for dataset, value in zip(part["columns"], values, strict=True):
                     if dataset != "average":
                         found.append((row["method"], row.get("trained_for"), dataset, name, float(value)))
