@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -33,6 +34,14 @@ class RunFailed(SrbenchError, RuntimeError):  # noqa: N818
 
 class Unavailable(RunFailed):
     """A file is not here and cannot be fetched now (offline, no network, wrong content)."""
+
+
+class Interrupted(SrbenchError):  # noqa: N818
+    """Says that a signal stopped a run, and how to go on with it. Exit code 128 + signal, as in shells."""
+
+    def __init__(self, message: str, number: int = signal.SIGINT) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
 
 
 def one_line(message: str) -> str:

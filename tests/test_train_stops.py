@@ -55,7 +55,7 @@ def test_a_stop_saves_and_says_how_to_go_on(tmp_path: Path, number: int) -> None
     wait_for(tmp_path / "tiny/checkpoints/00000002.pt")
     running.send_signal(number)
     _, errors = running.communicate(timeout=60)
-    assert running.returncode == 130, errors
+    assert running.returncode == 128 + number, errors
     (line,) = [line for line in errors.splitlines() if line.startswith("srbench: ")]
     last = Checkpoints(tmp_path / "tiny/checkpoints", 2).latest()
     assert last is not None

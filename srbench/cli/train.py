@@ -50,19 +50,20 @@ def train(
 
 
 def _train(recipe: str | None, flags: TrainFlags) -> None:
+    from srbench.errors import Interrupted
     from srbench.run.options import pick_device
     from srbench.train.job import TrainingRequest
     from srbench.train.job import train as run
-    from srbench.train.stopping import Interrupted
+    from srbench.train.stopping import signal_of
 
     wanted = _wanted(recipe, flags)
     folder = flags.resume or flags.out_dir / wanted.name
     try:
         resumes = flags.resume is not None
         run(TrainingRequest(wanted, folder, resumes, pick_device(flags.device), flags.threads), err())
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         # Before the first iteration, or pressed again and again.
-        raise Interrupted(f"stopped; go on with --resume {folder}") from None
+        raise Interrupted(f"stopped; go on with --resume {folder}", signal_of(stop)) from None
     from accelerate import PartialState
 
     if PartialState().is_main_process:

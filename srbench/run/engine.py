@@ -20,6 +20,7 @@ from srbench.run.schedule import Lookahead
 from srbench.run.settings import Settings
 from srbench.store import pictures
 from srbench.store.record import Record
+from srbench.support.sigterm import terminated
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -204,21 +205,31 @@ class Engine:
             workers = at_once(cell, loaded.model, settings.device, workers, settings.memory)
         pending: dict[str, Future[Measured]] = {}
         queue = Lookahead(todo, cell.dataset.lr_size, workers, cell.scale)
-        with _torch_threads(settings.threads), ThreadPoolExecutor(workers) as pool:
+        with _torch_threads(settings.threads), _threads(workers) as pool:
             try:
                 for image in todo:
                     for begun in queue.ahead(image, len(pending)):
                         pending[begun] = pool.submit(self._meter.measure, cell, loaded, begun, todo[begun])
-                    try:
-                        measured = pending.pop(image).result()
-                    except Exception as error:
-                        yield image, error
-                        continue
-                    if self._on_measured:
-                        self._on_measured(measured)
-                    yield image, measured.record
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+                    made = self._made(pending[image])
+                    del pending[image]
+                    yield image, made
+            except KeyboardInterrupt:
+                _end(pool)
+                for image, future in pending.items():
+                    # Those that had to wait for an earlier one to be recorded.
+                    if future.done() and not future.cancelled() and not future.exception():
+                        yield image, self._made(future)
+                raise
+
+    def _made(self, future: Future[Measured]) -> Record | Exception:
+        """What became of an image."""
+        try:
+            measured = future.result()
+        except Exception as error:
+            return error
+        if self._on_measured:
+            self._on_measured(measured)
+        return measured.record
 
 
 def _whole(model: SRModel, image: str, lr: Tensor) -> Tensor:
@@ -234,6 +245,20 @@ def _made_elsewhere(cell: Cell, device: str, image: str, lr: Tensor) -> Tensor:
     if (high, wide) != (height, width):
         raise RunFailed(f"its SR is {wide} x {high}, and {cell.scale} times the LR is {width} x {height}")
     return sr
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    finally:
+        _end(pool)
+
+
+def _end(pool: ThreadPoolExecutor) -> None:
+    """Begin nothing more and wait for what has begun; SIGTERM does not wait for an attack of minutes."""
+    pool.shutdown(wait=not terminated(), cancel_futures=True)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ together at the same time, and no lock is needed.
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ class PartStore:
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
+        self._writers: set[PartWriter] = set()
         self._fs  # noqa: B018 - an unknown kind of address is said now
 
     @cached_property
@@ -70,8 +72,11 @@ class PartStore:
         return self._opened[0]
 
     def __getstate__(self) -> dict[str, str]:
-        # Connections stay where they were made.
+        # Connections and writers stay where they were made.
         return {"address": self.address}
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        self.address, self._writers = state["address"], set()
 
     @property
     def folder(self) -> Path | None:
@@ -114,7 +119,16 @@ class PartStore:
 
     def writer(self, cell: PurePosixPath) -> PartWriter:
         """Return a context manager that stores records in parts; any number of them at a time."""
-        return PartWriter(self, cell)
+        return PartWriter(self, cell, self._writers)
+
+    def store_held(self) -> None:
+        """Store what its writers hold now, whichever thread they are used in.
+
+        Raises:
+            RunFailed: a part cannot be written.
+        """
+        for writer in list(self._writers):
+            writer.store_held()
 
     def write(self, cell: PurePosixPath, records: Sequence[Record], made: int | None = None) -> str:
         """Store records as one part.
@@ -255,18 +269,22 @@ class PartStore:
 class PartWriter:
     """A writer collects records of a cell and stores them every :data:`SECONDS`; a context manager."""
 
-    def __init__(self, store: PartStore, cell: PurePosixPath) -> None:
-        self._store, self._cell = store, cell
+    def __init__(self, store: PartStore, cell: PurePosixPath, opened: set[PartWriter]) -> None:
+        self._store, self._cell, self._opened = store, cell, opened
         self._held: list[Record] = []
         self._stored = time.monotonic()
+        # Of the kind that a signal's handler can take where its thread has it.
+        self._lock = threading.RLock()
 
     def __enter__(self) -> PartWriter:
+        self._opened.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._store_held()
+        self._opened.discard(self)
+        self.store_held()
 
     def append(self, record: Record) -> None:
         """Take a record.
@@ -274,14 +292,21 @@ class PartWriter:
         Raises:
             RunFailed: a part cannot be written.
         """
-        self._held.append(record)
-        if time.monotonic() - self._stored >= SECONDS:
-            self._store_held()
+        with self._lock:
+            self._held.append(record)
+            if time.monotonic() - self._stored >= SECONDS:
+                self.store_held()
 
-    def _store_held(self) -> None:
-        if self._held:
-            self._store.write(self._cell, self._held)
-        self._held, self._stored = [], time.monotonic()
+    def store_held(self) -> None:
+        """Store what was taken since the last time.
+
+        Raises:
+            RunFailed: a part cannot be written.
+        """
+        with self._lock:
+            if self._held:
+                self._store.write(self._cell, self._held)
+            self._held, self._stored = [], time.monotonic()
 
 
 def _digest(content: bytes) -> str:

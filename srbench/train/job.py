@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -11,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srbench.errors import BadInput, RunFailed
+from srbench.errors import BadInput, Interrupted, RunFailed
 from srbench.support.home import write_atomic
 from srbench.support.toml import read_toml, to_toml
 from srbench.train import degradations
@@ -27,7 +28,7 @@ from srbench.train.recipe import TrainingRecipe
 from srbench.train.schedule import learning_rate
 from srbench.train.start import fingerprint, make_state, unfinished_start
 from srbench.train.state import Checkpoints, NotWritten, State
-from srbench.train.stopping import Interrupted, stop_asked
+from srbench.train.stopping import stop_asked
 from srbench.train.trainer import Trainer
 from srbench.train.validation import Validation
 
@@ -269,7 +270,9 @@ def _iterate(
             if stopping and state.iteration < total:
                 raise Interrupted(
                     f"stopped and saved after iteration {state.iteration} of {total}: "
-                    f"go on with --resume {request.folder}"
+                    f"go on with --resume {request.folder}",
+                    # Another process of this training may have been told instead.
+                    stop[0] if stop else signal.SIGTERM,
                 )
 
 

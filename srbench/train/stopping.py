@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from srbench.errors import SrbenchError
+from srbench.support.sigterm import Terminated
 
 
-class Interrupted(SrbenchError):  # noqa: N818 - the name a reader wants at the raise
-    """Says that a training was stopped by Ctrl-C or SIGTERM, after saving; exit code 130, as in shells."""
-
-    exit_code = 130
+def signal_of(interrupt: KeyboardInterrupt) -> int:
+    """Return the signal that an interruption was raised for."""
+    return signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT
 
 
 @contextmanager
@@ -26,7 +25,7 @@ def stop_asked() -> Iterator[list[int]]:
         seen.append(number)
         # A terminal's Ctrl-C may come twice, from torchrun and from the terminal itself.
         if len(seen) > 2:
-            raise KeyboardInterrupt
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):
         try:

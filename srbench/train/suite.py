@@ -127,30 +127,37 @@ def train_all(
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=spawn, max_tasks_per_child=1) as pool:
         working: dict[Future[float], str] = {}
-        while waiting or working:
-            for recipe in [r for r in waiting if r.init not in names or r.init in done]:
-                waiting.remove(recipe)
-                init = str(out / recipe.init) if recipe.init in names and zoo is None else recipe.init
-                started = recipe.model_copy(update={"init": init})
-                working[pool.submit(_train, started, out / recipe.name, threads)] = recipe.name
-            if not working:
-                raise BadInput(f"{waiting[0].name} starts from itself by way of {waiting[0].init}")
-            ended, _ = wait(working, return_when=FIRST_COMPLETED)
-            for future in ended:
-                name = working.pop(future)
-                try:
-                    seconds = future.result()
-                except BaseException:
-                    for other in working:
-                        other.cancel()
-                    raise
-                done.add(name)
-                model, runs = next((model, runs) for model, runs in models.items() if name in runs)
-                if zoo is not None and done.issuperset(runs):
-                    from srbench.train.ship import ship
+        try:
+            while waiting or working:
+                for recipe in [r for r in waiting if r.init not in names or r.init in done]:
+                    waiting.remove(recipe)
+                    init = str(out / recipe.init) if recipe.init in names and zoo is None else recipe.init
+                    started = recipe.model_copy(update={"init": init})
+                    working[pool.submit(_train, started, out / recipe.name, threads)] = recipe.name
+                if not working:
+                    raise BadInput(f"{waiting[0].name} starts from itself by way of {waiting[0].init}")
+                ended, _ = wait(working, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    name = working.pop(future)
+                    try:
+                        seconds = future.result()
+                    except BaseException:
+                        for other in working:
+                            other.cancel()
+                        raise
+                    done.add(name)
+                    model, runs = next((model, runs) for model, runs in models.items() if name in runs)
+                    if zoo is not None and done.issuperset(runs):
+                        from srbench.train.ship import ship
 
-                    ship(median([out / run for run in runs]), zoo, model)
-                yield out / name, seconds
+                        ship(median([out / run for run in runs]), zoo, model)
+                    yield out / name, seconds
+        except (KeyboardInterrupt, GeneratorExit):
+            processes = list((pool._processes or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()  # it saves first
+            raise
 
 
 def median(runs: Sequence[Path]) -> Path:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from srbench.run.workers.worker import Job, Report, Worker
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
     from srbench.run.plan import Cell
     from srbench.run.workers.tasks import Task
+
+
+GRACE = 10.0
+"""Workers get so many seconds to store what they have measured when the run is stopped."""
 
 
 class Lost(Exception):  # noqa: N818
@@ -91,9 +96,16 @@ def _prepare(job: Job, device: str) -> str | None:
     global _worker  # noqa: PLW0603 - a process has one worker
     # Control-C is for the command, which ends its workers; and nobody is to outlive it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = Worker(job, device)
     return _worker.prepare()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    if _worker is not None:
+        _worker.store_held()
+    os._exit(128 + number)
 
 
 def _end_with_parent() -> None:
@@ -126,8 +138,19 @@ class ProcessPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            self._let_store()
         for handle in list(self._handles):
             self.stop(handle)
+
+    def _let_store(self) -> None:
+        """Have the workers end by themselves, which is to store what they have measured."""
+        processes = [p for handle in self._handles for p in (handle.worker._processes or {}).values()]
+        for process in processes:
+            process.terminate()
+        until = time.monotonic() + GRACE
+        for process in processes:
+            process.join(max(0.0, until - time.monotonic()))
 
     def start(self, place: int) -> Handle:
         """Begin a worker; ``place`` is the index of the device."""

@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput, RunFailed
-from srbench.run.workers.pools import Handle, Lost
+from srbench.run.workers.pools import GRACE, Handle, Lost
 from srbench.run.workers.worker import Job, Report, Worker
+from srbench.support import sigterm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 OBJECT_STORE = 100 << 20
 """A cluster started here shares these bytes: cells pass through them, images and records do not."""
+
+BESIDE = "beside"
+"""A worker answers calls of this group while it measures."""
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -46,6 +50,7 @@ class RayPool:
         self._started_here = False
         self._cells: dict[int, tuple[Cell, Any]] = {}
         self._actor: Any = None
+        self._handles: list[Handle] = []
         self.size = 0
 
     def __enter__(self) -> RayPool:
@@ -85,7 +90,8 @@ class RayPool:
             options["address"] = wanted.address
         for last in (wanted.address is not None, True):
             try:
-                ray.init(**options)
+                with sigterm.kept():
+                    ray.init(**options)
             except Exception as error:  # of several libraries
                 # Ray gives a cluster thirty seconds to start, which a busy machine may not keep.
                 ray.shutdown()
@@ -114,7 +120,7 @@ class RayPool:
                 f"a worker needs {self._cpus} and {gpus:g}: lower --workers, --threads or --worker-gpus"
             )
         self.size = min(wanted.workers or room, room)
-        self._actor = ray.remote(Worker).options(
+        self._actor = ray.remote(concurrency_groups={BESIDE: 1})(Worker).options(
             num_cpus=self._cpus, num_gpus=gpus, max_restarts=0, max_task_retries=0
         )
 
@@ -123,14 +129,30 @@ class RayPool:
     ) -> None:
         import ray
 
+        if isinstance(error, KeyboardInterrupt):
+            self._let_store()
         self._cells.clear()
         if self._started_here:
             ray.shutdown()
 
+    def _let_store(self) -> None:
+        """Have the workers store what they have measured, as far as they can be asked."""
+        import ray
+
+        stored = [
+            handle.worker.store_held.options(concurrency_group=BESIDE).remote()
+            for handle in self._handles
+            if handle.task
+        ]
+        if stored:
+            ray.wait(stored, num_returns=len(stored), timeout=GRACE)
+
     def start(self, place: int) -> Handle:
         """Begin a worker on the cluster."""
         actor = self._actor.remote(self._job, self._device)
-        return Handle(actor, actor.prepare.remote(), place=place)
+        handle = Handle(actor, actor.prepare.remote(), place=place)
+        self._handles.append(handle)
+        return handle
 
     def give(self, handle: Handle, cell: Cell, task: Task) -> None:
         """Have a worker that waits measure a task."""
@@ -174,6 +196,7 @@ class RayPool:
         """End a worker, whatever it is doing."""
         import ray
 
+        self._handles.remove(handle)
         ray.kill(handle.worker, no_restart=True)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from srbench.protocols.schema import Protocol
     from srbench.run.plan import Cell
     from srbench.run.settings import Settings
+    from srbench.store.parts import PartStore
 
 PASSED_ON = ("SRBENCH_HOME", "SRBENCH_WEIGHTS", "SRBENCH_OFFLINE", "TORCH_HOME", "HF_HUB_OFFLINE")
 """A worker on another machine takes these variables from the command's environment."""
@@ -80,6 +81,7 @@ class Worker:
         sys.path += [place for place in job.path if place not in sys.path]
         self._job = job
         self._device = device or job.settings.device
+        self._store: PartStore | None = None
 
     def prepare(self) -> str | None:
         """Load the metrics; return why that cannot be done, None if it could."""
@@ -93,7 +95,8 @@ class Worker:
             self._instruments = Instruments(self._job.protocol, self._job.metrics, self._device)
             self._need(self._job.metrics)
             settings = replace(self._job.settings, device=self._device)
-            self._engine = Engine(PartStore(self._job.store), self._instruments, settings)
+            self._store = PartStore(self._job.store)
+            self._engine = Engine(self._store, self._instruments, settings)
         except SrbenchError as error:
             return f"a worker cannot start: {error}"
         return None
@@ -106,6 +109,11 @@ class Worker:
                 f"{platform.node()} lacks {'; '.join(f'{name} ({reasons[name]})' for name in lacking)}: "
                 "install the metric on every machine"
             )
+
+    def store_held(self) -> None:
+        """Store the records of the task in work; this may be called while :meth:`measure` runs."""
+        if self._store is not None:
+            self._store.store_held()
 
     def measure(self, cell: Cell, todo: dict[str, list[str]]) -> Report:
         """Measure images of a cell; their records are stored when this returns."""
