@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import shutil
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from srbench.store.record import Record
 
 WIDTH = 140
-"""A table that needs more columns of text is printed one metric at a time."""
+"""Tables are printed in so many columns of text where there is no terminal to ask."""
 
 
 class Leaderboard:
@@ -56,9 +57,10 @@ class Leaderboard:
 
         from srbench.boards import terminal
 
-        console = Console(file=io.StringIO(), width=WIDTH, color_system=None)
+        width = shutil.get_terminal_size((WIDTH, 0)).columns
+        console = Console(file=io.StringIO(), width=width, color_system=None)
         for table in self.tables:
-            terminal.show(console, table)
+            terminal.show(console, table, full=True)
         assert isinstance(console.file, io.StringIO)
         return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 

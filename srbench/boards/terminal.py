@@ -1,75 +1,171 @@
-"""Print leaderboards in the terminal, with Rich."""
+"""Print leaderboards in the terminal: one ranking table that fits, and on request everything else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from srbench.boards import text
+from srbench.boards.order import in_order
 from srbench.boards.table import Table
 from srbench.metrics import metric
+from srbench.support import screen
+from srbench.support.screen import Column
 
 MARK_STYLES = {"●": "blue", "○": "red", "◆": "green"}
+# What gives way first where the terminal is narrow has the largest number. A model, its mean and its means
+# under attack are what the table is for; the mark of a set says much of what a training domain does.
+ATTACKED, PLACE, DOMAIN, SETS, SPREAD, WORST = 1, 2, 3, 4, 5, 6
 
 
-def show(console: Console, table: Table) -> None:
-    """Print one leaderboard; where the terminal is too narrow, one table per metric."""
+def show_all(
+    console: Console,
+    tables: Iterable[Table],
+    *,
+    asked: Sequence[str] = (),
+    metrics: Collection[str] = (),
+    full: bool = False,
+) -> None:
+    """Print leaderboards, one below the other.
+
+    Args:
+        asked: the data sets as the user named them, which is the order they are shown in.
+        metrics, full: see :func:`show`.
+    """
+    for place, table in enumerate(in_order(tables, asked)):
+        if place:
+            console.print()
+        show(console, table, metrics=metrics, full=full)
+
+
+def show(console: Console, table: Table, *, metrics: Collection[str] = (), full: bool = False) -> None:
+    """Print one leaderboard.
+
+    Args:
+        metrics: those that are printed beside the one that ranks.
+        full: print every metric under every attack, and every note in full.
+    """
+    first = table.attacks[0]
+    measured = {name for row in table.rows for name, _ in row.means}
+    shown, gone = screen.fitted(_ranking(table, first), console.width)
+    if table.rank_by in measured:
+        screen.draw(console, shown, _title(table, first, table.rank_by))
+        if full:
+            _continued(console, [_models(table)], [[column] for column in gone])
+        printed = {table.rank_by, *(table.metrics if full else metrics)}
+    else:
+        printed = measured  # there is no ranking, and so nothing else
+    others = [name for name in table.metrics if name in printed and name != table.rank_by]
     for attack in table.attacks:
-        for kind in ("FR", "NR"):
-            group = [name for name in table.metrics if metric(name).kind == kind]
-            parts = [group] if group else []
-            if _width(console, _leaderboard(table, attack, group)) > console.width:
-                parts = [[name] for name in group]
-            for part in parts:
-                _print_whole(console, _leaderboard(table, attack, part))
-    if summary := text.robustness(table):
-        header, rows = summary
-        cells = (map(_plain, row) for row in rows)
-        _print_whole(console, _rich("Under attack, averaged over the data sets", header, cells))
-    for line in text.notes(table):
-        console.print(_plain(line), style="dim", highlight=False)
+        if attack != first and full:
+            key, *rest = _ranking(table, attack)[1:]
+            _continued(console, [key], [rest], _title(table, attack, table.rank_by))
+        if attack == first or full:
+            groups = [_metric(table, attack, name) for name in others]
+            _continued(console, [_models(table)], groups, text.title(table, attack))
+    if full:
+        _under_attack(console, table)
+    console.print()
+    marked = any(cell.plain[-1:] in MARK_STYLES for column in shown for cell in column.cells if cell)
+    notes = text.notes(table) if full else text.brief_notes(table, marked=marked)
+    if not full:
+        more = [name for name in table.metrics if name in measured - printed]
+        notes += _more([column.name for column in gone], more)
+    for note in notes:
+        screen.line(console, note, style="dim")
 
 
-def _width(console: Console, drawn: RichTable) -> int:
-    return Measurement.get(console, console.options.update(max_width=10_000), drawn).maximum
+def _under_attack(console: Console, table: Table) -> None:
+    """Print how the averages fall from attack to attack."""
+    summary = text.robustness(table)
+    if not summary:
+        return
+    header, rows = summary
+    columns = [
+        _column(heading.replace("↑ ", "↑\n").replace("↓ ", "↓\n"), [row[place] for row in rows])
+        for place, heading in enumerate(header)
+    ][3:]
+    each = len(table.attacks)
+    groups = [columns[start : start + each] for start in range(0, len(columns), each)]
+    _continued(console, [_models(table)], groups, "Under attack, averaged over the data sets")
 
 
-def _print_whole(console: Console, drawn: RichTable) -> None:
-    """Print a table at the width it needs: a wrapped line is ugly, a cut number would be wrong."""
-    before = console.width
-    console.width = max(before, _width(console, drawn))
-    console.print(drawn, crop=False)
-    console.width = before
+def _title(table: Table, attack: str, name: str) -> str:
+    return f"{text.heading(name)} · {text.title(table, attack)}"
 
 
-def _leaderboard(table: Table, attack: str, metrics: Sequence[str]) -> RichTable:
-    header, rows = text.grid(table, attack, metrics=metrics, between="\n")
-    cells = ([_cell(place, words) for place, words in enumerate(row)] for row in rows)
-    return _rich(text.title(table, attack), header, cells)
+def _continued(
+    console: Console, key: Sequence[Column], groups: Sequence[Sequence[Column]], title: str = ""
+) -> None:
+    """Print groups of columns in as many tables as they need."""
+    for columns in screen.packed(key, groups, console.width):
+        console.print()
+        screen.draw(console, columns, title)
 
 
-def _rich(title: str, header: Sequence[str], rows: Iterable[Iterable[Text]]) -> RichTable:
-    drawn = RichTable(title=_plain(title), title_justify="left", title_style="bold")
-    for place, heading in enumerate(header):
-        drawn.add_column(Text(heading), no_wrap=True, justify="left" if place in text.WORDS else "right")
-    for row in rows:
-        drawn.add_row(*row)
-    return drawn
+def _models(table: Table) -> Column:
+    return screen.words_column("Model", [row.label for row in table.rows])
 
 
-def _plain(words: str) -> Text:
-    """Return a name or a sentence that holds one as it is: rich takes brackets in a string for its own."""
-    return Text(" ".join(words.split()))
+def _ranking(table: Table, attack: str) -> list[Column]:
+    """The columns of the ranking metric; those of the attack that ranks have the other attacks' means too."""
+    header, rows = text.grid(table, attack, metrics=[table.rank_by])
+    cells = [[row[place] for row in rows] for place in range(len(header))]
+    sets = table.columns_of(attack)
+    last = 3 + len(sets)
+    columns = [
+        _column("#", cells[0], PLACE),
+        screen.words_column("Model", cells[1]),
+        screen.words_column("Trained for", cells[2], DOMAIN),
+    ]
+    if len(sets) == 1:
+        columns.append(_column(table.column_title(sets[0]), cells[3]))
+    else:
+        columns += [_column(table.column_title(s), cells[3 + n], SETS) for n, s in enumerate(sets)]
+        columns.append(_column("Avg", cells[last]))
+        last += 1
+    columns.append(_column("95 %", cells[last], SPREAD))
+    if len(sets) > 1:
+        columns.append(_column("worst", cells[last + 1], WORST))
+    if attack == table.attacks[0]:
+        columns += [_under(table, other) for other in table.attacks[1:]]
+    return columns
 
 
-def _cell(place: int, words: str) -> Text:
-    """Return a cell of a leaderboard: numbers may be bold and have a mark."""
-    if place in text.WORDS:
-        return _plain(words)
+def _under(table: Table, attack: str) -> Column:
+    """The mean of the ranking metric under another attack than the one that ranks."""
+    name = table.rank_by
+    top = text.best(table, name, attack)
+    cells = []
+    for row in table.rows:
+        mean = row.average.get((name, attack))
+        shown = text.value(name, mean)
+        cells.append(text.marked(shown) if mean and mean.whole and mean.value == top else shown)
+    return _column(f"under\n{attack}", cells, ATTACKED)
+
+
+def _metric(table: Table, attack: str, name: str) -> list[Column]:
+    """The columns of a metric that does not rank: every set, and their average."""
+    header, rows = text.grid(table, attack, metrics=[name], between="\n")
+    return [_column(header[place], [row[place] for row in rows]) for place in range(3, len(header))]
+
+
+def _more(gone: Sequence[str], metrics: Sequence[str]) -> list[str]:
+    """Say what was left out: columns that did not fit, and metrics that do not rank."""
+    said = [f"No room for: {', '.join(gone)}"] if gone else []
+    said += [f"Also measured: {', '.join(metric(name).title for name in metrics)}"] if metrics else []
+    return [f"{'. '.join(said)} (--full prints all)."] if said else []
+
+
+def _column(heading: str, cells: Sequence[str], gives_way: int = 0) -> Column:
+    called = " ".join(heading.split()) if heading != "95 %" else "the 95 % interval"
+    return Column(heading, [_cell(cell) for cell in cells], right=True, gives_way=gives_way, called=called)
+
+
+def _cell(words: str) -> Text:
+    """Return a cell of numbers, which may be bold and have a mark."""
     number, _, mark = words.rpartition(" ") if words[-1] in MARK_STYLES else (words, "", "")
     cell = Text(number.strip(text.OPEN + text.CLOSE))
     if number.startswith(text.OPEN):

@@ -13,6 +13,8 @@ from srbench.support.scales import SCALE
 DASH = "–"
 WORDS = (1, 2)
 """These columns of a leaderboard hold words: model, trained for."""
+MOST_FLAGS = 4
+"""So many flags are named where notes are brief."""
 OPEN, CLOSE = "\x02", "\x03"
 """A bold cell stands between these until its format has escaped it; only cells of numbers are bold."""
 MARKS = {"in-domain": "●", "out-of-domain": "○", "generalist": "◆", "": ""}
@@ -25,10 +27,15 @@ FEWER = (
     "A value with (2 of 4) is a mean over 2 of 4 images, as the metric is undefined or was not measured on "
     "the others: it is not comparable, has no interval, and is never best"
 )
+BRIEFLY = {
+    SHARED: "2–4: at best second, at worst fourth, by the 95 % intervals of paired differences",
+    FEWER: "(2 of 4): a mean over 2 of 4 images, which is not comparable and has no interval",
+}
 LEGEND = (
     "● trained for this degradation, ○ trained for another, ◆ trained for none in particular "
     "(adversarial or broad random degradations)"
 )
+BRIEFLY[LEGEND] = "● trained for this degradation, ○ for another, ◆ for none in particular"
 
 
 def rank(row: Row) -> str:
@@ -190,6 +197,31 @@ def robustness(table: Table) -> tuple[list[str], list[list[str]]] | None:
         for row in table.rows
     ]
     return header, rows
+
+
+def brief_notes(table: Table, *, marked: bool = True) -> list[str]:
+    """Return :func:`notes` for a terminal: the explanations and the flags in few words.
+
+    Args:
+        marked: whether marks are shown, which have to be explained.
+    """
+    flags = [f"Flag: {_beginning(flag)}" for flag in table.flags[:MOST_FLAGS]]
+    more = len(table.flags) - MOST_FLAGS
+    lines = []
+    for line in notes(table):
+        if line.startswith("Flag: "):
+            lines += flags
+            flags = []
+        elif (marked or line != f"{LEGEND}.") and (table.photographs >= LEAST or line != f"{SHARED}."):
+            said = line.removesuffix(".")
+            lines.append(f"{BRIEFLY.get(said, said)}.")
+    return [*lines, *([f"{_counted(more, 'flag')} more."] if more > 0 else [])]
+
+
+def _beginning(flag: str) -> str:
+    """Return the first thing that a flag says, with three dots where it says more."""
+    begun = ": ".join(flag.partition("; ")[0].split(": ")[:2])
+    return f"{begun}." if begun == flag else f"{begun} …"
 
 
 def notes(table: Table) -> list[str]:

@@ -12,10 +12,12 @@ import typer
 from srbench.cli.console import out
 from srbench.metrics import metric
 from srbench.robustness.curves import corruption_table, transfer_matrix
+from srbench.support import screen
 from srbench.support.home import output_path
+from srbench.support.screen import Column
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from collections.abc import Sequence
 
     from srbench.attacks.verdicts import Verdict
     from srbench.robustness.attack import AttackRun
@@ -61,9 +63,19 @@ def report(
     if as_json:
         typer.echo(text, nl=False)
         return
-    screen = out()
+    console = out()
     for table in shown:
-        screen.print(table)
+        if gone := screen.show(console, table.columns, table.title):
+            screen.line(console, f"No room for: {', '.join(gone)} (--json prints all).", style="dim")
+        console.print()
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """A table, for the terminal and for attack.md."""
+
+    title: str
+    columns: list[Column]
 
 
 def tables(
@@ -72,7 +84,7 @@ def tables(
     verdicts: list[Verdict],
     matrix: list[Transferred],
     natural: dict[str, dict[int, dict[str, float]]],
-) -> list[Table]:
+) -> list[Shown]:
     """The tables of a run, those that apply; where no metric is defined for every image, what is left."""
     judge = next((name for name in (*JUDGED_BY, *curve.clean) if name in curve.clean), "")
     shown = [_curve_table(attack, curve, judge)]
@@ -83,119 +95,114 @@ def tables(
     return [*shown, _check_table(verdicts)]
 
 
-def _curve_table(attack: AttackRun, curve: Curve, judge: str) -> Table:
+def _curve_table(attack: AttackRun, curve: Curve, judge: str) -> Shown:
     names = ([name for name in SHOWN if name in curve.clean] or list(curve.clean))[:4]
-    count = len(attack.images)
-    table = _table(f"{attack.model.name} on {attack.dataset.name} ({count} images)")
-    for heading in ("eps", "attack"):
-        table.add_column(heading, justify="right" if heading == "eps" else "left", no_wrap=True)
-    for name in names:
-        table.add_column(_heading(name), justify="right", no_wrap=True)
-    for heading in (
-        f"{metric(judge).title} as PNG" if judge else "as PNG",
-        "LR PSNR",
-        "SR PSNR",
-        "gain",
-        "beyond noise",
-    ):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_row("0", "none", *(_value(name, curve.clean[name]) for name in names), *[""] * 5)
+    rows = [["0", "none", *(_value(name, curve.clean[name]) for name in names), *[""] * 5]]
     for point in curve.points:
         for name, effect in point.effects.items():
             saved = effect.saved.get(judge)
             beyond = effect.beyond_random.get(judge)
-            table.add_row(
-                f"{point.eps:g}",
-                name,
-                *(_value(m, effect.metrics[m]) if m in effect.metrics else "–" for m in names),
-                "" if saved is None else _value(judge, saved),
-                f"{effect.lr_psnr:.2f}",
-                f"{effect.sr_psnr:.2f}",
-                f"{effect.gain:.2f}",
-                "" if name == "random" or beyond is None else f"{beyond:.0%}",
+            rows.append(
+                [
+                    f"{point.eps:g}",
+                    name,
+                    *(_value(m, effect.metrics[m]) if m in effect.metrics else "–" for m in names),
+                    "" if saved is None else _value(judge, saved),
+                    f"{effect.lr_psnr:.2f}",
+                    f"{effect.sr_psnr:.2f}",
+                    f"{effect.gain:.2f}",
+                    "" if name == "random" or beyond is None else f"{beyond:.0%}",
+                ]
             )
     if len(curve.points) > 1:
         for name in curve.attacks:
             areas = [curve.area(name, m) for m in names]
             cells = ["–" if a is None else _value(m, a) for m, a in zip(names, areas, strict=True)]
-            table.add_row("area", name, *cells, *[""] * 5)
-    return table
+            rows.append(["area", name, *cells, *[""] * 5])
+    headings = [
+        "eps",
+        "attack",
+        *map(_heading, names),
+        f"{metric(judge).title} as PNG" if judge else "as PNG",
+        "LR PSNR",
+        "SR PSNR",
+        "gain",
+        "beyond noise",
+    ]
+    gives_way = [0, 0, *(0 if name == judge else 4 for name in names), 3, 6, 5, 2, 1]
+    title = f"{attack.model.name} on {attack.dataset.name} ({len(attack.images)} images)"
+    return _shown(title, headings, rows, gives_way, left=1)
 
 
-def _transfer_table(attack: str, matrix: list[Transferred], judge: str) -> Table:
-    from rich.markup import escape
-
+def _transfer_table(attack: str, matrix: list[Transferred], judge: str) -> Shown:
     sources = list(dict.fromkeys(cell.source for cell in matrix))
     targets = list(dict.fromkeys(cell.target for cell in matrix))
     by_pair = {
         (cell.source, cell.target): cell.metrics for cell in matrix if cell.attack in (attack, "random")
     }
-    table = _table(f"{attack}: noise made on (rows), {_heading(judge)} of (columns)")
-    table.add_column("")
-    for target in targets:
-        table.add_column(escape(target), justify="right", no_wrap=True)
+    rows = []
     for source in sources:
         cells = [by_pair.get((source, target), {}).get(judge) for target in targets]
-        table.add_row(escape(source), *("–" if c is None else _value(judge, c) for c in cells))
-    return table
+        rows.append([source, *("–" if c is None else _value(judge, c) for c in cells)])
+    title = f"{attack}: noise made on (rows), {_heading(judge)} of (columns)"
+    return _shown(title, ["", *targets], rows, [0] + [1] * len(targets), left=0)
 
 
 def _corruption_table(
     natural: dict[str, dict[int, dict[str, float]]], clean: dict[str, float], judge: str
-) -> Table:
-    table = _table(
-        f"Natural corruptions: {_heading(judge)} by severity (clean {_value(judge, clean[judge])})"
-    )
-    table.add_column("corruption")
+) -> Shown:
     severities = sorted({severity for row in natural.values() for severity in row})
-    for severity in severities:
-        table.add_column(str(severity), justify="right", no_wrap=True)
+    rows = []
     for name, row in natural.items():
         cells = [row.get(severity, {}).get(judge) for severity in severities]
-        table.add_row(name, *("–" if c is None else _value(judge, c) for c in cells))
-    return table
+        rows.append([name, *("–" if c is None else _value(judge, c) for c in cells)])
+    title = f"Natural corruptions: {_heading(judge)} by severity (clean {_value(judge, clean[judge])})"
+    headings = ["corruption", *map(str, severities)]
+    return _shown(title, headings, rows, [0] + [1] * len(severities), left=0)
 
 
-def _check_table(verdicts: list[Verdict]) -> Table:
-    from rich.markup import escape
-
-    table = _table("Is the attack strong?")
-    for heading in ("check", "", "finding"):
-        table.add_column(heading, overflow="fold")
-    for verdict in verdicts:
-        mark = "[green]ok[/green]" if verdict.ok else "[red]flag[/red]"
-        table.add_row(verdict.name, mark, escape(verdict.detail))
-    return table
+def _check_table(verdicts: list[Verdict]) -> Shown:
+    marks = ["ok" if verdict.ok else "flag" for verdict in verdicts]
+    columns = [
+        screen.words_column("check", [verdict.name for verdict in verdicts], wraps=24),
+        screen.states_column("", marks, lambda mark: "green" if mark == "ok" else "red"),
+        screen.words_column("finding", [verdict.detail for verdict in verdicts], wraps=24),
+    ]
+    return Shown("Is the attack strong?", columns)
 
 
-def markdown(shown: list[Table], notes: list[str]) -> str:
+def _shown(
+    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], gives_way: Sequence[int], left: int
+) -> Shown:
+    """A table of numbers whose column at the place ``left`` holds names."""
+    columns = [
+        Column(heading, [screen.plain(row[place]) for row in rows], right=place != left, gives_way=way)
+        for place, (heading, way) in enumerate(zip(headings, gives_way, strict=True))
+    ]
+    return Shown(title, columns)
+
+
+def markdown(shown: list[Shown], notes: list[str]) -> str:
     """The tables as Markdown."""
     import re
 
-    from rich.text import Text
-
     from srbench.boards.markdown import escaped
-
-    def plain(cell: Any) -> str:
-        return escaped(Text.from_markup(str(cell)).plain)
 
     lines: list[str] = []
     for table in shown:
-        headings = [plain(column.header) for column in table.columns]
-        marks = ["---:" if column.justify == "right" else "---" for column in table.columns]
-        lines += [f"### {plain(table.title)}", "", f"| {' | '.join(headings)} |", f"| {' | '.join(marks)} |"]
-        columns = [[plain(cell) for cell in column.cells] for column in table.columns]
+        headings = [escaped(column.heading) for column in table.columns]
+        marks = ["---:" if column.right else "---" for column in table.columns]
+        lines += [
+            f"### {escaped(table.title)}",
+            "",
+            f"| {' | '.join(headings)} |",
+            f"| {' | '.join(marks)} |",
+        ]
+        columns = [[escaped(cell.plain) for cell in column.cells] for column in table.columns]
         lines += [f"| {' | '.join(row)} |" for row in zip(*columns, strict=True)]
         lines.append("")
     lines += [escaped(note) for note in notes]
     return re.sub(r"\n+\Z", "\n", "\n".join(lines) + "\n")
-
-
-def _table(title: str) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
-
-    return Table(title=escape(title), title_justify="left", title_style="bold")
 
 
 def _heading(name: str) -> str:

@@ -11,7 +11,7 @@ from srbench.cli.console import matches, out, words
 from srbench.cli.options import OnlyDatasets, OnlyProtocol, OnlyScale, Records, StorePlace
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Console
 
     from srbench.boards.comparison import Pair
     from srbench.store.record import Record
@@ -41,11 +41,13 @@ def compare(
     """
     from srbench.boards.comparison import as_dict, pairs
     from srbench.boards.comparison_text import verdict
+    from srbench.boards.order import sets_in_order
     from srbench.boards.row_selection import rows_by_name
     from srbench.boards.site.build import read_records
     from srbench.errors import BadInput
     from srbench.metrics import metric as known_metric
     from srbench.run.options import default_store
+    from srbench.support import screen
     from srbench.support.scales import checked_scale
 
     if len(models) < 2:
@@ -75,10 +77,10 @@ def compare(
         shown = [as_dict(pair) | {"words": verdict(pair)} for pair in made]
         typer.echo(json.dumps(shown, indent=1, ensure_ascii=False))
         return
-    screen = out()
-    for pair in made:
-        screen.print(verdict(pair), highlight=False, markup=False, soft_wrap=True)
-        screen.print(_table(pair))
+    console = out()
+    for pair in (sets_in_order(each, words(datasets)) for each in made):
+        screen.line(console, verdict(pair))
+        _show(console, pair)
 
 
 def _one_protocol(rows: dict[str, list[Record]]) -> dict[str, list[Record]]:
@@ -115,19 +117,21 @@ def _ranking_metric(rows: dict[str, list[Record]]) -> str:
     return tables(record for records in rows.values() for record in records)[0].rank_by
 
 
-def _table(pair: Pair) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
+def _show(console: Console, pair: Pair) -> None:
     from srbench.boards.comparison_text import difference_grid
     from srbench.metrics import metric
+    from srbench.support import screen
+    from srbench.support.screen import Column, plain
 
     header, lines = difference_grid(pair)
-    known = metric(pair.metric)
-    title = Text(f"{known.title} {known.arrow}, {pair.first} minus {pair.second}", style="bold")
-    table = Table(title=title, title_justify="left")
+    # Data set, both means, their difference, its interval, won, equal, p, corrected p.
+    gives_way = (0, 3, 3, 0, 0, 1, 5, 4, 2)
+    columns = []
     for place, heading in enumerate(header):
-        table.add_column(Text(heading), justify="right" if place else "left", no_wrap=True)
-    for line in lines:
-        table.add_row(*map(Text, line))
-    return table
+        cells = [plain(line[place]) for line in lines]
+        above = heading.replace(" ", "\n") if place == len(header) - 1 else heading  # p (Holm)
+        columns.append(Column(above, cells, right=place > 0, gives_way=gives_way[place]))
+    known = metric(pair.metric)
+    title = f"{known.title} {known.arrow}, {pair.first} minus {pair.second}"
+    if gone := screen.show(console, columns, title):
+        screen.line(console, f"No room for: {', '.join(gone)} (--json prints all).", style="dim")

@@ -37,6 +37,13 @@ def err() -> Console:
     return Console(stderr=True, soft_wrap=True)
 
 
+def print_line(console: Console, line: str) -> None:
+    """Print a line, broken between words where the console is narrow."""
+    from srbench.support import screen
+
+    screen.line(console, line)
+
+
 def words(text: str | None) -> tuple[str, ...]:
     """Return the parts of a comma-separated option; ``\\,`` is a comma of a part, as in a path."""
     parts = split_outside(text or "")

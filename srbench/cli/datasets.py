@@ -61,30 +61,28 @@ def datasets(
         ]
         typer.echo(json.dumps(listed, indent=1, ensure_ascii=False))
         return
-    from rich.table import Table
+    from srbench.support import screen
+    from srbench.support.screen import states_column, words_column
 
-    table = Table(title="Data sets", title_justify="left")
-    for heading in ("Name", "Title", "Degradation", "Kind", "Images", "Content", "Status"):
-        table.add_column(heading, overflow="fold")
-    for manifest, status in rows:
-        state = "[green]available[/green]" if status.available else "not registered"
-        images = status.images or manifest.images
-        content = (status.content_hash or "")[:8]
-        table.add_row(
-            manifest.name,
-            manifest.title_at(at),
-            manifest.degradation,
-            manifest.kind,
-            str(images or "–"),
-            content,
-            state,
-        )
-    screen = out()
-    screen.print(table)
-    for manifest, status in rows:
-        if not status.available:
-            line = f"{manifest.name}: {how_to_get(manifest, at)}"
-            screen.print(line, highlight=False, soft_wrap=True, markup=False)
+    cards = [manifest for manifest, _ in rows]
+    counts = [str(status.images or card.images or "–") for card, status in rows]
+    states = ["available" if status.available else "not registered" for _, status in rows]
+    columns = [
+        words_column("Name", [card.name for card in cards]),
+        words_column("Title", [card.title_at(at) for card in cards], gives_way=2, wraps=24),
+        words_column("Degradation", [card.degradation for card in cards], gives_way=1),
+        words_column("Kind", [card.kind for card in cards], gives_way=3),
+        screen.Column("Images", [screen.plain(count) for count in counts], right=True, gives_way=1),
+        words_column("Content", [(status.content_hash or "")[:8] for _, status in rows], gives_way=4),
+        states_column("Status", states, lambda state: "green" if state == "available" else ""),
+    ]
+    console = out()
+    gone = screen.show(console, columns)
+    console.print()
+    absent = [(card.name, how_to_get(card, at)) for card, status in rows if not status.available]
+    screen.pairs(console, absent)
+    if gone:
+        screen.line(console, f"No room for: {', '.join(gone)} (--json prints all).")
 
 
 @datasets_app.command()

@@ -12,56 +12,50 @@ def doctor() -> None:
     import os
     import platform
 
-    from rich.table import Table
-
     from srbench import attacks, datasets, protocols, zoo
     from srbench.metrics import installing, registry
     from srbench.run.options import default_store
     from srbench.store.provenance import commit, versions
+    from srbench.support import screen
     from srbench.support.home import home, offline, weight_dirs
     from srbench.zoo.weights import missing as missing_models
 
-    screen = out()
-    facts = Table(title="This machine", title_justify="left", show_header=False)
-    facts.add_row("Python", platform.python_version())
-    for name, version in versions().items():
-        facts.add_row(name, version)
-    facts.add_row("commit", commit() or "not a checkout")
-    facts.add_row("device", _device())
-    facts.add_row("cores", str(os.cpu_count()))
-    facts.add_row("SRBENCH_HOME", str(home()))
-    facts.add_row("weights from", os.pathsep.join(str(d) for d in weight_dirs()))
-    facts.add_row("records in", str(default_store()))
-    facts.add_row("network", "off (SRBENCH_OFFLINE=1)" if offline() else "on")
-    facts.add_row("protocols", ", ".join(protocols.names()))
-    facts.add_row("attacks", ", ".join(attacks.names()))
-    screen.print(facts)
+    console = out()
+    facts = [
+        ("Python", platform.python_version()),
+        *versions().items(),
+        ("commit", commit() or "not a checkout"),
+        ("device", _device()),
+        ("cores", str(os.cpu_count())),
+        ("SRBENCH_HOME", str(home())),
+        ("weights from", os.pathsep.join(str(d) for d in weight_dirs())),
+        ("records in", str(default_store())),
+        ("network", "off (SRBENCH_OFFLINE=1)" if offline() else "on"),
+        ("protocols", ", ".join(protocols.names())),
+        ("attacks", ", ".join(attacks.names())),
+    ]
+    screen.line(console, "This machine", style="bold")
+    screen.pairs(console, facts, indent=2)
 
     ready = [m.name for m in registry().values() if all(w.find() for w in m.weights)]
-    screen.print(
-        f"Metrics: {len(ready)} of {len(registry())} ready ({', '.join(ready)}); see `srbench metrics`"
-    )
     here = [name for name in zoo.names() if zoo.status(name).installed]
-    screen.print(
-        f"Models: {len(here)} of {len(zoo.names())} installed ({', '.join(here)}); see `srbench models`"
-    )
     sets_known = datasets.names()
     sets = [name for name in sets_known if datasets.status(name).available]
-    listed = ", ".join(sets)
-    screen.print(f"Data sets: {len(sets)} of {len(sets_known)} available ({listed}); see `srbench datasets`")
+    screen.line(console, "What is here", style="bold")
+    have = [
+        ("metrics", f"{len(ready)} of {len(registry())} ready: {', '.join(ready)}"),
+        ("models", f"{len(here)} of {len(zoo.names())} installed: {', '.join(here)}"),
+        ("data sets", f"{len(sets)} of {len(sets_known)} available: {', '.join(sets)}"),
+    ]
+    screen.pairs(console, have, indent=2)
     lines = [
         *((name, f"srbench metrics install {name}") for name in installing.missing()),
         *((card.name, state.how.partition("  #")[0]) for card, state in missing_models()),
         *((name, _get_set(name)) for name in sets_known if name not in sets),
     ]
-    if not lines:
-        return
-    screen.print(
-        "\nMissing, each with the command that gets it (`srbench install recommended`: the usual ones)"
-    )
-    width = max(len(name) for name, _ in lines)
-    for name, command in lines:
-        screen.print(f"  {name:{width}}  {command}", highlight=False, soft_wrap=True, markup=False)
+    if lines:
+        screen.line(console, "What is missing, and how to get it", style="bold")
+        screen.pairs(console, [*lines, ("the usual ones", "srbench install recommended")], indent=2)
 
 
 def _get_set(name: str) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.app import app
-from srbench.cli.console import err, following, out, report_failures, say, words
+from srbench.cli.console import err, following, out, print_line, report_failures, say, words
 from srbench.cli.groups import expand_options
-from srbench.cli.options import Limit, Metrics, Protocol, RunFlags, Scale, Track, TrackOption
+from srbench.cli.options import Full, Limit, Metrics, Protocol, RunFlags, Scale, Track, TrackOption
 
 if TYPE_CHECKING:
     from srbench.evaluation import EvaluationRequest
@@ -44,6 +44,7 @@ def evaluate(
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write leaderboard.md/.csv/.json and records.csv here.")
     ] = None,
+    full: Full = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the leaderboard as JSON.")] = False,
     *,
     run: RunFlags,
@@ -76,17 +77,16 @@ def evaluate(
     with following(prepared.runner, prepared.plan, "evaluate"):
         done = job.run(prepared)
     tables = evaluated_tables(done)
-    remarks = _remarks(request, prepared)
     if out_dir is not None:
-        files.write_all(out_dir, tables, done.records, remarks)
+        files.write_all(out_dir, tables, done.records, _remarks(request, prepared))
     if as_json:
         typer.echo(files.as_json(tables), nl=False)
     else:
         screen = out()
-        for table in tables:
-            terminal.show(screen, table)
-        for line in remarks:
-            screen.print(line, highlight=False, soft_wrap=True, markup=False)
+        named = set(request.metrics or ())
+        terminal.show_all(screen, tables, asked=done.dataset_order, metrics=named, full=full)
+        for line in _remarks(request, prepared) if full else _brief_remarks(request, prepared):
+            print_line(screen, line)
     report_failures(done.outcome, prepared.store)
     if not done.records:
         raise BadInput(f"{prepared.store} has no records of this plan: run without --rerun never")
@@ -94,13 +94,30 @@ def evaluate(
 
 def _remarks(request: EvaluationRequest, prepared: PreparedRun) -> list[str]:
     """Metrics that could not be computed and models that are not installed, each with its cure."""
-    from srbench import zoo
-
     lines = prepared.unmeasured
-    absent = [card.name for card, _ in zoo.missing()] if "all" in request.models else []
-    if absent:
+    if absent := _absent(request):
         lines.append(
             f"Not installed: {', '.join(absent)}; `srbench install recommended` gets the usual ones, "
             "`srbench models install NAME` one, and `srbench models` says what each takes"
         )
     return lines
+
+
+def _brief_remarks(request: EvaluationRequest, prepared: PreparedRun) -> list[str]:
+    """The same, a line each."""
+    from srbench.metrics import metric
+
+    lines = prepared.unmeasured
+    if len(lines) > 1:
+        titles = ", ".join(metric(missing.name).title for missing in prepared.missing_metrics)
+        lines = [f"Not measured: {titles} (`srbench metrics install NAME`; --full says why)."]
+    if absent := _absent(request):
+        models = f"{len(absent)} model{'s' * (len(absent) != 1)}"
+        lines.append(f"Not installed: {models} (`srbench models`, `srbench install recommended`).")
+    return lines
+
+
+def _absent(request: EvaluationRequest) -> list[str]:
+    from srbench import zoo
+
+    return [card.name for card, _ in zoo.missing()] if "all" in request.models else []

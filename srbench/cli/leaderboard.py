@@ -13,6 +13,7 @@ from srbench.cli.console import err, matches, out, words
 from srbench.cli.options import (
     ExplorerData,
     ExplorerImages,
+    Full,
     OnlyDatasets,
     OnlyModels,
     OnlyProtocol,
@@ -53,6 +54,7 @@ def leaderboard(
     shape: Annotated[
         Format, typer.Option("--format", help="What is printed; latex is a booktabs table for a paper.")
     ] = Format.screen,
+    full: Full = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     html: Annotated[
         Path | None, typer.Option(help="Write the page into this folder; open its index.html.")
@@ -63,7 +65,7 @@ def leaderboard(
     images: ExplorerImages = 6,
 ) -> None:
     """Rebuild the leaderboards from stored records, without running any model."""
-    from srbench.boards import files
+    from srbench.boards import files, terminal
     from srbench.boards.compute import boards, tables
     from srbench.boards.site.build import build_page, read_records
     from srbench.errors import BadInput
@@ -114,18 +116,16 @@ def leaderboard(
         ]
     if out_dir is not None:
         files.write_all(out_dir, boards_shown, records, [])
-    _print(boards_shown, shape)
+    if shape is Format.screen:
+        terminal.show_all(out(), boards_shown, asked=words(datasets), metrics=shown, full=full)
+    else:
+        _print(boards_shown, shape)
 
 
 def _print(tables: Sequence[Table], shape: Format) -> None:
-    from srbench.boards import files, terminal
+    from srbench.boards import files
     from srbench.boards.latex import latex
 
-    if shape is Format.screen:
-        screen = out()
-        for table in tables:
-            terminal.show(screen, table)
-        return
     if shape is Format.latex:
         printed = latex(tables)
     elif shape is Format.markdown:

@@ -22,37 +22,37 @@ def metrics(context: typer.Context) -> None:
     """List every metric, its definition, and whether the weights it needs are here."""
     if context.invoked_subcommand is not None:
         return
-    from rich.table import Table
-
     from srbench.metrics import registry
     from srbench.metrics.backbones import PERCEPTUAL
+    from srbench.support import screen
+    from srbench.support.screen import states_column, words_column
 
-    table = Table(title="Metrics", title_justify="left")
-    for heading in ("Name", "Needs", "Better", "Definition", "Weights", "Status"):
-        table.add_column(heading, overflow="fold")
-    cures = []
-    for metric in registry().values():
-        lacking = [weight for weight in metric.weights if weight.find() is None]
-        table.add_row(
-            metric.name,
-            "SR and HR" if metric.kind == "FR" else "SR alone",
-            "higher" if metric.higher_is_better else "lower",
-            metric.source,
-            ", ".join(weight.name for weight in metric.weights) or "none",
-            "missing" if lacking else "[green]ready[/green]",
-        )
-        cures += [_cure(metric.name, weight) for weight in lacking]
+    known = list(registry().values())
+    lacking = [[weight for weight in metric.weights if weight.find() is None] for metric in known]
+    weights = [", ".join(weight.name for weight in metric.weights) or "none" for metric in known]
+    states = ["missing" if lacks else "ready" for lacks in lacking]
+    columns = [
+        words_column("Name", [metric.name for metric in known]),
+        words_column("Needs", ["SR and HR" if metric.kind == "FR" else "SR alone" for metric in known]),
+        words_column("Better", ["higher" if metric.higher_is_better else "lower" for metric in known]),
+        words_column("Definition", [metric.source for metric in known], gives_way=2, wraps=40),
+        words_column("Weights", weights, gives_way=1, wraps=24),
+        states_column("Status", states, lambda state: "green" if state == "ready" else ""),
+    ]
+    cures = [_cure(metric.name, w) for metric, lacks in zip(known, lacking, strict=True) for w in lacks]
     cures += [_cure(name, weight) for name, weight in PERCEPTUAL.items() if weight.find() is None]
-    screen = out()
-    screen.print(table)
-    for line in cures:
-        screen.print(line, highlight=False, soft_wrap=True, markup=False)
+    console = out()
+    gone = screen.show(console, columns)
+    console.print()
+    screen.pairs(console, cures)
+    if gone:
+        screen.line(console, f"No room for: {', '.join(gone)}.")
 
 
-def _cure(name: str, weight: Weight) -> str:
+def _cure(name: str, weight: Weight) -> tuple[str, str]:
     source = weight.files[0]
     by_hand = f"--from {source.filename} after fetching {source.url}"
-    return f"{name}: srbench metrics install {name}, or with {by_hand}"
+    return name, f"srbench metrics install {name}, or with {by_hand}"
 
 
 @metrics_app.command()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from srbench.cli.app import app
 from srbench.cli.console import out
 from srbench.cli.options import Json
+
+if TYPE_CHECKING:
+    from srbench.zoo.weights import Status
 
 models_app = typer.Typer(help="List the model zoo, install weights.", invoke_without_command=True)
 app.add_typer(models_app, name="models")
@@ -18,6 +21,7 @@ app.add_typer(models_app, name="models")
 @models_app.callback()
 def models(
     context: typer.Context,
+    full: Annotated[bool, typer.Option("--full", help="Say where each missing one comes from.")] = False,
     as_json: Json = False,
 ) -> None:
     """List every model with its training domain, licence and whether its weights are here."""
@@ -44,23 +48,44 @@ def models(
         ]
         typer.echo(json.dumps(listed, indent=1, ensure_ascii=False))
         return
-    from rich.table import Table
+    from srbench.support import screen
+    from srbench.support.screen import states_column, words_column
 
-    table = Table(title="Models", title_justify="left")
-    for heading in ("Name", "Title", "Trained for", "Licence", "Status"):
-        table.add_column(heading, overflow="fold")
-    for card, status in rows:
-        state = "[green]installed[/green]" if status.installed else "missing"
-        state = "[yellow]installed, not verified[/yellow]" if status.identity else state
-        table.add_row(card.name, card.title, card.domain, card.licence, state)
-    screen = out()
-    screen.print(table)
+    cards, states = [card for card, _ in rows], [_state(status) for _, status in rows]
+    columns = [
+        words_column("Name", [card.name for card in cards]),
+        words_column("Title", [card.title for card in cards], gives_way=2, wraps=24),
+        words_column("Trained for", [card.domain for card in cards], gives_way=1),
+        words_column("Licence", [card.licence for card in cards], gives_way=3, wraps=28),
+        states_column("Status", states, lambda state: _COLOURS.get(state, "")),
+    ]
+    console = out()
+    gone = screen.show(console, columns)
+    console.print()
     for card, status in rows:
         if status.identity:
-            line = f"{card.name}: {status.identity}, as its authors publish none"
-            screen.print(line, highlight=False, soft_wrap=True, markup=False)
-        if not status.installed:
-            screen.print(f"{card.name}: {status.how}", highlight=False, soft_wrap=True, markup=False)
+            screen.line(console, f"{card.name}: {status.identity}, as its authors publish none")
+    missing = [(card.name, status.how) for card, status in rows if not status.installed]
+    if full:
+        screen.pairs(console, missing)
+        return
+    commands = [(name, how.partition("  #")[0]) for name, how in missing]
+    by_hand = [f"`{command}`" for _, command in commands if "--from" in command]
+    if missing:
+        also = f", but {', '.join(by_hand)}" if by_hand else ""
+        screen.line(console, f"{len(missing)} missing: `srbench models install NAME`{also}.")
+        screen.line(console, "`srbench install recommended` gets the usual ones; --full says where each is.")
+    if gone:
+        screen.line(console, f"No room for: {', '.join(gone)} (--json prints all).")
+
+
+_COLOURS = {"installed": "green", "installed, not verified": "yellow"}
+
+
+def _state(status: Status) -> str:
+    if status.identity:
+        return "installed, not verified"
+    return "installed" if status.installed else "missing"
 
 
 @models_app.command()

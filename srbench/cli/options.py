@@ -74,6 +74,7 @@ OnlyDatasets = Annotated[
 OnlyProtocol = Annotated[str | None, typer.Option("--protocol", help="Only this protocol.")]
 Scale = Annotated[str, typer.Option("--scale", help="How many times larger SR is: 2, 3, 4 or 8.")]
 OnlyScale = Annotated[str | None, typer.Option("--scale", help="Only records of this scale.")]
+Full = Annotated[bool, typer.Option("--full", help="Print every metric, every attack and every note.")]
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 Reported = Annotated[Path | None, typer.Option("--reported", help="Published numbers, as in paper.json.")]
 ExplorerImages = Annotated[
