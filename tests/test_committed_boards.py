@@ -19,7 +19,11 @@ from srbench.errors import BadInput
 from srbench.metrics import registry
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"
-FOLDERS = sorted(file.parent.name for file in BOARDS.glob("*/records.csv"))
+FOLDERS = sorted(
+    str(file.parent.relative_to(BOARDS))
+    for file in BOARDS.rglob("records.csv")
+    if (file.parent / "leaderboard.md").is_file()
+)
 
 
 def test_there_are_committed_boards() -> None:

@@ -287,7 +287,7 @@ def test_the_doctor_names_one_command_for_each_missing_thing(capsys: pytest.Capt
     doctor()
     lines = capsys.readouterr().out.splitlines()
     start = next(
-        number for number, line in enumerate(lines) if line.startswith("Missing, each with the command")
+        number for number, line in enumerate(lines) if line.startswith("What is missing, and how to get it")
     )
     cures = dict(line.split(maxsplit=1) for line in lines[start + 1 :])
     assert cures["lpips"] == "srbench metrics install lpips"

@@ -10,8 +10,10 @@ import pytest
 from helpers import record
 
 from srbench.boards import reports
+from srbench.boards.csv_records import read_csv
 from srbench.boards.files import write_all
 from srbench.boards.paper_tables import read_paper, table_1, table_2
+from srbench.boards.published import opening
 from srbench.store.record import Record
 from srbench.train import suite
 
@@ -104,3 +106,11 @@ def test_the_committed_reports_are_not_stale(name: str) -> None:
     if not page.is_file():
         pytest.skip(f"leaderboards/{name}.md is not there yet")
     assert page.read_text(encoding="utf-8") == reports.report(BOARDS / name, PAPER)
+
+
+def test_readme_opens_with_the_published_board() -> None:
+    records = read_csv(BOARDS / "published" / "bsd100" / "records.csv")
+    readme = (BOARDS.parent / "README.md").read_text(encoding="utf-8")
+    table = opening(records, PAPER)
+    assert table in readme and readme.index(table) < readme.index("## Use")
+    assert "0.23 | 0.52 |" in next(line for line in table.splitlines() if "| impressionism-ntire |" in line)

@@ -92,7 +92,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "records.csv"
 
 
-@pytest.fixture(scope="module", params=["mini", "published", "ablation-mini", "real"])
+@pytest.fixture(scope="module", params=["mini", "published/bsd100", "ablation-mini", "real"])
 def board(request: pytest.FixtureRequest) -> list[Table]:
     return tables(read_csv(LEADERBOARDS / request.param / "records.csv"))
 
