@@ -20,7 +20,6 @@ from srbench import evaluation as job
 from srbench import zoo
 from srbench.boards.evaluated import evaluated_tables
 from srbench.entries.tolerance import ROUNDING
-from srbench.errors import RunFailed
 from srbench.run.options import default_store
 from srbench.store.folder import Store
 from srbench.store.record import Record
@@ -351,16 +350,6 @@ def test_control_c_keeps_what_was_measured(tmp_path: Path) -> None:
     assert "resumes" in errors
     assert "Traceback" not in errors
     assert _lines(store) >= 3
-
-
-def test_a_second_run_on_the_same_store_waits_its_turn(tmp_path: Path) -> None:
-    lr, hr = write_pairs(tmp_path, 1)
-    prepared = job.prepare(request(lr, hr, store=tmp_path / "store"))
-    with (
-        Store(tmp_path / "store").writer(prepared.plan[0].path),
-        pytest.raises(RunFailed, match="another run"),
-    ):
-        job.run(prepared)
 
 
 @pytest.mark.slow

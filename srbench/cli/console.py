@@ -65,6 +65,7 @@ def following(runner: Runner, plan: Sequence[Cell], task: str) -> Iterator[None]
             bar.update(shown, description=str(cell), advance=images)
 
         runner.on_image = advance
+        runner.on_wait = lambda line: bar.console.print(line, style="yellow", highlight=False, markup=False)
         yield
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -14,11 +16,12 @@ from srbench.run.certified import certify as certify_image
 from srbench.run.chance import Chance, chance
 from srbench.run.image import ImageMeter, Loaded, Measured, as_tensor
 from srbench.run.memory_fit import at_once
-from srbench.run.outcome import CellFailed, Outcome, cell_failure, is_out_of_memory
+from srbench.run.outcome import Outcome, cell_failure, is_out_of_memory, waits_for
 from srbench.run.perturb import make_perturbation, super_resolve
 from srbench.run.schedule import Lookahead
 from srbench.run.settings import Settings
 from srbench.store import pictures
+from srbench.store.claims import Busy
 from srbench.store.record import Record
 from srbench.support.sigterm import terminated
 
@@ -27,9 +30,11 @@ if TYPE_CHECKING:
 
     from srbench.run.instruments import Instruments
     from srbench.run.plan import Cell
-    from srbench.store.address import RecordStore
+    from srbench.store.address import RecordStore, Writer
     from srbench.zoo import ModelRef, SRModel
 
+POLL = 0.5
+"""A cell that another run is at is looked at again after so many seconds."""
 MOST_FAILED = 3
 """A cell is given up after so many images that failed: a network would fail on the next ones too."""
 
@@ -59,6 +64,7 @@ class Engine:
         self._instruments = instruments
         self._settings = settings
         self.on_image = on_image
+        self.on_wait: Callable[[str], None] = warnings.warn
         self._on_measured = on_measured
         self._again = again
         self._pictures = store.folder if settings.keep_images else None
@@ -74,6 +80,8 @@ class Engine:
     def run(self, plan: Sequence[Cell]) -> Outcome:
         """Measure every cell. A cell that fails is reported and the others go on.
 
+        A cell that another run is at is left to it, waited for at the end, and taken over if that run dies.
+
         Raises:
             RunFailed: the store cannot be written.
         """
@@ -81,22 +89,41 @@ class Engine:
         if self._settings.rerun == "never":
             return outcome
         self._store.check_writable()
-        for cell in plan:
-            todo = self.todo(cell)
-            outcome.kept += len(cell.images) - len(todo)
-            self.on_image(cell, len(cell.images) - len(todo))
-            if not todo:
-                self._store.settle(cell.path)  # a run may have died before it could
-                continue
-            try:
-                outcome.measured += self.measure(cell, todo)
-            except CellFailed as failure:
-                outcome.measured += failure.measured
-                outcome.failures.append(str(failure))
-                if failure.out_of_memory:
-                    outcome.out_of_memory.append((cell, str(failure)))
+        busy = [cell for cell in plan if not self._run(cell, outcome)]
+        if busy:
+            self.on_wait(waits_for(busy))
+        while busy:
+            time.sleep(POLL)
+            busy = [cell for cell in busy if not self._run(cell, outcome)]
         self._loaded = None
         return outcome
+
+    def _run(self, cell: Cell, outcome: Outcome) -> bool:
+        """Measure what a cell lacks; False where another run is at it."""
+        if not self.todo(cell):
+            self._store.settle(cell.path)  # a run may have died before it could
+            self._keep(cell, {}, outcome)
+            return True
+        try:
+            with self._store.writer(cell.path) as writer:
+                todo = self.todo(cell)  # another run may have measured some before this one had the lock
+                self._keep(cell, todo, outcome)
+                done, failures = self._record(writer, cell, todo) if todo else (0, [])
+        except Busy:
+            return False
+        outcome.measured += done
+        if failures:
+            failure = cell_failure(cell, failures)
+            outcome.failures.append(str(failure))
+            if failure.out_of_memory:
+                outcome.out_of_memory.append((cell, str(failure)))
+        return True
+
+    def _keep(self, cell: Cell, todo: dict[str, list[str]], outcome: Outcome) -> None:
+        """Count the images of a cell that need not be measured."""
+        kept = len(cell.images) - len(todo)
+        outcome.kept += kept
+        self.on_image(cell, kept)
 
     def todo(self, cell: Cell) -> dict[str, list[str]]:
         """Return the images to measure, each with its metrics: those wanted and those its old record has."""
@@ -147,8 +174,18 @@ class Engine:
             BadInput: the model cannot be loaded.
             RunFailed: the store cannot be written.
         """
+        with self._store.writer(cell.path) as writer:
+            done, failures = self._record(writer, cell, todo)
+        if failures:
+            raise cell_failure(cell, failures, done) from failures[0][1]
+        return done
+
+    def _record(
+        self, writer: Writer, cell: Cell, todo: dict[str, list[str]]
+    ) -> tuple[int, list[tuple[str, Exception]]]:
+        """How many images were measured and stored, and what went wrong with others."""
         loaded, done, failures = self._load(cell), 0, list[tuple[str, Exception]]()
-        with self._store.writer(cell.path) as writer, closing(self._measured(cell, loaded, todo)) as results:
+        with closing(self._measured(cell, loaded, todo)) as results:
             for image, made in results:
                 if isinstance(made, Record):
                     writer.append(made)
@@ -159,9 +196,7 @@ class Engine:
                 tells = loaded.model is not None and len(failures) == MOST_FAILED
                 if is_out_of_memory(made) or tells:
                     break
-        if failures:
-            raise cell_failure(cell, failures, done) from failures[0][1]
-        return done
+        return done, failures
 
     def _load(self, cell: Cell) -> Loaded:
         """The cell's model, the last of which stays loaded, with the cell's attack on it."""

@@ -51,9 +51,11 @@ class Runner(Protocol):
 
     Attributes:
         on_image: called with the cell and how many of its images are done or were already there.
+        on_wait: called with a line when only cells are left that other runs are at.
     """
 
     on_image: Callable[[Cell, int], None]
+    on_wait: Callable[[str], None]
 
     @property
     def device(self) -> str:
@@ -93,6 +95,12 @@ def cell_failure(cell: Cell, failures: Sequence[tuple[str, Exception]], measured
     )
     failure.measured = measured
     return failure
+
+
+def waits_for(cells: Sequence[Cell]) -> str:
+    """Say that a run waits, and for which cells."""
+    named = _some([str(cell) for cell in cells], "; ")
+    return f"waiting for another run on this store, which measures {named}"
 
 
 def _some(parts: Sequence[str], between: str) -> str:

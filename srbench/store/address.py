@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from srbench.store.claims import Claim
     from srbench.store.record import Record
 
 
@@ -33,8 +34,11 @@ class RecordStore(Protocol):
     def read(self, cell: PurePosixPath) -> list[Record]:
         """Read the records of a cell, one per image."""
 
+    def claim(self, cell: PurePosixPath) -> Claim:
+        """Keep other runs from a cell as long as this process lives; Busy where one has it."""
+
     def writer(self, cell: PurePosixPath) -> AbstractContextManager[Writer]:
-        """Return a context manager that takes records of a cell."""
+        """Return a context manager that takes records of a cell; Busy where another run has it."""
 
     def settle(self, cell: PurePosixPath) -> None:
         """Put a cell's parts together."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from srbench.errors import RunFailed
+from srbench.store.claims import Busy
 from srbench.store.lines import parse_lines, to_line
 from srbench.store.parts import PARTS, PartStore
 from srbench.support.home import write_atomic
@@ -95,6 +96,23 @@ class Store:
         for cell in self.cells():
             yield from self.read(cell)
 
+    def claim(self, cell: PurePosixPath) -> filelock.BaseFileLock:
+        """Keep other runs from a cell until this is released, or the process ends.
+
+        Raises:
+            Busy: another run has it.
+            RunFailed: there can be no such file.
+        """
+        file = self.root / cell
+        lock = filelock.FileLock(file.with_suffix(".lock"))
+        with _as_run_failed(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout as error:
+                raise Busy(f"another run is writing {file}: wait for it, or use another --store") from error
+        return lock
+
     def writer(self, cell: PurePosixPath) -> CellWriter:
         """Return a context manager that appends records to a cell; one writer at a time.
 
@@ -150,18 +168,11 @@ class CellWriter:
     def __init__(self, store: Store, cell: PurePosixPath) -> None:
         self._store, self._cell = store, cell
         self._file = store.root / cell
-        self._lock = filelock.FileLock(self._file.with_suffix(".lock"))
         self._handle = -1
 
     def __enter__(self) -> CellWriter:
+        self._lock = self._store.claim(self._cell)
         with _as_run_failed(self._file):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self._lock.acquire(timeout=0)
-            except filelock.Timeout as error:
-                raise Busy(
-                    f"another run is writing {self._file}: wait for it, or use another --store"
-                ) from error
             try:
                 if self._store.parts(self._cell):
                     self._store.tidy(self._cell)
@@ -178,6 +189,8 @@ class CellWriter:
         os.close(self._handle)
         try:
             self._store.tidy(self._cell)
+            if not self._file.stat().st_size:
+                self._file.unlink()
         except OSError as failure:
             # What kept a record from being written is the better news; both lines of an image can be read.
             if error is None:
@@ -208,10 +221,6 @@ class CellWriter:
         whole = content.rfind(b"\n") + 1
         if whole != len(content):
             os.ftruncate(self._handle, whole)
-
-
-class Busy(RunFailed):
-    """Another process holds the lock of a cell."""
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput, RunFailed, SrbenchError
+from srbench.store.claims import Unguarded
 from srbench.store.lines import parse_lines, to_line
 
 if TYPE_CHECKING:
@@ -116,6 +117,10 @@ class PartStore:
         """Yield every record of every cell."""
         for cell in self.cells():
             yield from self.read(cell)
+
+    def claim(self, cell: PurePosixPath) -> Unguarded:
+        """Return what keeps nobody from a cell: there are no locks at an address."""
+        return Unguarded()
 
     def writer(self, cell: PurePosixPath) -> PartWriter:
         """Return a context manager that stores records in parts; any number of them at a time."""

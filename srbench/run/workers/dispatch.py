@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from srbench.errors import RunFailed
-from srbench.run.outcome import Outcome
+from srbench.run.outcome import Outcome, waits_for
 from srbench.run.workers.pools import Lost
 from srbench.run.workers.tasks import Queue, Task, split, task_size
 from srbench.run.workers.worker import Report
+from srbench.store.claims import Busy
 
 if TYPE_CHECKING:
     from srbench.run.engine import Engine
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
     from srbench.run.plan import Cell
     from srbench.run.workers.pools import Handle, Pool
     from srbench.store.address import RecordStore
+    from srbench.store.claims import Claim
 
 PATIENCE = 600.0
 """A run is given up after so many seconds without any worker that works; the same command resumes it."""
+POLL = 0.5
+"""Cells that other runs are at are looked at again after so many seconds."""
 AHEAD = 4
 """So many tasks wait for each worker; the plan is looked at no further ahead."""
 
@@ -59,6 +64,7 @@ class Dispatcher:
         self.device = device
         self._rerun, self._tries, self._timeout = rerun, tries, timeout
         self.on_image: Callable[[Cell, int], None] = lambda cell, images: None
+        self.on_wait: Callable[[str], None] = warnings.warn
 
     def run(self, plan: Sequence[Cell]) -> Outcome:
         """Measure every cell that lacks something.
@@ -66,13 +72,18 @@ class Dispatcher:
         Raises:
             RunFailed: the store cannot be written, workers cannot be started, or all are gone for good.
         """
-        run = _Run(self._engine, self._store, plan, self._tries, self._timeout, self.on_image)
+        run = _Run(self._engine, self._store, plan, self._tries, self._timeout, self.on_image, self.on_wait)
         if self._rerun == "never":
             return run.outcome
         self._store.check_writable()
-        if run.look():
-            with self._make_pool() as pool:
-                run.work(pool)
+        try:
+            while not run.look() and run.waits():
+                time.sleep(POLL)
+            if run.look():
+                with self._make_pool() as pool:
+                    run.work(pool)
+        finally:
+            run.release()
         return run.finished()
 
 
@@ -87,13 +98,17 @@ class _Run:
         tries: int,
         timeout: float | None,
         on_image: Callable[[Cell, int], None],
+        on_wait: Callable[[str], None],
     ) -> None:
         self.outcome = Outcome()
         self._engine, self._store, self._plan, self._tries = engine, store, plan, tries
-        self._timeout, self._on_image = timeout, on_image
+        self._timeout, self._on_image, self._on_wait = timeout, on_image, on_wait
         self._queue = Queue()
-        self._next = 0
-        self._passed = 0
+        self._next = list(range(len(plan)))
+        self._busy: list[int] = []
+        self._looked = 0.0
+        self._claims: dict[int, Claim] = {}
+        self._said = False
         self._ahead = sum(len(cell.images) for cell in plan)
         self._found: tuple[int, dict[str, list[str]]] | None = None
         self._open: dict[int, int] = {}
@@ -102,18 +117,47 @@ class _Run:
         self._pool: Pool | None = None
 
     def look(self) -> bool:
-        """Go on in the plan to the next cell with something to measure; whether there is one."""
-        while not self._found and self._next < len(self._plan):
-            index, cell = self._next, self._plan[self._next]
-            self._next += 1
+        """Go on in the plan to the next cell with something to measure; whether there is one.
+
+        Cells that other runs are at are looked at last, and then every now and again.
+        """
+        if not self._next and self._busy and time.monotonic() - self._looked > POLL:
+            self._next, self._busy, self._looked = self._busy, [], time.monotonic()
+        while not self._found and self._next:
+            index = self._next.pop(0)
+            cell = self._plan[index]
             todo = self._engine.todo(cell)
+            if todo:
+                try:
+                    self._claims[index] = self._store.claim(cell.path)
+                except Busy:
+                    self._busy.append(index)
+                    self._known.add(cell.path)
+                    continue
+                todo = self._engine.todo(cell)  # others may have measured some before it was claimed
             self.outcome.kept += len(cell.images) - len(todo)
             self._on_image(cell, len(cell.images) - len(todo))
+            self._ahead -= len(cell.images)
             if todo:
                 self._found = (index, todo)
-            elif cell.path in self._known:
+                continue
+            self.release(index)
+            if cell.path in self._known:
                 self._store.settle(cell.path)  # a driver may have died before it could
         return self._found is not None
+
+    def waits(self) -> bool:
+        """Whether nothing is left but cells that other runs are at; it is said once."""
+        if self._busy and not self._said:
+            self._on_wait(waits_for([self._plan[index] for index in self._busy]))
+            self._said = True
+        return bool(self._busy)
+
+    def release(self, *cells: int) -> None:
+        """Leave cells to other runs; all of them if none is named."""
+        for index in cells or tuple(self._claims):
+            if (claim := self._claims.pop(index, None)) is not None:
+                claim.release()
 
     def _fill(self, workers: int) -> None:
         """Split cells until enough tasks wait."""
@@ -121,8 +165,6 @@ class _Run:
             assert self._found is not None
             index, todo = self._found
             self._found = None
-            self._ahead -= sum(len(cell.images) for cell in self._plan[self._passed : self._next])
-            self._passed = self._next
             self._add(split(index, todo, task_size(self._ahead + len(todo), workers)))
 
     def _add(self, tasks: list[Task]) -> None:
@@ -148,7 +190,11 @@ class _Run:
             free = sorted({*range(pool.size)} - {handle.place for handle in handles})
             handles += [pool.start(place) for place in free[: max(0, self._queue.images - starting)]]
             if not any(handle.task for handle in handles) and not len(self._queue):
-                return
+                if not self.waits():
+                    return
+                time.sleep(POLL)
+                heard = time.monotonic()
+                continue
             busy = [handle for handle in handles if handle.pending is not None]
             ready = pool.ready(busy, 1.0)
             for handle in ready + [handle for handle in busy if handle not in ready and self._hangs(handle)]:
@@ -213,6 +259,7 @@ class _Run:
             self._again(task, report, left)
         self._open[task.cell] -= 1
         if not self._open[task.cell]:
+            self.release(task.cell)
             self._store.settle(cell.path)
             if self._pool is not None:
                 self._pool.forget(task.cell)
