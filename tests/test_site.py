@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from srbench.boards.compute import tables
 from srbench.boards.site import facts
 from srbench.boards.site.build import read_store
 from srbench.boards.site.data import site
+from srbench.boards.site.reported import read_reported
 from srbench.boards.site.reproduce import reproducing_command
 from srbench.metrics import metric
 from srbench.store.record import Record
@@ -186,7 +186,7 @@ def test_the_command_gives_the_same_numbers(tmp_path: Path) -> None:
 
 
 def test_reported_stands_beside_measured_for_the_same_set_only() -> None:
-    paper = json.loads((ROOT / "leaderboards" / "paper.json").read_text(encoding="utf-8"))
+    paper = read_reported(ROOT / "leaderboards" / "paper.json")
     found = [
         record(dataset="ntire", dataset_images=1, metrics={"psnr": 25.0, "lpips": 0.6}),
         record(dataset="ntire-mini", dataset_hash="e" * 64, dataset_domain="ntire", dataset_images=1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 from screenshot import BOARDS, screenshot
 from site_pages import store_with_pictures, synthetic, write_store
 
+from srbench.boards.site import serve
 from srbench.boards.site.build import build_page, read_store
 from srbench.store.record import Record
 
@@ -38,32 +40,53 @@ def browser() -> Iterator[Any]:
         yield chromium
 
 
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Open]:
-    """Opens a page; at the end no error may have been on the console and no request may have left it."""
-    contexts, errors, outside = [], [], []
+@pytest.fixture(params=["opened", pytest.param("served", marks=pytest.mark.slow)])
+def visit(request: pytest.FixtureRequest, browser: Any) -> Iterator[Open]:
+    """Opens a page, from the disk or served; at the end no error may have been on the console (what the
+    content security policy forbids is one) and no request may have left the page."""
+    with visiting(browser, served=request.param == "served") as open_page:
+        yield open_page
+
+
+@contextmanager
+def visiting(browser: Any, *, served: bool) -> Iterator[Open]:
+    contexts, errors, outside, own = [], [], [], ["file:", "data:"]
 
     def watch(request: Any) -> None:
-        if not request.url.startswith(("file:", "data:")):
+        if not request.url.startswith(tuple(own)):
             outside.append(request.url)
 
-    def open_page(folder: Path, fragment: str = "", **options: Any) -> Any:
-        context = browser.new_context(**({"viewport": DESK} | options))
-        context.set_default_timeout(30_000)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", watch)
-        page.goto((folder / "index.html").as_uri() + fragment)
-        page.wait_for_selector(".tabulator-row")
-        return page
+    with ExitStack() as servers:
 
-    yield open_page
-    for context in contexts:
-        context.close()
+        def open_page(folder: Path, fragment: str = "", **options: Any) -> Any:
+            address = (folder / "index.html").as_uri()
+            if served:
+                address, _ = servers.enter_context(serve.serving(folder))
+                own.append(address)
+            context = browser.new_context(**({"viewport": DESK} | options))
+            context.set_default_timeout(30_000)
+            contexts.append(context)
+            page = context.new_page()
+            page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("request", watch)
+            page.goto(address + fragment)
+            page.wait_for_selector(".tabulator-row")
+            return page
+
+        yield open_page
+        for context in contexts:
+            context.close()
     assert errors == []
     assert outside == []
+
+
+def until(page: Any, expression: str) -> None:
+    """Wait for an expression to hold; playwright's own way is an eval, which the served page forbids."""
+    deadline = time.monotonic() + 30
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        time.sleep(0.02)
 
 
 def models(page: Any) -> list[str]:
@@ -184,7 +207,7 @@ def test_every_number_opens_its_record(small: Path, visit: Open) -> None:
     assert len(column) == 3
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
-    page.wait_for_function("!location.hash.includes('record')")
+    until(page, "!location.hash.includes('record')")
     shared = visit(small, "#record/0/0/0/psnr")
     shared.locator("dialog#record dl").wait_for()
     links = shared.locator("#matrix-table a, .tabulator-row a").evaluate_all(
@@ -206,7 +229,7 @@ def test_matrix_has_every_pair_of_domains(small: Path, visit: Open) -> None:
 def test_curves_have_acceptance_excellence_and_noise(small: Path, visit: Open) -> None:
     page = visit(small)
     page.locator("#robustness").scroll_into_view_if_needed()
-    page.wait_for_function("Object.keys(Chart.instances).length >= 2")
+    until(page, "Object.keys(Chart.instances).length >= 2")
     first = page.evaluate(
         """() => Object.values(Chart.instances).find((c) => c.options.scales.y.title.text.startsWith("LPIPS"))
         .data.datasets.map((d) => [d.label, d.data.map((p) => p.x)])"""
@@ -219,8 +242,9 @@ def test_curves_have_acceptance_excellence_and_noise(small: Path, visit: Open) -
     headings = page.locator("#robustness figcaption").all_text_contents()
     assert headings == ["rsr: LPIPS ↓", "rsr: PSNR ↑", "jpeg: LPIPS ↓", "jpeg: PSNR ↑"]
     page.uncheck('#curve-models input[value="1"]')
-    page.wait_for_function(
-        "Object.values(Chart.instances).every((c) => c.data.datasets.every((d) => d.label !== 'clean-net'))"
+    until(
+        page,
+        "Object.values(Chart.instances).every((c) => c.data.datasets.every((d) => d.label !== 'clean-net'))",
     )
     page.locator("#robustness summary", has_text="Numbers: jpeg").click()
     assert page.locator("#robustness details[open] thead th").all_text_contents()[2:] == [
@@ -245,9 +269,7 @@ def test_explorer_shows_the_same_crop_of_everything(small: Path, visit: Open) ->
     assert numbers.first.text_content().split()[1] in page.locator("dialog .chosen").inner_text()
     page.keyboard.press("Escape")
     page.locator(".panes").scroll_into_view_if_needed()
-    page.wait_for_function(
-        "[...document.querySelectorAll('.pane img')].every((i) => i.complete && i.naturalWidth)"
-    )
+    until(page, "[...document.querySelectorAll('.pane img')].every((i) => i.complete && i.naturalWidth)")
     where = "[...document.querySelectorAll('.pane img')].map((i) => getComputedStyle(i).transform)"
     before = page.evaluate(where)
     page.click('button[aria-label="Zoom in"]')
@@ -265,11 +287,11 @@ def test_explorer_shows_the_same_crop_of_everything(small: Path, visit: Open) ->
     assert page.evaluate(where) == before
     page.select_option("#explorer-attack", label="rsr")
     page.locator("#show-input").check()
-    page.wait_for_function("document.querySelectorAll('.pane img.small').length === 4")
+    until(page, "document.querySelectorAll('.pane img.small').length === 4")
     second = page.locator("#explorer-strip button").nth(1)
     second.click()
-    page.wait_for_function(
-        "document.querySelectorAll('#explorer-strip button')[1].getAttribute('aria-pressed') === 'true'"
+    until(
+        page, "document.querySelectorAll('#explorer-strip button')[1].getAttribute('aria-pressed') === 'true'"
     )
 
 
@@ -283,7 +305,7 @@ def test_slider_uncovers_the_left_picture(small: Path, visit: Open) -> None:
     page.keyboard.press("End")
     assert "100%" not in page.evaluate(clip)
     page.select_option("#slider-right", label="HR")
-    page.wait_for_function("document.querySelector('.slider figcaption').textContent.endsWith('HR')")
+    until(page, "document.querySelector('.slider figcaption').textContent.endsWith('HR')")
 
 
 def test_dark_by_preference_and_by_the_button(small: Path, visit: Open) -> None:
@@ -399,6 +421,37 @@ def test_a_mean_over_fewer_images_is_not_best_and_says_so(tmp_path: Path, visit:
     dialog.locator("summary", has_text="All 2 images").click()
     assert dialog.locator("details tbody tr").first.locator("td").last.inner_text() == "–"
     assert "1 of 2" in dialog.locator("table").first.inner_text()
+
+
+def test_the_page_works_as_it_is_served(small: Path, browser: Any) -> None:
+    """Under the content security policy: tables, records, curves and pictures."""
+    with visiting(browser, served=True) as visit:
+        page = visit(small)
+        page.locator(".tabulator-col", has_text="Model").locator("button.sort").click()
+        assert models(page) == ["bicubic", "blind-net", "clean-net"]
+        page.select_option("#matrix-by", "model")
+        assert page.locator("#matrix-table .heat").count() > 0
+        page.locator("#robustness canvas").first.wait_for()
+        page.locator(".panes").scroll_into_view_if_needed()
+        until(page, "[...document.querySelectorAll('.pane img')].every((i) => i.complete && i.naturalWidth)")
+        page.locator(".tabulator-row a.num").first.click()
+        page.locator("dialog#record[open] dl").wait_for()
+
+
+def test_a_page_from_elsewhere_cannot_read_the_data(small: Path, browser: Any, tmp_path: Path) -> None:
+    """The data are scripts, and a script may be loaded from anywhere unless the server says no."""
+    with serve.serving(small) as (address, _):
+        (tmp_path / "index.html").write_text(
+            f"<script src='{address}data/site.js'></script><img src='{address}images/x.png'>"
+        )
+        with serve.serving(tmp_path) as (other, _):
+            page = browser.new_page(bypass_csp=True)
+            # Another port is another origin, and the same site; another name is another site.
+            page.goto(other.replace("127.0.0.1", "localhost"))
+            assert page.evaluate("typeof window.srbenchData") == "undefined"
+            page.goto(address)
+            assert page.evaluate("typeof window.srbenchData") == "object"
+            page.close()
 
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=document.title='taken'>"

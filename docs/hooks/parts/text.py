@@ -24,6 +24,9 @@ def code(text: object) -> str:
 
 
 def link(url: str, text: str | None = None) -> str:
+    """A link where the address is http(s); hf:// and what else no browser takes is code."""
+    if not re.match("https?://", url):
+        return code(url)
     return f"[{text or re.sub('^https?://', '', url)}]({url})"
 
 

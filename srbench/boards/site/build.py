@@ -14,6 +14,7 @@ from typing import Any
 from srbench.boards.site import explorer
 from srbench.boards.site.data import site
 from srbench.boards.site.explorer import KeptPictures
+from srbench.boards.site.reported import Reported, read_reported
 from srbench.boards.table import Table, column_of, row_key
 from srbench.errors import BadInput
 from srbench.store.address import open_store
@@ -127,17 +128,9 @@ def _replaceable(folder: Path) -> bool:
     return folder.is_dir() and ((folder / MARKER).is_file() or not any(folder.iterdir()))
 
 
-def _published(file: Path | None) -> Mapping[str, Any] | None:
+def _published(file: Path | None) -> Reported | None:
     chosen = file or Path(__file__).resolve().parents[3] / "leaderboards" / "paper.json"
-    if file is None and not chosen.is_file():
-        return None
-    try:
-        numbers = json.loads(chosen.read_text(encoding="utf-8"))
-        if not isinstance(numbers, dict):
-            raise ValueError("no JSON object")
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{chosen} is not a file of reported numbers ({error}): see paper.json") from error
-    return numbers
+    return None if file is None and not chosen.is_file() else read_reported(chosen)
 
 
 def _copy(source: Traversable, target: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from srbench.boards import compute, text
 from srbench.boards.compute import BoardKey, tables
 from srbench.boards.site import cells, facts
+from srbench.boards.site.reported import Reported
 from srbench.boards.stats import Mean
 from srbench.boards.table import Column, Row, RowKey, Table, column_of, row_key
 from srbench.metrics import metric
@@ -39,13 +40,13 @@ def site(
     records: Iterable[Record],
     *,
     dataset_order: Sequence[str] = (),
-    reported: Mapping[str, Any] | None = None,
+    reported: Reported | None = None,
 ) -> Site:
     """Compute the page's data.
 
     Args:
         dataset_order: data sets in the order of the columns; others follow by name.
-        reported: published numbers, as in ``leaderboards/paper.json``.
+        reported: published numbers.
     """
     groups = compute.boards(records)
     everything = [record for group in groups.values() for record in group]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from srbench.attacks import is_noise
+from srbench.boards.site.reported import Reported
 from srbench.boards.table import Table
-from srbench.metrics import metric, registry
+from srbench.metrics import metric
 from srbench.store.record import Record
 from srbench.support.scales import SCALE
 
@@ -71,7 +72,7 @@ def attack_facts(record: Record) -> dict[str, Any]:
     return {"name": name, "group": group, "line": line, "at": at, "norm": settings.get("norm", "linf")}
 
 
-def compare(tables: Sequence[Table], reported: Mapping[str, Any]) -> dict[str, Any]:
+def compare(tables: Sequence[Table], reported: Reported) -> dict[str, Any]:
     """Published numbers beside measured ones, for the same method on the same set.
 
     A published row is the model whose name is its method (``RSR``), or its method and training domain
@@ -81,37 +82,24 @@ def compare(tables: Sequence[Table], reported: Mapping[str, Any]) -> dict[str, A
         table for table in tables if (table.kind, table.protocol, table.scale) == ("paired", "rsr", SCALE)
     ]
     rows = []
-    published = [row for part in reported.values() if isinstance(part, dict) for row in _method_rows(part)]
-    for method, trained, dataset, name, value in published:
-        slug = re.sub(r"[^a-z0-9]+", "-", method.lower()).strip("-")
+    for found in reported.numbers:
+        slug, trained = re.sub(r"[^a-z0-9]+", "-", found.method.lower()).strip("-"), found.trained
         for board, table in enumerate(tables):
-            if table not in paired or name not in table.metrics:
+            if table not in paired or found.metric not in table.metrics:
                 continue
             for index, row in enumerate(table.rows):
                 same = row.model in (slug, f"{slug}-{trained}") and row.training_domain in (trained, "none")
                 for place, column in enumerate(table.columns):
-                    mean = row.means.get((name, column))
-                    if same and mean and mean.whole and not column.attack_hash and column.dataset == dataset:
-                        place_of = {"board": board, "row": index, "column": place, "metric": name}
-                        rows.append(place_of | {"method": method, "reported": value, "measured": mean.value})
+                    mean = row.means.get((found.metric, column))
+                    clean = column.dataset == found.dataset and not column.attack_hash
+                    if same and mean and mean.whole and clean:
+                        place_of = {"board": board, "row": index, "column": place, "metric": found.metric}
+                        numbers = {"reported": found.value, "measured": mean.value}
+                        rows.append(place_of | {"method": found.method} | numbers)
     return {
-        "source": str(reported.get("paper", "")),
-        "url": str(reported.get("url", "")),
-        "published": len(published),
-        "datasets": sorted({dataset for _, _, dataset, _, _ in published}),
+        "source": reported.paper,
+        "url": reported.url or "",
+        "published": len(reported.numbers),
+        "datasets": sorted({found.dataset for found in reported.numbers}),
         "rows": rows,
     }
-
-
-def _method_rows(part: Mapping[str, Any]) -> list[tuple[str, str | None, str, str, float]]:
-    """Method, training domain, data set, metric and value of a published table that has methods."""
-    found = []
-    for row in part.get("rows", []):
-        if "method" not in row:
-            continue
-        for name, values in row.items():
-            if name in registry() and isinstance(values, list):
-                for dataset, value in zip(part["columns"], values, strict=True):
-                    if dataset != "average":
-                        found.append((row["method"], row.get("trained_for"), dataset, name, float(value)))
-    return found

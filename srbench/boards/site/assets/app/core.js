@@ -28,11 +28,15 @@ const srbench = (() => {
   /** Whether a is better than b. */
   const better = (name, a, b) => (metric(name).higher ? a > b : a < b);
 
+  /** Places on this page, files beside it, and http(s): what a link may lead to. */
+  const LEADS = /^(#|vendor\/|https?:\/\/)/i;
+
   /** An element with attributes (`on…` are listeners, `class`, `text`) and children; text is never markup. */
   function el(tag, attributes = {}, ...children) {
     const made = document.createElement(tag);
     for (const [key, value] of Object.entries(attributes)) {
       if (value === null || value === undefined || value === false) continue;
+      if (key === "href" && !LEADS.test(value)) continue;
       if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
       else if (key === "text") made.textContent = value;
       else if (key === "style") for (const [k, v] of Object.entries(value)) made.style.setProperty(k, v);
