@@ -45,21 +45,27 @@ class Verdict:
     detail: str
 
 
-def beats_random(attacked: Sequence[float], random: Sequence[float]) -> Verdict:
+def beats_random(
+    attacked: Sequence[float], random: Sequence[float], *, lower_is_worse: bool = False
+) -> Verdict:
     """Judge whether the attack damages more than random noise of the same radius.
 
     Args:
-        attacked: damage of each image by the attack, in any one measure where more is worse.
-        random: damage of the same images by random noise.
+        attacked: each image under the attack, in any one measure, such as PSNR in dB.
+        random: the same images under random noise.
+        lower_is_worse: whether less of the measure is more damage, as with PSNR.
 
     >>> from srbench.attacks.verdicts import beats_random
     >>> beats_random([0.3, 0.4], [0.1, 0.5]).detail
-    'mean 0.35 against 0.3; 1 of 2 images worse than by noise'
+    'mean 0.35 against 0.3 (higher is worse); 1 of 2 images worse than by noise'
     """
+    sign = _sign(lower_is_worse)
     mean, other = _mean(attacked), _mean(random)
-    better = sum(a > r for a, r in zip(attacked, random, strict=True))
-    detail = f"mean {mean:.4g} against {other:.4g}; {better} of {len(attacked)} images worse than by noise"
-    return Verdict("beats random", mean > other, detail)
+    better = sum(sign * a > sign * r for a, r in zip(attacked, random, strict=True))
+    detail = (
+        f"{_against(mean, other, lower_is_worse)}; {better} of {len(attacked)} images worse than by noise"
+    )
+    return Verdict("beats random", sign * mean > sign * other, detail)
 
 
 def share_at_bound(x: Tensor, adversarial: Tensor, threat: ThreatModel, *, least: float = 0.5) -> Verdict:
@@ -91,27 +97,33 @@ def share_at_bound(x: Tensor, adversarial: Tensor, threat: ThreatModel, *, least
     return Verdict("share at bound", share >= least, f"{share:.0%} of values at the bound")
 
 
-def monotone(name: str, damage: Mapping[float, float], *, slack: float = 0.02) -> Verdict:
+def monotone(
+    name: str, damage: Mapping[float, float], *, slack: float = 0.02, lower_is_worse: bool = False
+) -> Verdict:
     """Judge whether damage grows with what should make an attack stronger.
 
     Args:
         name: what grows: ``steps`` or ``eps``.
-        damage: mean damage by steps or radius.
-        slack: a fall of this share of the largest damage is let pass.
+        damage: the mean of any one measure by steps or radius.
+        slack: a step back of this share of the largest value is let pass.
+        lower_is_worse: whether less of the measure is more damage, as with PSNR.
 
     >>> from srbench.attacks.verdicts import monotone
     >>> monotone("eps", {2: 0.1, 4: 0.3, 8: 0.2}).detail
-    'falls from 4 to 8: 0.3 to 0.2'
+    'falls from 4 to 8: 0.3 to 0.2 (higher is worse)'
     """
+    sign = _sign(lower_is_worse)
     points = sorted(damage.items())
     allowed = slack * max((abs(value) for value in damage.values()), default=0.0)
-    falls = [
+    back = [
         f"{a:g} to {b:g}: {before:.4g} to {after:.4g}"
         for (a, before), (b, after) in pairwise(points)
-        if not after >= before - allowed
+        if not sign * after >= sign * before - allowed
     ]
-    rising = ", ".join(f"{a:g}: {value:.4g}" for a, value in points)
-    return Verdict(f"monotone in {name}", not falls, f"falls from {'; '.join(falls)}" if falls else rising)
+    found = ", ".join(f"{a:g}: {value:.4g}" for a, value in points)
+    if back:
+        found = f"{'rises' if lower_is_worse else 'falls'} from {'; '.join(back)}"
+    return Verdict(f"monotone in {name}", not back, f"{found} ({_worse(lower_is_worse)})")
 
 
 def usable_gradient(gradient: Tensor, *, most_zero: float = 0.5) -> Verdict:
@@ -155,23 +167,27 @@ def deterministic(first: Tensor, second: Tensor) -> Verdict:
     return Verdict("deterministic model", apart == 0, detail)
 
 
-def white_box_wins(white: Sequence[float], black: Sequence[float]) -> Verdict:
+def white_box_wins(
+    white: Sequence[float], black: Sequence[float], *, lower_is_worse: bool = False
+) -> Verdict:
     """Judge whether the gradient attack is at least as strong as a black-box or transferred one.
 
     Where it is not, the gradients mislead or the attack is badly tuned.
 
     Args:
-        white: damage of each image by the white-box attack.
-        black: damage of the same images without gradients of this model.
+        white: each image under the white-box attack, in any one measure.
+        black: the same images, attacked without gradients of this model.
+        lower_is_worse: whether less of the measure is more damage, as with PSNR.
 
     >>> from srbench.attacks.verdicts import white_box_wins
     >>> white_box_wins([0.1], [0.3]).ok
     False
     """
+    sign = _sign(lower_is_worse)
     mean, other = _mean(white), _mean(black)
-    lost = sum(b > w for w, b in zip(white, black, strict=True))
-    detail = f"mean {mean:.4g} against {other:.4g}; {lost} of {len(white)} images worse without gradients"
-    return Verdict("white box wins", mean >= other, detail)
+    lost = sum(sign * b > sign * w for w, b in zip(white, black, strict=True))
+    detail = f"{_against(mean, other, lower_is_worse)}; {lost} of {len(white)} images worse without gradients"
+    return Verdict("white box wins", sign * mean >= sign * other, detail)
 
 
 def zero_is_clean(x: Tensor, at_zero: Tensor) -> Verdict:
@@ -209,6 +225,18 @@ def inside(x: Tensor, adversarial: Tensor, threat: ThreatModel, *, name: str = "
     size = threat.size(x, adversarial).max().item()
     detail = f"{threat.norm} size {eps_text(size)} of {eps_text(threat.eps)}"
     return Verdict(name, size <= threat.eps + TOLERANCE, detail)
+
+
+def _sign(lower_is_worse: bool) -> float:
+    return -1.0 if lower_is_worse else 1.0
+
+
+def _worse(lower_is_worse: bool) -> str:
+    return f"{'lower' if lower_is_worse else 'higher'} is worse"
+
+
+def _against(mean: float, other: float, lower_is_worse: bool) -> str:
+    return f"mean {mean:.4g} against {other:.4g} ({_worse(lower_is_worse)})"
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from helpers import srbench, write_pairs
+from helpers import blurry_upscaler, srbench, write_pairs
 from PIL import Image
 
 from srbench import zoo
@@ -83,7 +84,7 @@ def test_transferred_noise_is_the_source_models_own(tmp_path: Path) -> None:
     matrix = {(c.source, c.target): c.metrics["psnr"] for c in robustness.transfer_matrix(prepared)}
     models = ("bicubic", *(name for name in zoo.names() if zoo.card(name).packaged), other)
     assert set(matrix) == {(s, t) for s in ("random", *models) for t in models}
-    names = {verdict.name for verdict in check_strength(prepared)}
+    names = {verdict.name for verdict in check_strength(prepared, thorough=True).verdicts}
     assert f"rsr: white box wins over {other} (psnr)" in names
 
 
@@ -102,7 +103,7 @@ def test_checks_speak_of_the_attack(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 2, side=24)
     prepared = job.prepare(request(lr, hr, presets=("ifgsm-choi",)))
     job.run(prepared)
-    verdicts = {verdict.name: verdict for verdict in check_strength(prepared)}
+    verdicts = {verdict.name: verdict for verdict in check_strength(prepared, thorough=True).verdicts}
     assert verdicts["ifgsm-choi: beats random (psnr)"].ok
     assert verdicts["ifgsm-choi: monotone in steps"].ok
     assert verdicts["ifgsm-choi: white box wins over 40 black-box queries"].ok
@@ -118,9 +119,98 @@ def test_a_weak_attack_is_flagged(tmp_path: Path) -> None:
     weak = (("steps", 1), ("alpha", 0.01 / 255))
     prepared = job.prepare(request(lr, hr, presets=("rsr",), eps=("14",), changes=weak))
     job.run(prepared)
-    verdicts = {verdict.name: verdict for verdict in check_strength(prepared)}
+    verdicts = {verdict.name: verdict for verdict in check_strength(prepared, thorough=True).verdicts}
     assert not verdicts["rsr: share at bound"].ok
     assert not verdicts["rsr: white box wins over 40 black-box queries"].ok
+
+
+PASSES = [0.0]
+
+
+class Counted(torch.nn.Module):
+    """An upscaler that counts what goes through it: pixels of LR, those with a gradient twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = blurry_upscaler()
+
+    def forward(self, lr: torch.Tensor) -> torch.Tensor:
+        PASSES[0] += lr.numel() * (2 if lr.requires_grad else 1)
+        return self.net(lr)  # type: ignore[no-any-return]
+
+
+LEFT_OUT = ["one step", "40 black-box queries", "twice the steps"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "limit", "skipped"),
+    [
+        ("rsr", 1, LEFT_OUT[1:]),
+        ("rsr", 9, []),
+        ("ifgsm-choi", 1, LEFT_OUT[2:]),
+        pytest.param("strong", 1, [], marks=pytest.mark.slow),
+    ],
+)
+def test_checks_take_no_more_than_the_attack(
+    preset: str, limit: int, skipped: list[str], tmp_path: Path
+) -> None:
+    lr, hr = write_pairs(tmp_path, limit, side=40)
+    changes = () if preset == "strong" else (("objective", "l1"),)
+    model = "test_attack_command:Counted"
+    prepared = job.prepare(
+        request(lr, hr, model=model, presets=(preset,), changes=changes, eps=("14",), metrics=("psnr",))
+    )
+    recipe = prepared.strongest[preset]
+    (attacked,) = [cell for cell in prepared.run.plan if cell.attack.hash == recipe.hash]
+    PASSES[0] = 0
+    prepared.run.local.run([attacked])
+    attacking = PASSES[0]
+    job.run(prepared)
+    told: list[tuple[float, float]] = []
+    PASSES[0] = 0
+    checked = check_strength(prepared, progress=lambda done, total: told.append((done, total)))
+    assert 0 < PASSES[0] <= 1.2 * attacking
+    assert checked.skipped == [f"{preset}: {name}" for name in skipped]
+    done, totals = zip(*told, strict=True)
+    assert len(set(totals)) == 1 and list(done) == sorted(done) and done[-1] == totals[0]
+    spared = totals[0] - PASSES[0] / (3 * 40 * 40)
+    assert -0.01 < spared < 2.01, "what was said they take; one forward serves three of them"
+    names = {verdict.name for verdict in checked.verdicts}
+    assert {"deterministic model", f"{preset}: usable gradient", f"{preset}: eps 0 is clean"} <= names
+    if skipped:
+        assert not check_strength(prepared, thorough=True).skipped
+
+
+def test_an_attack_of_this_run_is_not_made_again_to_be_checked(tmp_path: Path) -> None:
+    lr, hr = write_pairs(tmp_path, 1, side=32)
+    asked = request(lr, hr, eps=("14",), presets=("ifgsm-choi",), metrics=("psnr",))
+    verdicts = []
+    for _ in range(2):  # the second time from records alone
+        prepared = job.prepare(asked)
+        job.run(prepared)
+        verdicts.append(check_strength(prepared, thorough=True).verdicts)
+        kept = prepared.made.get(prepared.strongest["ifgsm-choi"].hash)
+        assert (kept is not None) == (len(verdicts) == 1)
+    assert verdicts[0] == verdicts[1]
+
+
+def test_the_report_has_natural_signs_and_a_perceptual_column(tmp_path: Path) -> None:
+    """Offline and without weights LPIPS cannot be had; what stands in for it is shown, and judges."""
+    lr, hr = write_pairs(tmp_path, 1, side=32)
+    done = srbench("attack", "bicubic", "--pairs", f"{lr}:{hr}")
+    assert done.returncode == 0, done.stderr
+    assert "LPIPS-lite ↓" in done.stdout and "LPIPS-lite as PNG" in done.stdout
+    checks = [line for line in done.stdout.splitlines() if "beats random" in line]
+    assert {line.split("(")[1].split(")")[0] for line in checks} == {"psnr", "lpips-lite", "ssim"}
+    (of_psnr,) = (line for line in checks if "(psnr)" in line)
+    numbers = re.search(r"mean (\S+) against (\S+) \(lower is worse\)", of_psnr)
+    assert numbers is not None and all(0 < float(number) < 60 for number in numbers.groups())
+    assert "(higher is worse)" in next(line for line in checks if "(lpips-lite)" in line)
+    assert "Not checked, as it takes more than the attack" in done.stdout
+    again = srbench("attack", "bicubic", "--pairs", f"{lr}:{hr}", "--no-checks")
+    assert "Is the attack strong?" not in again.stdout and "LPIPS-lite ↓" in again.stdout
+    both = srbench("attack", "bicubic", "--no-checks", "--all-checks")
+    assert both.returncode == 2 and "contradict" in both.stderr
 
 
 def test_a_tiled_attack_is_recorded_as_such(tmp_path: Path) -> None:

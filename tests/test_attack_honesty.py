@@ -346,7 +346,7 @@ def test_the_strength_check_suggests_what_helps(model: Callable[[], nn.Module], 
     job.run(prepared)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = {verdict.name: verdict for verdict in check_strength(prepared)}
+        found = {verdict.name: verdict for verdict in check_strength(prepared, thorough=True).verdicts}
     assert "straight_through=True" in found["strong: usable gradient"].detail
     assert not found["usable gradient in records"].ok
     assert found["inside the ball"].ok

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from helpers import Nearest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor, nn
 
@@ -33,7 +35,7 @@ def saved_and_read_back(image: Tensor, folder: Path) -> Tensor:
 
 def test_beats_random() -> None:
     assert verdicts.beats_random([0.5, 0.4], [0.3, 0.45]) == verdicts.Verdict(
-        "beats random", True, "mean 0.45 against 0.375; 1 of 2 images worse than by noise"
+        "beats random", True, "mean 0.45 against 0.375 (higher is worse); 1 of 2 images worse than by noise"
     )
     assert not verdicts.beats_random([0.3, 0.3], [0.3, 0.3]).ok
     assert not verdicts.beats_random([0.2, 0.3], [0.4, 0.2]).ok
@@ -57,9 +59,13 @@ def test_share_at_bound_tells_the_published_attack_from_one_run_to_the_end() -> 
 
 def test_monotone() -> None:
     rising = verdicts.monotone("eps", {14: 0.5, 2: 0.1, 8: 0.3})
-    assert rising.ok and rising.name == "monotone in eps" and rising.detail == "2: 0.1, 8: 0.3, 14: 0.5"
+    assert (
+        rising.ok
+        and rising.name == "monotone in eps"
+        and rising.detail == "2: 0.1, 8: 0.3, 14: 0.5 (higher is worse)"
+    )
     falling = verdicts.monotone("steps", {1: 0.3, 10: 0.5, 100: 0.4})
-    assert not falling.ok and falling.detail == "falls from 10 to 100: 0.5 to 0.4"
+    assert not falling.ok and falling.detail == "falls from 10 to 100: 0.5 to 0.4 (higher is worse)"
     assert verdicts.monotone("steps", {1: 0.5, 2: 0.495}).ok, "within the slack"
     assert not verdicts.monotone("steps", {1: 0.5, 2: 0.495}, slack=0).ok
     assert not verdicts.monotone("steps", {1: 0.5, 2: float("nan")}).ok
@@ -106,6 +112,22 @@ def test_white_box_wins() -> None:
     assert verdicts.white_box_wins([0.5, 0.5], [0.4, 0.6]).ok
     lost = verdicts.white_box_wins([0.4, 0.5], [0.6, 0.4])
     assert not lost.ok and "1 of 2 images" in lost.detail
+
+
+@given(st.lists(st.tuples(st.floats(5, 50), st.floats(5, 50)), min_size=1, max_size=8))
+def test_a_measure_of_quality_is_judged_as_its_negative_is(pairs: list[tuple[float, float]]) -> None:
+    """PSNR as it is says what minus PSNR says as damage, and its figures are PSNR's."""
+    first, second = ([pair[side] for pair in pairs] for side in (0, 1))
+    low, high = ([-value for value in values] for values in (first, second))
+    for judge in (verdicts.beats_random, verdicts.white_box_wins):
+        natural, damage = judge(first, second, lower_is_worse=True), judge(low, high)
+        assert natural.ok == damage.ok
+        assert natural.detail.split("; ")[1] == damage.detail.split("; ")[1]
+        assert "(lower is worse)" in natural.detail and "-" not in natural.detail
+    by_eps = dict(enumerate(first))
+    natural = verdicts.monotone("eps", by_eps, lower_is_worse=True)
+    assert natural.ok == verdicts.monotone("eps", {eps: -value for eps, value in by_eps.items()}).ok
+    assert "-" not in natural.detail and natural.detail.startswith("0: " if natural.ok else "rises from ")
 
 
 def test_zero_is_clean() -> None:

@@ -12,6 +12,7 @@ from srbench.cli.app import app
 from srbench.cli.console import err, following, report_failures, say, words
 from srbench.cli.groups import expand_options
 from srbench.cli.options import Limit, Metrics, Protocol, RunFlags, Scale, Track, TrackOption
+from srbench.support.progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,12 @@ def attack(
     track: TrackOption = Track.auto,
     limit: Limit = None,
     scale: Scale = "4",
+    no_checks: Annotated[
+        bool, typer.Option("--no-checks", help="Do not ask whether the attack was strong.")
+    ] = False,
+    all_checks: Annotated[
+        bool, typer.Option("--all-checks", help="Every check, also those that take more than the attack.")
+    ] = False,
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Write attacked images, noise, pictures and curves here.")
     ] = None,
@@ -116,9 +123,11 @@ def attack(
     from srbench.figures.attack_gallery import Gallery
     from srbench.robustness import attack as job
     from srbench.robustness.curves import curve
-    from srbench.robustness.strength import check_strength
+    from srbench.robustness.strength import Strength, check_strength
     from srbench.support.scales import checked_scale
 
+    if no_checks and all_checks:
+        raise BadInput("--no-checks and --all-checks contradict each other: leave one out")
     request = job.AttackRequest(
         model=model,
         dataset=_dataset(dataset, images, pairs),
@@ -146,9 +155,16 @@ def attack(
     if not damage.points:
         report_failures(outcome)
         raise BadInput("no image has records under every attack: run the command again")
-    with err().status("checking the attack"):
-        verdicts = check_strength(prepared)
-    report(prepared, damage, verdicts, out_dir, as_json)
+    checked = Strength()
+    if not no_checks:
+        with progress_bar(err(), rate="{:.1f} passes/s") as bar:
+            shown = bar.add_task("checking the attack", total=None)
+
+            def advance(done: float, total: float) -> None:
+                bar.update(shown, completed=round(done), total=round(total))
+
+            checked = check_strength(prepared, thorough=all_checks, progress=advance)
+    report(prepared, damage, checked, out_dir, as_json)
     report_failures(outcome)
 
 

@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from srbench.attacks.verdicts import Verdict
     from srbench.robustness.attack import AttackRun
     from srbench.robustness.curves import Curve, Transferred
+    from srbench.robustness.strength import Strength
 
-SHOWN = ("psnr", "ssim", "lpips", "fsim", "niqe")
-JUDGED_BY = ("lpips", "fsim", "psnr", "niqe")
+SHOWN = ("psnr", "ssim", "lpips", "lpips-lite", "fsim", "niqe")
+JUDGED_BY = ("lpips", "lpips-lite", "fsim", "psnr", "niqe")
 
 
-def report(
-    attack: AttackRun, curve: Curve, verdicts: list[Verdict], out_dir: Path | None, as_json: bool
-) -> None:
+def report(attack: AttackRun, curve: Curve, checked: Strength, out_dir: Path | None, as_json: bool) -> None:
     """Print tables, or JSON; with a directory, write attack.json, attack.md and the curves too."""
     matrix, natural = transfer_matrix(attack), corruption_table(attack)
     content: dict[str, Any] = {
@@ -45,11 +44,12 @@ def report(
         },
         "transfer": [dataclasses.asdict(cell) for cell in matrix],
         "corruptions": natural,
-        "checks": [dataclasses.asdict(verdict) for verdict in verdicts],
+        "checks": [dataclasses.asdict(verdict) for verdict in checked.verdicts],
+        "not_checked": checked.skipped,
         "notes": attack.run.notices,
     }
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    shown = tables(attack, curve, verdicts, matrix, natural)
+    shown = tables(attack, curve, checked.verdicts, matrix, natural)
     if out_dir is not None:
         from srbench.figures.attack_pictures import save_corruptions, save_curves
 
@@ -68,6 +68,9 @@ def report(
         if gone := screen.show(console, table.columns, table.title):
             screen.line(console, f"No room for: {', '.join(gone)} (--json prints all).", style="dim")
         console.print()
+    if checked.skipped:
+        left_out = f"Not checked, as it takes more than the attack: {', '.join(checked.skipped)}"
+        screen.line(console, f"{left_out} (--all-checks).")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,17 +89,20 @@ def tables(
     natural: dict[str, dict[int, dict[str, float]]],
 ) -> list[Shown]:
     """The tables of a run, those that apply; where no metric is defined for every image, what is left."""
-    judge = next((name for name in (*JUDGED_BY, *curve.clean) if name in curve.clean), "")
+    asked = [name for name in curve.clean if name in attack.run.metrics]
+    judge = next((name for name in (*JUDGED_BY, *asked) if name in asked), "")
     shown = [_curve_table(attack, curve, judge)]
     if judge:
         shown += [_transfer_table(name, matrix, judge) for name in attack.names if matrix]
     if natural and judge:
         shown.append(_corruption_table(natural, curve.clean, judge))
-    return [*shown, _check_table(verdicts)]
+    return [*shown, *([_check_table(verdicts)] if verdicts else [])]
 
 
 def _curve_table(attack: AttackRun, curve: Curve, judge: str) -> Shown:
-    names = ([name for name in SHOWN if name in curve.clean] or list(curve.clean))[:4]
+    # Records may have metrics that this run did not ask for, and some of them only.
+    asked = [name for name in curve.clean if name in attack.run.metrics]
+    names = ([name for name in SHOWN if name in asked] or asked)[:4]
     rows = [["0", "none", *(_value(name, curve.clean[name]) for name in names), *[""] * 5]]
     for point in curve.points:
         for name, effect in point.effects.items():
@@ -130,7 +136,8 @@ def _curve_table(attack: AttackRun, curve: Curve, judge: str) -> Shown:
         "beyond noise",
     ]
     gives_way = [0, 0, *(0 if name == judge else 4 for name in names), 3, 6, 5, 2, 1]
-    title = f"{attack.model.name} on {attack.dataset.name} ({len(attack.images)} images)"
+    count = len(attack.images)
+    title = f"{attack.model.name} on {attack.dataset.name} ({count} image{'s' * (count != 1)})"
     return _shown(title, headings, rows, gives_way, left=1)
 
 

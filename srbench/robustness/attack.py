@@ -11,6 +11,8 @@ from srbench.run.options import RunOptions
 from srbench.support.scales import SCALE, checked_scale
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from srbench.attacks import AttackSpec
     from srbench.attacks.natural import Corruption
     from srbench.attacks.recipe import AttackRecipe
@@ -58,6 +60,8 @@ class AttackRun:
         transfers: attacks made on one model and measured on another, at the largest radius.
         targets: the models transferred noise is measured on.
         corruptions: natural corruptions of the clean image.
+        made: by hash of an attack, the first image of this run with its attacked LR (1,3,H,W), as it was
+            measured: checks need not attack it again.
     """
 
     run: PreparedRun
@@ -66,6 +70,7 @@ class AttackRun:
     transfers: list[Transfer] = field(default_factory=list)
     targets: list[ModelRef] = field(default_factory=list)
     corruptions: list[Corruption] = field(default_factory=list)
+    made: dict[str, tuple[str, Tensor]] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -138,20 +143,27 @@ def prepare(
         foreign = _foreign(strongest, [source for source in sources if source.name != target.name])
         transfers += foreign
         plan += cells(target, [*strongest.values(), *foreign])
+    made: dict[str, tuple[str, Tensor]] = {}
+
+    def measured(image: Measured) -> None:
+        if image.record.model == models[0].name:
+            made.setdefault(image.record.attack_hash, (image.record.image, image.attacked.lr))
+        if on_measured is not None:
+            on_measured(image)
+
     run = prepare_run(
         list({cell.path: cell for cell in plan}.values()),
         protocol,
         request,
         metrics=request.metrics,
-        on_measured=on_measured,
+        on_measured=measured,
         again=again,
     )
     notes = [ref.note for ref in (*models, *targets) if ref.note]
     notes += [recipe.note for recipe in strongest.values() if recipe.note]
     run.notices[:] = [*notices, *run.notices, *dict.fromkeys(notes)]
-    return AttackRun(
-        run, models[0], recipes, list({spec.hash: spec for spec in transfers}.values()), targets, corruptions
-    )
+    transferred = list({spec.hash: spec for spec in transfers}.values())
+    return AttackRun(run, models[0], recipes, transferred, targets, corruptions, made)
 
 
 def _recipes(request: AttackRequest) -> dict[float, dict[str, AttackRecipe]]:

@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from srbench.metrics import metric
 from srbench.robustness.attack import RANDOM, records
 from srbench.robustness.curves import values
+from srbench.robustness.direct import check_directly
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from srbench.attacks.base import SRAttack
-    from srbench.attacks.recipe import AttackRecipe
     from srbench.attacks.verdicts import Verdict
     from srbench.robustness.attack import AttackRun
     from srbench.store.record import Record
-    from srbench.zoo import SRModel
 
-DAMAGE = ("psnr", "lpips", "ssim")
-QUERIES = 40
+DAMAGE = ("psnr", "lpips", "lpips-lite", "ssim")
 
 
-def check_strength(attack: AttackRun) -> list[Verdict]:
-    """Run every check of every attack, and of the model."""
+@dataclass(frozen=True)
+class Strength:
+    """What the checks of an attack found.
+
+    Attributes:
+        skipped: checks that were left out, as they would have taken more than the attack itself.
+    """
+
+    verdicts: list[Verdict] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def check_strength(
+    attack: AttackRun,
+    *,
+    thorough: bool = False,
+    progress: Callable[[float, float], None] = lambda done, total: None,
+) -> Strength:
+    """Check every attack, and the model.
+
+    Args:
+        thorough: run every check; else, in the order of what they tell, those that together take no more
+            passes through the network than the attack took.
+        progress: called with the passes that are done and those there will be.
+    """
     from srbench.attacks.verdicts import Verdict
 
     rows_by_hash = records(attack)
     verdicts: list[Verdict] = []
     for name in attack.names:
-        verdicts += [_of(name, verdict) for verdict in _by_records(attack, rows_by_hash, name)]
+        verdicts += [replace(v, name=f"{name}: {v.name}") for v in _by_records(attack, rows_by_hash, name)]
     flags = {name: why for rows in rows_by_hash.values() for row in rows for name, why in row.flags.items()}
     left = sorted(name for name in flags if name.startswith("inside"))
     if left:
@@ -42,11 +61,8 @@ def check_strength(attack: AttackRun) -> list[Verdict]:
     if not left:
         count = sum(len(rows) for rows in rows_by_hash.values())
         verdicts.append(Verdict("inside the ball", True, f"{count} images, as float and as 8-bit file"))
-    return verdicts + _direct(attack)
-
-
-def _of(attack: str, verdict: Verdict) -> Verdict:
-    return replace(verdict, name=f"{attack}: {verdict.name}")
+    direct, skipped = check_directly(attack, thorough, progress)
+    return Strength(verdicts + direct, skipped)
 
 
 def _by_records(attack: AttackRun, rows_by_hash: dict[str, list[Record]], name: str) -> list[Verdict]:
@@ -57,80 +73,30 @@ def _by_records(attack: AttackRun, rows_by_hash: dict[str, list[Record]], name: 
     needed = [recipes[each].hash for recipes in attack.recipes.values() for each in (name, RANDOM)]
     if not rows_by_hash.keys() >= {"", *needed}:
         return []  # some could not be measured, which the run has said
-    for metric in [m for m in DAMAGE if all(values(rows, m) for rows in rows_by_hash.values())]:
-        sign = 1.0 if metric == "lpips" else -1.0
+    measured = [m for m in DAMAGE if all(values(rows, m) for rows in rows_by_hash.values())]
+    if "lpips" in measured:
+        measured = [m for m in measured if m != "lpips-lite"]
+    for measure in measured:
+        lower = metric(measure).higher_is_better
 
-        def damage(rows: Sequence[Record], metric: str = metric, sign: float = sign) -> list[float]:
-            return [sign * value for value in values(rows, metric)]
+        def found(rows: Sequence[Record], measure: str = measure) -> list[float]:
+            return values(rows, measure)
 
-        attacked = damage(rows_by_hash[strongest[name].hash])
-        verdict = check.beats_random(attacked, damage(rows_by_hash[strongest[RANDOM].hash]))
-        verdicts.append(replace(verdict, name=f"{verdict.name} ({metric})"))
-        by_eps = {0.0: fmean(damage(rows_by_hash[""]))} | {
-            eps * 255: fmean(damage(rows_by_hash[recipes[name].hash]))
+        attacked = found(rows_by_hash[strongest[name].hash])
+        noisy = found(rows_by_hash[strongest[RANDOM].hash])
+        verdict = check.beats_random(attacked, noisy, lower_is_worse=lower)
+        verdicts.append(replace(verdict, name=f"{verdict.name} ({measure})"))
+        by_eps = {0.0: fmean(found(rows_by_hash[""]))} | {
+            eps * 255: fmean(found(rows_by_hash[recipes[name].hash]))
             for eps, recipes in attack.recipes.items()
         }
         if len(by_eps) > 2:
-            verdict = check.monotone("eps", by_eps)
-            verdicts.append(replace(verdict, name=f"{verdict.name} ({metric})"))
+            verdict = check.monotone("eps", by_eps, lower_is_worse=lower)
+            verdicts.append(replace(verdict, name=f"{verdict.name} ({measure})"))
         for spec in attack.transfers:
             if spec.recipe.hash == strongest[name].hash and spec.hash in rows_by_hash:
-                verdict = check.white_box_wins(attacked, damage(rows_by_hash[spec.hash]))
-                against = f"{verdict.name} over {spec.source.name} ({metric})"
+                foreign = found(rows_by_hash[spec.hash])
+                verdict = check.white_box_wins(attacked, foreign, lower_is_worse=lower)
+                against = f"{verdict.name} over {spec.source.name} ({measure})"
                 verdicts.append(replace(verdict, name=against))
     return verdicts
-
-
-def _direct(attack: AttackRun) -> list[Verdict]:
-    import torch
-
-    from srbench.attacks import verdicts as check
-    from srbench.run.image import as_tensor
-
-    cell, device = attack.run.plan[0], attack.run.local.device
-    model = cell.model.load(device)
-    image = attack.images[0]
-    loaded = cell.dataset.load(image)
-    lr = as_tensor(loaded.lr).to(device)
-    hr = None if loaded.hr is None else as_tensor(loaded.hr).to(device)
-    with torch.no_grad():
-        verdicts = [check.deterministic(model(lr), model(lr))]
-    for name in attack.names:
-        verdicts += [_of(name, v) for v in _of_one_image(attack.strongest[name], model, lr, hr, image)]
-    return verdicts
-
-
-def _of_one_image(
-    recipe: AttackRecipe, model: SRModel, lr: Tensor, hr: Tensor | None, image: str
-) -> list[Verdict]:
-    from srbench.attacks import SquareSearch
-    from srbench.attacks import verdicts as check
-
-    attack = recipe.build(model)
-    # What it lacked is judged below: a warning would say it twice.
-    adversarial, _ = attack.examined(lr, hr, ids=[image])
-    verdicts = [check.share_at_bound(lr, adversarial, attack.threat)]
-    if recipe.needs_gradient:
-        verdicts.append(check.usable_gradient(attack.gradient(lr, adversarial, hr)))
-    zero = recipe.with_(eps=0.0).build(model)(lr, hr, ids=[image])
-    verdicts.append(check.zero_is_clean(lr, zero))
-    reached = _objective(attack, lr, adversarial, hr)
-    steps = dict(recipe.options).get("steps")
-    if isinstance(steps, int):
-        by_steps = {float(steps): reached}
-        for other in {1, 2 * steps} - {steps}:
-            longer = recipe.with_(steps=other).build(model)
-            by_steps[float(other)] = _objective(attack, lr, longer.examined(lr, hr, ids=[image])[0], hr)
-        verdicts.append(check.monotone("steps", by_steps))
-    if recipe.needs_gradient and recipe.norm == "linf":
-        blind = SquareSearch(
-            model, eps=recipe.eps, objective=attack.objective, queries=QUERIES, seed=recipe.seed
-        )
-        searched = _objective(attack, lr, blind(lr, hr, ids=[image]), hr)
-        verdict = check.white_box_wins([reached], [searched])
-        verdicts.append(replace(verdict, name=f"{verdict.name} over {QUERIES} black-box queries"))
-    return verdicts
-
-
-def _objective(attack: SRAttack, lr: Tensor, adversarial: Tensor, hr: Tensor | None) -> float:
-    return float(attack.loss(lr, adversarial, hr).mean())

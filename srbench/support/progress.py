@@ -8,11 +8,17 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+WIDE = 110
+"""A terminal with fewer columns has no room for the rate and the time that has passed."""
+
 
 def progress_bar(
     console: Console, text: str = "{task.description}", rate: str = "{:.1f} images/s"
 ) -> Progress:
-    """Return a bar with count, rate and time left on a terminal, nothing in a pipe; use it in a ``with``.
+    """Return a bar with count and time left on a terminal, nothing in a pipe; use it in a ``with``.
+
+    It keeps to one line: where the terminal is narrow, rate and elapsed time are left out, and the end of the
+    text where even that is too long.
 
     Args:
         text: what stands before the bar, in rich's format of a task.
@@ -28,20 +34,27 @@ def progress_bar(
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
     from rich.text import Text
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
             return Text(rate.format(task.speed) if task.speed else "")
 
+    wide = console.width >= WIDE
+
+    def whole() -> Column:
+        return Column(no_wrap=True, min_width=4)
+
+    # A model may be called [bold].
+    said = TextColumn(text, markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
     return Progress(
-        TextColumn(text, markup=False),  # a model may be called [bold]
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        said,
+        BarColumn(bar_width=20 if wide else 10),
+        MofNCompleteColumn(table_column=whole()),
+        *((Rate(table_column=whole()), TimeElapsedColumn(table_column=whole())) if wide else ()),
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
+        TextColumn("left", table_column=whole()),
         console=console,
         transient=True,
         disable=not console.is_terminal,
