@@ -27,25 +27,29 @@ def show_all(
     asked: Sequence[str] = (),
     metrics: Collection[str] = (),
     full: bool = False,
+    hint: str = "--full",
 ) -> None:
     """Print leaderboards, one below the other.
 
     Args:
         asked: the data sets as the user named them, which is the order they are shown in.
-        metrics, full: see :func:`show`.
+        metrics, full, hint: see :func:`show`.
     """
     for place, table in enumerate(in_order(tables, asked)):
         if place:
             console.print()
-        show(console, table, metrics=metrics, full=full)
+        show(console, table, metrics=metrics, full=full, hint=hint)
 
 
-def show(console: Console, table: Table, *, metrics: Collection[str] = (), full: bool = False) -> None:
+def show(
+    console: Console, table: Table, *, metrics: Collection[str] = (), full: bool = False, hint: str = "--full"
+) -> None:
     """Print one leaderboard.
 
     Args:
         metrics: those that are printed beside the one that ranks.
         full: print every metric under every attack, and every note in full.
+        hint: what prints that, for a note.
     """
     first = table.attacks[0]
     measured = {name for row in table.rows for name, _ in row.means}
@@ -72,7 +76,7 @@ def show(console: Console, table: Table, *, metrics: Collection[str] = (), full:
     notes = text.notes(table) if full else text.brief_notes(table, marked=marked)
     if not full:
         more = [name for name in table.metrics if name in measured - printed]
-        notes += _more([column.name for column in gone], more)
+        notes += _more([column.name for column in gone], more, hint)
     for note in notes:
         screen.line(console, note, style="dim")
 
@@ -152,11 +156,11 @@ def _metric(table: Table, attack: str, name: str) -> list[Column]:
     return [_column(header[place], [row[place] for row in rows]) for place in range(3, len(header))]
 
 
-def _more(gone: Sequence[str], metrics: Sequence[str]) -> list[str]:
+def _more(gone: Sequence[str], metrics: Sequence[str], hint: str) -> list[str]:
     """Say what was left out: columns that did not fit, and metrics that do not rank."""
     said = [f"No room for: {', '.join(gone)}"] if gone else []
     said += [f"Also measured: {', '.join(metric(name).title for name in metrics)}"] if metrics else []
-    return [f"{'. '.join(said)} (--full prints all)."] if said else []
+    return [f"{'. '.join(said)} ({hint} prints all)."] if said else []
 
 
 def _column(heading: str, cells: Sequence[str], gives_way: int = 0) -> Column:

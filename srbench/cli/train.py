@@ -116,6 +116,6 @@ def _show(recipe: TrainingRecipe, folder: Path) -> None:
 
     start = () if recipe.init == "scratch" else (recipe.init,)
     done = job.evaluate(job.EvaluationRequest(models=(*start, str(folder)), track="mini"))
-    terminal.show_all(out(), evaluated_tables(done), asked=done.dataset_order)
+    terminal.show_all(out(), evaluated_tables(done), asked=done.dataset_order, hint="srbench evaluate --full")
     report_failures(done.outcome)
     err().print(f"srbench evaluate --models {folder} measures it on anything", style="dim", highlight=False)

@@ -12,6 +12,14 @@ WIDE = 110
 """A terminal with fewer columns has no room for the rate and the time that has passed."""
 
 
+def room(console: Console, total: int) -> int:
+    """Return how many columns :func:`progress_bar` leaves for its text, up to a total of so many units."""
+    beside = 2 * len(str(total)) + len("/ 0:00:00 left")
+    # The bar, and where there is room rate and elapsed time; a space before each.
+    beside += 20 + len("999.9 images/s 0:00:00") + 5 if console.width >= WIDE else 10 + 3
+    return console.width - beside
+
+
 def progress_bar(
     console: Console, text: str = "{task.description}", rate: str = "{:.1f} images/s"
 ) -> Progress:

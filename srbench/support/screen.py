@@ -157,6 +157,19 @@ def line(console: Console, words: str, style: str = "") -> None:
         console.print(Text(broken, style=style), soft_wrap=True, highlight=False)
 
 
+def fitting(parts: Sequence[str], width: int, between: str = "  ") -> str:
+    """Return the parts that fit in a line, those that come first before others; none is cut.
+
+    >>> fitting(["250/450", "LPIPS 0.2345", "clean 0.2000", "3:12 left"], width=32)
+    '250/450  LPIPS 0.2345  3:12 left'
+    """
+    shown: list[str] = []
+    for part in parts:
+        if cell_len(between.join([*shown, part])) <= width:
+            shown.append(part)
+    return between.join(shown)
+
+
 def pairs(console: Console, rows: Sequence[tuple[str, str]], indent: int = 0) -> None:
     """Print names with what is said of each beside them; longer ones go on below, a word is never broken."""
     wide = max((cell_len(name) for name, _ in rows), default=0) + indent + GAP

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from srbench.errors import RunFailed
 from srbench.support.home import write_atomic
-from srbench.support.progress import progress_bar
+from srbench.support.progress import progress_bar, room
+from srbench.support.screen import fitting
 from srbench.train.trainer import COLUMNS
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ VALIDATION_LOG = "validation.csv"
 # On a GPU, looking at a loss waits for it; a few at a time keep the device busy.
 _LOOK_EVERY = 20
 _SMOOTHING = 0.05
+PIPED = 400
+"""A line is at most so long where it goes to no terminal."""
 
 
 class Log:
@@ -77,9 +80,8 @@ class Log:
             self.close()
             raise
         if self._console is not None and self._console.is_terminal:
-            text = "{task.fields[losses]} {task.description}"
-            self._bar = progress_bar(self._console, text, "{:.2f} it/s")
-            self._task = self._bar.add_task("", total=total, completed=done, losses="")
+            self._bar = progress_bar(self._console, rate="{:.2f} it/s")
+            self._task = self._bar.add_task("", total=total, completed=done)
             self._bar.start()
 
     def _open(self, path: Path, header: Sequence[str], done: int) -> Any:
@@ -134,12 +136,13 @@ class Log:
             for name, value in used.items():
                 self._board.add_scalar(f"loss/{name}", value, iteration)
             self._board.add_scalar("lr", lr, iteration)
-        if self._bar is not None:
-            losses = " ".join(self._losses())
-            self._bar.update(self._task, completed=iteration, losses=losses, description=self._distance)
+        if self._bar is not None and self._console is not None:
+            parts = [self._distance, *self._losses()] if self._distance else self._losses()
+            said = fitting(parts, room(self._console, self._total), between=" ")
+            self._bar.update(self._task, completed=iteration, description=said)
 
     def _losses(self) -> list[str]:
-        shown = ("l1", "perceptual", "gan", "loss_d")
+        shown = ("perceptual", "l1", "gan", "loss_d")
         return [f"{name} {self._smooth[name]:.4f}" for name in shown if name in self._smooth]
 
     def validated(self, iteration: int, distance: str, score: ValidationScore, samples: Tensor) -> None:
@@ -153,11 +156,21 @@ class Log:
         self._board.add_image("LR, SR, degraded LR, SR, HR", samples, iteration)
         self._distance = f"{distance} {score.mean:.4f}"
         rate = (iteration - self._first) / max(time.perf_counter() - self._began, 1e-9)
-        left = f", {_duration((self._total - iteration) / rate)} left" if rate > 0 else ""
-        self.say(
-            f"{iteration}/{self._total}  {' '.join(self._losses())}  {distance} clean {score.clean:.4f} "
-            f"degraded {score.degraded:.4f} PSNR {score.psnr:.2f}  {rate:.2f} it/s{left}"
-        )
+        left = (self._total - iteration) / rate if rate > 0 else 0
+        parts = [
+            f"{iteration}/{self._total}",
+            self._distance,
+            *([f"{_duration(left)} left"] if left else []),
+            f"clean {score.clean:.4f}",
+            f"degraded {score.degraded:.4f}",
+            f"PSNR {score.psnr:.2f}",
+            *self._losses(),
+            *([f"{rate:.2f} it/s"] if rate > 0 else []),
+        ]
+        if self._console is not None:
+            # A pipe has no width: what reads it gets everything.
+            wide = self._console.width if self._console.is_terminal else PIPED
+            self.say(fitting(parts, wide))
 
     def say(self, line: str) -> None:
         """Show one line to the reader."""
