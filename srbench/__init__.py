@@ -17,17 +17,26 @@ if TYPE_CHECKING:
     from srbench.api import attack as attack
     from srbench.api import evaluate as evaluate
     from srbench.api import leaderboard as leaderboard
+    from srbench.catalogue import list_attacks as list_attacks
+    from srbench.catalogue import list_datasets as list_datasets
+    from srbench.catalogue import list_metrics as list_metrics
+    from srbench.catalogue import list_models as list_models
+    from srbench.catalogue import show_versions as show_versions
 
-_FUNCTIONS = ("attack", "evaluate", "leaderboard")
+_HOMES = {
+    "api": ("attack", "evaluate", "leaderboard"),
+    "catalogue": ("list_attacks", "list_datasets", "list_metrics", "list_models", "show_versions"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FUNCTIONS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from srbench import api
+    from importlib import import_module
 
-    return getattr(api, name)
+    for home, functions in _HOMES.items():
+        if name in functions:
+            return getattr(import_module(f"srbench.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_FUNCTIONS])
+    return sorted(["__version__", *(name for functions in _HOMES.values() for name in functions)])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from srbench.errors import BadInput, RunFailed
 from srbench.run.options import HALO, Tile
 from srbench.support.scales import SCALE, checked_scale, scale_between
+from srbench.support.words import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,7 @@ def evaluate(
     keep_images: bool = False,
     scale: int = SCALE,
     store: str | PathLike[str] | None = None,
+    progress: bool = True,
 ) -> pd.DataFrame:
     """Measure models on data sets: what ``srbench evaluate`` does.
 
@@ -62,7 +64,8 @@ def evaluate(
             directory, ``module.path:factory``), an nn.Module, a function without arguments that makes
             one, or what :func:`srbench.zoo.resolve` gave. A network takes LR (N, 3, H, W), RGB in [0, 1],
             and returns SR (N, 3, sH, sW), s the scale. It is measured on a frozen copy in eval mode.
-        datasets: names, ``pairs:LR_DIR:HR_DIR`` or ``folder:DIR``.
+        datasets: names, ``pairs:LR_DIR:HR_DIR`` or ``folder:DIR``. These, attacks, metrics and models can be
+            given as lists, or in one text by commas as on the command line; ``\\,`` is a comma of a path.
         attacks: ``none``, presets, corruptions.
         protocol: how metrics are computed, ``rsr`` or ``y``.
         metrics: in place of the protocol's defaults.
@@ -90,6 +93,8 @@ def evaluate(
             leave nothing behind. With a store they are kept there as well, identified by name and by a
             sha256 over the state dict and the source of the network's classes; a change of what these
             call elsewhere is not seen: give ``rerun="always"`` after one.
+        progress: show a bar with count and time left where somebody watches, in a terminal or a notebook;
+            False shows none.
 
     Returns:
         One row per image, see :func:`srbench.boards.frame.frame`, models and data sets in the order
@@ -102,13 +107,14 @@ def evaluate(
     """
     from srbench import evaluation as job
     from srbench.boards.frame import frame
+    from srbench.run.followed import followed
     from srbench.zoo.from_python import from_python
 
     request = job.EvaluationRequest(
-        datasets=_words(datasets),
-        attacks=_words(attacks),
+        datasets=listed(datasets),
+        attacks=listed(attacks),
         protocol=protocol,
-        metrics=None if metrics is None else _words(metrics),
+        metrics=None if metrics is None else listed(metrics),
         track=track,
         limit=limit,
         device=device,
@@ -134,7 +140,8 @@ def evaluate(
         for members, place in ((lasting, request.store), (here_only, scratch)):
             if members:
                 prepared = job.prepare(replace(request, models=tuple(members), store=place))
-                result = job.run(prepared)
+                with followed(prepared.runner, prepared.plan, show=progress):
+                    result = job.run(prepared)
                 failures = [f"failed: {failure}" for failure in result.outcome.failures]
                 remarks += [*prepared.notices, *result.outcome.notices, *prepared.unmeasured, *failures]
                 records += [_only(record, prepared.metrics) for record in result.records]
@@ -174,7 +181,7 @@ def leaderboard(records: pd.DataFrame, *, metrics: Words = ()) -> Leaderboard:
     selected = from_frame(records)
     if not selected:
         raise BadInput("there is no record in the frame: nothing to rank")
-    return Leaderboard(selected, _words(metrics))
+    return Leaderboard(selected, listed(metrics))
 
 
 def attack(
@@ -265,7 +272,3 @@ def _only(record: Record, metrics: Sequence[str]) -> Record:
 
     parts = {"metrics": chosen(record.metrics), "saved": chosen(record.saved), "notes": chosen(record.notes)}
     return record.model_copy(update=parts)
-
-
-def _words(from_python: Words) -> tuple[str, ...]:
-    return (from_python,) if isinstance(from_python, str) else tuple(from_python)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import signal
+import traceback
 from collections.abc import Iterable
 
 
@@ -21,9 +23,18 @@ class SrbenchError(Exception):
 
 
 class BadInput(SrbenchError, ValueError):  # noqa: N818 - the name a reader wants at the raise
-    """What the user asked for cannot be done as asked (unknown name, bad file, bad option). Exit code 2."""
+    """What the user asked for cannot be done as asked (unknown name, bad file, bad option). Exit code 2.
+
+    A notebook shows it as one line, as the command line does; ``SRBENCH_DEBUG=1`` brings the traceback back.
+    """
 
     exit_code = 2
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython prints in the place of a traceback: how srbench came here helps nobody."""
+        if os.environ.get("SRBENCH_DEBUG", "0") not in ("", "0"):
+            return traceback.format_exception(self)
+        return [f"{type(self).__name__}: {self}"]
 
 
 class RunFailed(SrbenchError, RuntimeError):  # noqa: N818

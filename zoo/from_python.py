@@ -10,6 +10,7 @@ from torch import nn
 
 from srbench.errors import BadInput
 from srbench.zoo.catalog import own_card
+from srbench.zoo.options import apart
 from srbench.zoo.refs import ModelRef, from_factory, resolve_each, told_apart
 
 Model: TypeAlias = str | PathLike[str] | ModelRef | nn.Module | Callable[[], nn.Module]
@@ -20,7 +21,8 @@ def from_python(models: Models, scale: int | None = None) -> dict[str, tuple[Mod
     """Return the models that Python code names or holds.
 
     Args:
-        models: one model, a list of them, or a dict from the name a model shall have to the model. A
+        models: one model, a list of them (or a text that names them by commas, as on the command line), or
+            a dict from the name a model shall have to the model. A
             function makes the network when it is called without arguments; a network or function in a
             list goes by the name of its class or its own.
         scale: see :func:`srbench.zoo.resolve`.
@@ -40,6 +42,8 @@ def from_python(models: Models, scale: int | None = None) -> dict[str, tuple[Mod
     wanted: Iterable[tuple[str | None, Model]]
     if isinstance(models, Mapping):
         wanted = models.items()
+    elif isinstance(models, str):
+        wanted = [(None, model) for model in apart(models) or [models]]
     elif isinstance(models, list | tuple):
         wanted = [(None, model) for model in models]
     else:

@@ -13,6 +13,7 @@ from srbench.errors import BadInput
 from srbench.support.home import user_path
 from srbench.support.lists import split_outside
 from srbench.support.scales import LISTED, checked_scale
+from srbench.support.words import words
 from srbench.zoo.catalog import names
 from srbench.zoo.schema import DOMAINS, Card
 from srbench.zoo.weights import SUFFIXES
@@ -75,6 +76,23 @@ def with_range(identity: str, value_range: float) -> str:
     if value_range != 1:
         identity = f"{identity} range={value_range:g}"
     return identity if " " not in identity else hashlib.sha256(identity.encode()).hexdigest()
+
+
+def apart(text: str) -> list[str]:
+    r"""Return the models that one text names by commas, each with its options; ``\,`` is a comma of a name.
+
+    >>> apart("bicubic,net.pth,range=255,key=net_g")
+    ['bicubic', 'net.pth,range=255,key=net_g']
+    """
+    if user_path(text).exists():
+        return [text]
+    models: list[str] = []
+    for word in words(text):
+        if models and _OPTION.fullmatch(word):
+            models[-1] += f",{word}"
+        else:
+            models.append(word)
+    return models
 
 
 def with_options(specs: Sequence[str | ModelRef]) -> list[tuple[str | ModelRef, Options]]:

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from srbench.cli.app import app
-from srbench.cli.console import err, following, report_failures, say, words
+from srbench.cli.console import err, following, report_failures, say
 from srbench.cli.groups import expand_options
 from srbench.cli.options import Limit, Metrics, Protocol, RunFlags, Scale, Track, TrackOption
 from srbench.support.progress import progress_bar
+from srbench.support.words import words
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.app import app
-from srbench.cli.console import err, following, out, report_failures, say, words
+from srbench.cli.console import err, following, out, report_failures, say
 from srbench.cli.groups import expand_options
 from srbench.cli.options import Json, Limit, Protocol, RunFlags, Scale, Track, TrackOption
+from srbench.support.words import words
 
 if TYPE_CHECKING:
     from srbench.robustness.certify import CertifyRun, Point

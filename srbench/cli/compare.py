@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.app import app
-from srbench.cli.console import matches, out, words
+from srbench.cli.console import out
 from srbench.cli.options import OnlyDatasets, OnlyProtocol, OnlyScale, Records, StorePlace
+from srbench.support.words import matches, words
 
 if TYPE_CHECKING:
     from rich.console import Console

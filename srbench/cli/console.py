@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from srbench.support.lists import split_outside
 from srbench.support.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -42,17 +40,6 @@ def print_line(console: Console, line: str) -> None:
     from srbench.support import screen
 
     screen.line(console, line)
-
-
-def words(text: str | None) -> tuple[str, ...]:
-    """Return the parts of a comma-separated option; ``\\,`` is a comma of a part, as in a path."""
-    parts = split_outside(text or "")
-    return tuple(part.strip().replace("\\,", ",") for part in parts if part.strip())
-
-
-def matches(name: str, patterns: Sequence[str]) -> bool:
-    """Return whether a name fits one of the wildcards, of which none stands for all."""
-    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 @contextmanager

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.app import app
-from srbench.cli.console import err, following, out, print_line, report_failures, say, words
+from srbench.cli.console import err, following, out, print_line, report_failures, say
 from srbench.cli.groups import expand_options
 from srbench.cli.options import Full, Limit, Metrics, Protocol, RunFlags, Scale, Track, TrackOption
+from srbench.support.words import words
 
 if TYPE_CHECKING:
     from srbench.evaluation import EvaluationRequest

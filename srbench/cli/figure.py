@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.app import app
-from srbench.cli.console import err, following, matches, report_failures, say, words
+from srbench.cli.console import err, following, report_failures, say
 from srbench.cli.options import Device, OnlyDatasets, OnlyModels, OnlyProtocol, Records, Scale, StoreFolder
+from srbench.support.words import matches, words
 
 if TYPE_CHECKING:
     from srbench.boards.site.explorer import Box

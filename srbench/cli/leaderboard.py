@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.app import app
-from srbench.cli.console import err, matches, out, words
+from srbench.cli.console import err, out
 from srbench.cli.options import (
     ExplorerData,
     ExplorerImages,
@@ -22,6 +22,7 @@ from srbench.cli.options import (
     Reported,
     StorePlace,
 )
+from srbench.support.words import matches, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from srbench.cli.app import app
-from srbench.cli.console import words
 from srbench.cli.options import Precision
 from srbench.run.cost_model import ATTACKS, GPU, RRDBNET_MACS
+from srbench.support.words import words
 
 maintain_app = typer.Typer(
     help="Make what comes with srbench anew: trained models, weights, committed tables.", no_args_is_help=True

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from srbench.cli.app import app
-from srbench.cli.console import err, words
+from srbench.cli.console import err
 from srbench.cli.options import ExplorerData, ExplorerImages, Records, Reported, StorePlace
+from srbench.support.words import words
 
 
 @app.command()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from srbench.cli.app import app
-from srbench.cli.console import err, following, report_failures, say, words
+from srbench.cli.console import err, following, report_failures, say
 from srbench.cli.options import Device, Records, StorePlace, Track, TrackOption, Workers
+from srbench.support.words import words
 
 if TYPE_CHECKING:
     from srbench.entries.submission import Submission

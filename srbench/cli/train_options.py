@@ -8,8 +8,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from srbench.cli.console import words
 from srbench.cli.options import Device
+from srbench.support.words import words
 
 
 @dataclass(frozen=True)
