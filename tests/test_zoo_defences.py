@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from srbench import zoo
 from srbench.attacks import preset
 from srbench.boards.compute import tables
-from srbench.cli.console import words
 from srbench.entries.numbers import check_record
 from srbench.errors import BadInput
 from srbench.evaluation import EvaluationRequest, evaluate
+from srbench.support.words import words
 from srbench.zoo import defences
 from srbench.zoo.defended import from_defence
 from srbench.zoo.model import SRModel
