@@ -115,16 +115,13 @@ def ranks(n: int, sigma: float, radius: float, alpha: float, values: int) -> tup
     return n + 1 - above, above
 
 
-def bounds(samples: Tensor, sigma: float, radius: float, alpha: float) -> tuple[Tensor, Tensor]:
-    """Return the least and the largest value the median can have within the radius, each (N,3,sH,sW).
+def bounds(samples: Tensor, places: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return the least and the largest value the median can have within a radius, each (N,3,sH,sW).
 
     Args:
         samples: (n,N,3,sH,sW), outputs for independent noise on the same N images.
-        sigma, radius, alpha: as for :func:`ranks`.
-
-    Raises:
-        BadInput: as :func:`ranks`.
+        places: what :func:`ranks` gave for the radius.
     """
-    low, high = ranks(len(samples), sigma, radius, alpha, samples[0, 0].numel())
+    low, high = places
     ordered = samples.sort(dim=0).values
     return ordered[low - 1], ordered[high - 1]

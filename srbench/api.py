@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from srbench.boards.notebook import Leaderboard
-    from srbench.evaluation import Track
+    from srbench.datasets.selection import Track
     from srbench.run.options import Rerun
     from srbench.store.record import Record
     from srbench.zoo import ModelRef

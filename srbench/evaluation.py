@@ -8,10 +8,10 @@ records is :mod:`srbench.boards`'s business.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from srbench.run.options import RunOptions
-from srbench.support.scales import SCALE, checked_scale
+from srbench.run.options import MeasuringOptions
+from srbench.support.scales import checked_scale
 
 if TYPE_CHECKING:
     from srbench.run.outcome import Outcome
@@ -19,21 +19,15 @@ if TYPE_CHECKING:
     from srbench.store.record import Record
     from srbench.zoo import ModelRef
 
-Track = Literal["auto", "full", "mini"]
-
 
 @dataclass(frozen=True)
-class EvaluationRequest(RunOptions):
+class EvaluationRequest(MeasuringOptions):
     """What to evaluate, and how to run it; see ``srbench evaluate --help`` for the meaning of each."""
 
     models: tuple[str | ModelRef, ...] = ("all",)
     datasets: tuple[str, ...] = ("ntire", "aim")
     attacks: tuple[str, ...] = ("none",)
-    protocol: str = "rsr"
     metrics: tuple[str, ...] | None = None
-    track: Track = "auto"
-    limit: int | None = None
-    scale: int = SCALE
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from chromium import DESK, launched, missing
 from srbench.boards.site.build import build_page, read_records
 
 BOARDS = Path(__file__).resolve().parents[1] / "leaderboards"
-RECORDS = BOARDS / "mini" / "records.csv"
-ORDER = ("ntire-mini", "aim-mini")
+RECORDS = BOARDS / "published" / "bsd100" / "records.csv"
+ORDER = ("bsd100-ntire-like", "bsd100-aim-like", "bsd100-clean")
 
 
 def screenshot(browser: Any, page: Path, file: Path) -> None:

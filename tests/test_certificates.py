@@ -69,7 +69,8 @@ def test_a_linear_model_has_the_interval_of_its_closed_form() -> None:
     lr, sigma, n = 0.3 + 0.4 * torch.rand(1, 3, 3, 3, generator=torch.Generator().manual_seed(1)), 0.1, 20_000
     for radius in (0.02, 0.1, 0.2):
         torch.manual_seed(2)
-        low, high = bounds(sample(Nearest(), lr, {"sigma": sigma, "n": n}), sigma, radius, 0.001)
+        places = ranks(n, sigma, radius, 0.001, Nearest()(lr).numel())
+        low, high = bounds(sample(Nearest(), lr, {"sigma": sigma, "n": n}), places)
         centre, share = Nearest()(lr), float(norm.cdf(radius / sigma))
         # An order statistic lies around its quantile with this standard deviation.
         error = sigma * math.sqrt(share * (1 - share) / n) / norm.pdf(radius / sigma)
@@ -84,7 +85,8 @@ def test_nothing_in_the_ball_leaves_the_bounds(name: str) -> None:
     draw = torch.Generator().manual_seed(5)
     lr = 0.3 + 0.4 * torch.rand(1, 3, 1, 2, generator=draw)
     torch.manual_seed(6)
-    low, high = bounds(sample(model, lr, {"sigma": sigma, "n": n}), sigma, radius, 0.001)
+    places = ranks(n, sigma, radius, 0.001, model(lr).numel())
+    low, high = bounds(sample(model, lr, {"sigma": sigma, "n": n}), places)
     assert bool((low < high).all())
     leaf = lr.expand(500, -1, -1, -1).clone().requires_grad_()
     smooth = model(leaf + sigma * torch.randn(leaf.shape, generator=draw)).mean(0).flatten()
@@ -116,7 +118,8 @@ def test_no_image_within_the_bounds_is_worse_than_what_is_guaranteed() -> None:
     lr, hr = torch.rand(1, 3, 4, 4), torch.rand(1, 3, 16, 16)
     found = certify(Certificate(0.02), model, lr, hr)
     torch.manual_seed(0)
-    low, high = bounds(model.smoothing.sample(lr).clamp(0, 1), 0.1, 0.02, 0.001)  # type: ignore[union-attr]
+    assert model.smoothing is not None
+    low, high = bounds(model.smoothing.sample(lr).clamp(0, 1), ranks(100, 0.1, 0.02, 0.001, hr.numel()))
     torch.manual_seed(0)
     found = certify(Certificate(0.02), model, lr, hr)
     error = (found.worst - hr).square().mean()

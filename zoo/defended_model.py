@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from srbench.zoo.defences.base import Defence, Values
-from srbench.zoo.model import Smoothing, SRModel
+from srbench.zoo.model import Smoothing, SRModel, check_batch
 
 if TYPE_CHECKING:
     from srbench.zoo.model_ref import ModelRef
@@ -54,6 +54,5 @@ class DefendedModel(SRModel):
 
     def forward(self, lr: Tensor) -> Tensor:
         """Super-resolve a batch."""
-        if lr.ndim != 4 or lr.shape[1] != 3 or 0 in lr.shape:
-            raise ValueError(f"expected LR of shape (N, 3, H, W), got {tuple(lr.shape)}")
+        check_batch(lr)
         return self.defence.defend(self.inner, lr.float(), self.values)

@@ -35,6 +35,16 @@ class Smoothing:
     sample: Callable[[Tensor], Tensor]
 
 
+def check_batch(lr: Tensor) -> None:
+    """Refuse what is no batch of RGB images.
+
+    Raises:
+        ValueError: ``lr`` is not (N, 3, H, W).
+    """
+    if lr.ndim != 4 or lr.shape[1] != 3 or 0 in lr.shape:
+        raise ValueError(f"expected LR of shape (N, 3, H, W), got {tuple(lr.shape)}")
+
+
 class SRModel(nn.Module):
     """Runs a frozen super-resolution network on images of any size.
 
@@ -130,8 +140,7 @@ class SRModel(nn.Module):
             ValueError: ``lr`` is not (N, 3, H, W).
             RunFailed: the network gave anything but one RGB image of ``scale`` times the size.
         """
-        if lr.ndim != 4 or lr.shape[1] != 3 or 0 in lr.shape:
-            raise ValueError(f"expected LR of shape (N, 3, H, W), got {tuple(lr.shape)}")
+        check_batch(lr)
         height, width = lr.shape[-2:]
         padded = self._pad(lr.float() * self.card.value_range)
         lr = padded.to(self._dtype, memory_format=self._layout)

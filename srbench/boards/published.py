@@ -56,7 +56,7 @@ def _opening(table: Table, paper: Paper) -> str:
                 escaped(row.label),
                 escaped(text.trained_for(row)),
                 _mean(table, row, "psnr", table.attacks[0]),
-                *(f"{_mean(table, row, 'lpips', place)} {text.MARKS[row.marks[place]]}" for place in columns),
+                *(f"{_mean(table, row, 'lpips', c)} {text.MARKS[row.marks[c]]}".strip() for c in columns),
                 _mean(table, row, "lpips", table.attacks[0]),
                 text.interval("lpips", average),
                 *_paper_lpips(row, paper),

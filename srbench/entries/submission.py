@@ -16,8 +16,8 @@ from srbench.support.scales import SCALE
 
 if TYPE_CHECKING:
     from srbench.attacks.recipe import AttackRecipe
+    from srbench.datasets.selection import Track
     from srbench.entries.schema import ModelFacts
-    from srbench.evaluation import Track
     from srbench.run.prepared import PreparedRun
     from srbench.store.record import Record
     from srbench.zoo import ModelRef

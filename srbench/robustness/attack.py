@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput
-from srbench.run.options import RunOptions
-from srbench.support.scales import SCALE, checked_scale
+from srbench.run.options import MeasuringOptions
+from srbench.support.scales import checked_scale
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from srbench.attacks.recipe import AttackRecipe
     from srbench.attacks.transfer import Transfer
     from srbench.datasets.base import DataSet
-    from srbench.evaluation import Track
     from srbench.run.image import Measured
     from srbench.run.outcome import Outcome
     from srbench.run.plan import Cell
@@ -31,7 +30,7 @@ RANDOM = "random"
 
 
 @dataclass(frozen=True)
-class AttackRequest(RunOptions):
+class AttackRequest(MeasuringOptions):
     """What to attack and how, and how to run it; see ``srbench attack --help``."""
 
     model: str = ""
@@ -42,11 +41,7 @@ class AttackRequest(RunOptions):
     norm: str = "linf"
     transfer_to: tuple[str, ...] = ()
     corruptions: bool = False
-    protocol: str = "rsr"
     metrics: tuple[str, ...] | None = None
-    track: Track = "auto"
-    limit: int | None = None
-    scale: int = SCALE
 
 
 @dataclass

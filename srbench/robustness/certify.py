@@ -9,15 +9,14 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput
-from srbench.run.options import RunOptions
-from srbench.support.scales import SCALE, checked_scale
+from srbench.run.options import MeasuringOptions
+from srbench.support.scales import checked_scale
 
 if TYPE_CHECKING:
     from srbench.attacks import AttackSpec
     from srbench.attacks.certificate import Certificate
     from srbench.attacks.transfer import Transfer
     from srbench.datasets.base import DataSet
-    from srbench.evaluation import Track
     from srbench.protocols.schema import Protocol
     from srbench.run.image import Measured
     from srbench.run.prepared import PreparedRun
@@ -29,7 +28,7 @@ FEW = 8
 
 
 @dataclass(frozen=True)
-class CertifyRequest(RunOptions):
+class CertifyRequest(MeasuringOptions):
     """What to certify, and how to run it; see ``srbench certify --help``."""
 
     model: str = ""
@@ -39,10 +38,6 @@ class CertifyRequest(RunOptions):
     alpha: float = 0.001
     dataset: str = "ntire"
     attack_steps: int = 10
-    protocol: str = "rsr"
-    track: Track = "auto"
-    limit: int | None = None
-    scale: int = SCALE
 
 
 @dataclass(frozen=True)

@@ -65,10 +65,10 @@ def certify(spec: Certificate, model: SRModel, lr: Tensor, hr: Tensor | None) ->
     # Clipping keeps the order, so that quantiles of clipped values are clipped quantiles.
     samples = model.smoothing.sample(lr).clamp(0, 1)
     sigma, n = model.smoothing.sigma, len(samples)
-    low, high = bounds(samples, sigma, spec.radius, spec.alpha)
+    places = ranks(n, sigma, spec.radius, spec.alpha, samples[0].numel())
+    low, high = bounds(samples, places)
     target = hr.to(low)
     worst = high.where((high - target).abs() > (low - target).abs(), low)
-    places = ranks(n, sigma, spec.radius, spec.alpha, low[0].numel())
     certificate = {
         "sigma": sigma,
         "n": n,

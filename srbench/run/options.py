@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from srbench.errors import BadInput
 from srbench.run.placement import Placement
 from srbench.support.home import home
+from srbench.support.scales import SCALE
+
+if TYPE_CHECKING:
+    from srbench.datasets.selection import Track
 
 Tile: TypeAlias = int | Literal["auto"] | None
 """A tile is its LR side in pixels; None stands for whole images; "auto" for whole images where they fit."""
@@ -101,3 +105,20 @@ def pick_device(wanted: str) -> str:
     if wanted == "auto":
         return "cpu"
     raise BadInput(f"--device {wanted}: torch sees no CUDA device here; use --device cpu")
+
+
+@dataclass(frozen=True)
+class MeasuringOptions(RunOptions):
+    """These options say what is measured of a set, beside models and attacks.
+
+    Attributes:
+        protocol: how metrics are computed.
+        track: full sets and models, or the mini ones.
+        limit: only the first so many images of each set.
+        scale: how many times larger SR is.
+    """
+
+    protocol: str = "rsr"
+    track: Track = "auto"
+    limit: int | None = None
+    scale: int = SCALE

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from srbench.run.plan import Cell
 
 
+POLL = 0.5
+"""A cell that another run is at is looked at again after so many seconds."""
 _NAMED = 8
 """A line names so many images at most; the engine gives a network's cell up long before."""
 

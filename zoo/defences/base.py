@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,6 +16,23 @@ Value: TypeAlias = int | float
 Values: TypeAlias = Mapping[str, Value]
 Model: TypeAlias = Callable[["Tensor"], "Tensor"]
 """(N,3,H,W) in [0,1] to (N,3,sH,sW)."""
+
+
+AVERAGED = 8
+"""Forwards that an attack adapted to a random defence averages for a gradient, those within it among them."""
+
+
+def noisy(lr: Tensor, values: Values) -> Iterator[Tensor]:
+    """Yield ``n`` copies of LR (N,3,H,W) with Gaussian noise of standard deviation ``sigma``, not clipped."""
+    import torch
+
+    for _ in range(int(values["n"])):
+        yield lr + values["sigma"] * torch.randn_like(lr)
+
+
+def averaged(values: Values) -> int:
+    """Return how often a defence of ``n`` forwards runs for a gradient over :data:`AVERAGED` of them."""
+    return math.ceil(AVERAGED / values["n"])
 
 
 @dataclass(frozen=True)

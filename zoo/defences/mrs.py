@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from srbench.zoo.defences.base import Defence, Model, Option, Values
+from srbench.zoo.defences.base import Defence, Model, Option, Values, averaged, noisy
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-AVERAGED = 8
-"""Forwards that an adapted attack averages for a gradient, those of the defence among them."""
 
 
 def defend(model: Model, lr: Tensor, values: Values) -> Tensor:
@@ -27,8 +23,7 @@ def sample(model: Model, lr: Tensor, values: Values) -> Tensor:
     """Return the SR images (n,N,3,sH,sW) of n copies of the LR with Gaussian noise, not clipped."""
     import torch
 
-    noisy = (lr + values["sigma"] * torch.randn_like(lr) for _ in range(int(values["n"])))
-    return torch.stack([model(each) for each in noisy])
+    return torch.stack([model(copy) for copy in noisy(lr, values)])
 
 
 DEFENCE = Defence(
@@ -41,5 +36,5 @@ DEFENCE = Defence(
     forwards=lambda values: int(values["n"]),
     random=True,
     sample=sample,
-    samples=lambda values: math.ceil(AVERAGED / values["n"]),
+    samples=averaged,
 )

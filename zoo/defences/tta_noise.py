@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from srbench.zoo.defences.base import Defence, Model, Option, Values
+from srbench.zoo.defences.base import Defence, Model, Option, Values, averaged, noisy
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-AVERAGED = 8
-"""Forwards that an adapted attack averages for a gradient, those of the defence among them."""
-
 
 def defend(model: Model, lr: Tensor, values: Values) -> Tensor:
     """Return the mean over n noisy LR images; it has its own gradient."""
-    import torch
-
     total = None
-    for _ in range(int(values["n"])):
-        sr = model(lr + values["sigma"] * torch.randn_like(lr))
+    for copy in noisy(lr, values):
+        sr = model(copy)
         total = sr if total is None else total + sr
     assert total is not None
     return total / int(values["n"])
@@ -35,5 +29,5 @@ DEFENCE = Defence(
     defend=defend,
     forwards=lambda values: int(values["n"]),
     random=True,
-    samples=lambda values: math.ceil(AVERAGED / values["n"]),
+    samples=averaged,
 )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from srbench.errors import RunFailed
-from srbench.run.outcome import Outcome, waits_for
+from srbench.run.outcome import POLL, Outcome, waits_for
 from srbench.run.workers.pools import Lost
 from srbench.run.workers.tasks import Queue, Task, split, task_size
 from srbench.run.workers.worker import Report
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 600.0
 """A run is given up after so many seconds without any worker that works; the same command resumes it."""
-POLL = 0.5
-"""Cells that other runs are at are looked at again after so many seconds."""
 AHEAD = 4
 """So many tasks wait for each worker; the plan is looked at no further ahead."""
 
