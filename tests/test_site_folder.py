@@ -322,6 +322,17 @@ def test_clients_that_leave_are_no_news(tmp_path: Path, capfd: pytest.CaptureFix
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_loop_that_ends_before_it_is_woken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pull = serve._Server.pull_trigger
+
+    def late(server: serve._Server) -> None:
+        time.sleep(1.2)  # the loop looks once a second whether it shall end
+        pull(server)
+
+    with serve.serving(tmp_path):
+        monkeypatch.setattr(serve._Server, "pull_trigger", late)
+
+
 def test_serve_ends_cleanly_on_interrupt(tmp_path: Path) -> None:
     file = ROOT / "leaderboards" / "cross-dataset-mini" / "records.csv"
     # What is started in the background of a shell inherits an ignored SIGINT.

@@ -132,8 +132,6 @@ def serving(folder: Path, port: int = 0) -> Iterator[tuple[str, Callable[[], Non
     def loop() -> None:
         while not ending.is_set():
             wasyncore.loop(timeout=1, use_poll=True, map=server._map, count=1)
-        server.task_dispatcher.shutdown()
-        wasyncore.close_all(server._map)
 
     thread = threading.Thread(target=loop, daemon=True)
     thread.start()
@@ -148,3 +146,6 @@ def serving(folder: Path, port: int = 0) -> Iterator[tuple[str, Callable[[], Non
         ending.set()
         server.pull_trigger()
         thread.join()
+        # Only now: what wakes the loop is one of the files that are closed here.
+        server.task_dispatcher.shutdown()
+        wasyncore.close_all(server._map)
