@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from srbench.attacks import MSE, RandomNoise, StructuredPGD
-from srbench.datasets import degrade
+from srbench.datasets import blind, degrade, shuffled
 from srbench.errors import BadInput
+from srbench.train.data.base import sample_rng
 from srbench.train.degradations import KINDS, Batch, Context, Degradation, make_degradation, parse
 from srbench.train.degradations.dsgan_training import DSGANTraining, decay
 from srbench.train.degradations.frequency_separation import FrequencySeparationSettings, _plan
@@ -84,7 +85,13 @@ TABLES: dict[str, dict[str, Any]] = {
         "discriminator_features": 8,
     },
     "mixture": {"kind": "mixture", "parts": [{"kind": "clean"}, {"kind": "adversarial", "steps": 0}]},
+    "blind": {"kind": "blind"},
+    "bsrgan": {"kind": "blind-bsrgan"},
+    "attacked blind": {"kind": "adversarial-after", "first": {"kind": "blind"}, "loss": "l1"},
+    "gaussian": {"kind": "gaussian", "sigmas": ["5", "20"], "samples": 3},
 }
+COPIES = {"gaussian": 6}
+"""So many LR images of a sample, where there is more than one; these are not clipped."""
 
 
 def test_every_kind_is_tried_here() -> None:
@@ -94,15 +101,15 @@ def test_every_kind_is_tried_here() -> None:
 @pytest.mark.parametrize("name", TABLES)
 def test_a_sample_does_not_depend_on_its_batch(name: str) -> None:
     degradation = made(TABLES[name])
-    together = degradation(batch(3))
-    assert together.shape == (3, 3, PATCH // 4, PATCH // 4)
-    assert 0 <= together.min() <= together.max() <= 1
+    together, copies = degradation(batch(3)), COPIES.get(name, 1)
+    assert together.shape == (3 * copies, 3, PATCH // 4, PATCH // 4)
+    assert name in COPIES or 0 <= together.min() <= together.max() <= 1
     assert not together.requires_grad
-    alone = torch.cat([degradation(batch(1, first=i)) for i in range(3)])
+    alone = torch.stack([degradation(batch(1, first=i)) for i in range(3)], 1).flatten(0, 1)
     # Where a gradient is zero but for rounding, the sum's order may decide the sign of a step.
     agree = (together - alone).abs() <= 1e-6
     assert agree.double().mean() > 0.99
-    if name != "adversarial":
+    if name not in ("adversarial", "attacked blind"):
         assert agree.all()
     assert torch.equal(made(TABLES[name])(batch(3)), together)
 
@@ -337,3 +344,47 @@ def test_low_and_high_pass_are_the_two_parts_of_an_image(width: int, side: int, 
 
 def test_the_learning_rate_falls_over_the_last_half() -> None:
     assert [decay(i, 8) for i in range(9)] == [1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0]
+
+
+@pytest.mark.parametrize(("name", "make"), [("blind", blind.blind), ("bsrgan", shuffled.shuffled)])
+def test_blind_input_is_the_data_sets_degradation(
+    name: str, make: Callable[[np.ndarray, np.random.Generator], np.ndarray]
+) -> None:
+    samples = batch(2, first=40)
+    for lr, hr, i in zip(made(TABLES[name])(samples), samples.hr, (40, 41), strict=True):
+        pixels = (hr * 255).round().byte().permute(1, 2, 0).numpy()
+        due = make(pixels, sample_rng(7, i, "blind"))
+        assert np.array_equal((lr * 255).round().byte().permute(1, 2, 0).numpy(), due)
+    ranges = {"quality": [5, 5], "jpeg": 1.0} if name == "bsrgan" else {"final_sinc": 0.0}
+    other = made({**TABLES[name], "ranges": ranges})
+    assert not torch.equal(other(samples), made(TABLES[name])(samples))
+    assert other.describe()["ranges"].items() >= ranges.items()
+    with pytest.raises(BadInput, match="typo"):
+        parse({**TABLES[name], "ranges": {"typo": 1}})
+
+
+def test_an_attack_comes_after_another_degradation() -> None:
+    generator, samples = blurry_upscaler(), batch(2)
+    run = context(generator=generator)
+    first = made(TABLES["blind"], run)(samples)
+    attacked = made({**TABLES["attacked blind"], "eps": "8", "steps": 3}, run)(samples)
+    attack = StructuredPGD(generator, eps=8 / 255, steps=3, objective="l1", seed=7)
+    assert torch.equal(attacked, attack(first, samples.hr, samples.ids))
+    assert parse({**TABLES["attacked blind"], "loss": "percep"}).needs_perceptual()
+    assert not parse(TABLES["attacked blind"]).needs_perceptual()
+    with pytest.raises(BadInput, match="unknown degradation"):
+        parse({**TABLES["attacked blind"], "first": {"kind": "blond"}})
+
+
+def test_gaussian_noise_has_its_levels_group_by_group() -> None:
+    samples = batch(40)
+    degradation = made({"kind": "gaussian", "sigmas": ["5", "20", "0"], "samples": 3})
+    clean = made(TABLES["clean"])(samples)
+    noise = (degradation(samples).unflatten(0, (3, 3, 40)) - clean) * 255
+    assert degradation.samples == 3
+    assert noise[0].std() == pytest.approx(5, rel=0.02) and noise[1].std() == pytest.approx(20, rel=0.02)
+    assert (noise[2] == 0).all() and abs(noise[0].mean()) < 0.1
+    copies = torch.stack([noise[0, 0], noise[0, 1], noise[1, 0]]).flatten(1)
+    assert torch.corrcoef(copies).fill_diagonal_(0).abs().max() < 0.03
+    with pytest.raises(BadInput, match="odd"):
+        parse({"kind": "gaussian", "samples": 4})

@@ -46,6 +46,9 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_these_are_all_of_full_size() -> None:
     assert sorted(FULL) == [
+        "blind",
+        "blind-adversarial",
+        "certsr",
         "esrgan",
         "esrgan-fs",
         "esrgan-psnr",

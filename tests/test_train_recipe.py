@@ -27,6 +27,7 @@ def shipped(name: str) -> recipes.TrainingRecipe:
 
 def test_the_shipped_recipes_and_a_mini_of_each() -> None:
     full = {"rsr", "random-structured", "esrgan-psnr", "esrgan", "impressionism", "esrgan-fs"}
+    full |= {"blind", "blind-adversarial", "certsr"}
     assert set(recipes.names()) == full | {f"{name}-mini" for name in full}
 
 

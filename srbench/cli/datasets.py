@@ -111,7 +111,7 @@ def build(
     kind: Annotated[
         str,
         typer.Argument(
-            help="How photographs are degraded: ntire-like, aim-like, clean, blind; or faces.",
+            help="How photographs are degraded: ntire-like, aim-like, clean, blind, blind-bsrgan; or faces.",
         ),
     ],
     hr: Annotated[Path | None, typer.Option("--hr", help="Directory of the photographs to degrade.")] = None,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from srbench.datasets import blind, degrade
+from srbench.datasets import blind, degrade, shuffled
 from srbench.datasets.base import Pixels, SetDomain
 from srbench.datasets.suffixes import composed
 from srbench.errors import BadInput
@@ -63,6 +63,13 @@ DEGRADATIONS = {
         Degradation("ntire", "ntire-like", "ntire", degrade.ntire, _NTIRE),
         Degradation("aim", "aim-like", "aim", degrade.aim, _AIM),
         Degradation("blind", "blind", "blind", blind.blind, blind.PUBLISHED.model_dump(mode="json")),
+        Degradation(
+            "blind-bsrgan",
+            "blind-bsrgan",
+            "blind",
+            shuffled.shuffled,
+            shuffled.PUBLISHED.model_dump(mode="json"),
+        ),
     )
 }
 """Every degradation is here by its name."""

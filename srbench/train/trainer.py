@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -70,15 +70,15 @@ class Trainer:
         pairs = []
         totals = []
         for images, ids in batches:
-            sr, parts = self._generator_part(images, ids)
-            pairs.append((images, sr))
+            groups, parts = self._generator_part(images, ids)
+            pairs += [(images, sr) for sr in groups]
             totals.append(parts)
         self._finish(state.generator, state.optimizer_g)
         row[:4] = torch.stack(totals).mean(0)
         if state.discriminator is not None and state.optimizer_d is not None and recipe.losses.gan:
             with self.stage("discriminator"):
                 state.optimizer_d.zero_grad(set_to_none=True)
-                judged = torch.stack([self._discriminator_part(*pair) for pair in pairs])
+                judged = torch.stack([self._discriminator_part(*pair, len(pairs)) for pair in pairs])
                 row[4:] = judged.mean(0)
             self._finish(state.discriminator, state.optimizer_d)
         state.iteration += 1
@@ -87,8 +87,8 @@ class Trainer:
                 state.update_average(recipe.ema)
         return row
 
-    def _generator_part(self, hr: Tensor, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Add the gradients of one part of the batch; return its SR, detached, and the four losses of G."""
+    def _generator_part(self, hr: Tensor, indices: Sequence[int]) -> tuple[list[Tensor], Tensor]:
+        """Add the gradients of one part of the batch; return its SRs, detached, and the four losses of G."""
         generator, weights = self.state.generator, self.recipe.losses
         score = _BoundPerceptual(self.perceptual, hr, self._autocast) if self.perceptual.objective else None
         with self.stage("degradation"):
@@ -97,30 +97,30 @@ class Trainer:
         with self.stage("generator"):
             with self._autocast():
                 sr = generator(lr.contiguous(memory_format=torch.channels_last))
-            sr = sr.float()
-            zero = sr.new_zeros(())
-            l1 = losses.l1(sr, hr, weights.l1_low_pass) if weights.l1 else zero
+            groups = _medians(sr.float(), len(hr), self.degradation.samples)
+            zero = groups[0].new_zeros(())
+            l1 = _mean(losses.l1(sr, hr, weights.l1_low_pass) for sr in groups) if weights.l1 else zero
         perceptual = gan = zero
         if weights.perceptual and score is not None:
             with self.stage("perceptual"):
-                perceptual = score(sr).mean()
+                perceptual = _mean(score(sr).mean() for sr in groups)
         if weights.gan and self.state.discriminator is not None:
             with self.stage("discriminator"), _frozen(self.state.discriminator):
                 with torch.no_grad():
                     real = self._judge(hr)
-                gan = losses.generator_gan(real, self._judge(sr))
+                gan = _mean(losses.generator_gan(real, self._judge(sr)) for sr in groups)
         with self.stage("backward"):
             total = weights.l1 * l1 + weights.perceptual * perceptual + weights.gan * gan
             (total / self.recipe.accumulate).backward()
-        nan = sr.new_full((), float("nan"))
+        nan = zero.new_full((), float("nan"))
         used = (True, weights.l1, weights.perceptual, weights.gan)
         shown = [v if on else nan for v, on in zip((total, l1, perceptual, gan), used, strict=True)]
-        return sr.detach(), torch.stack(shown).detach()
+        return [sr.detach() for sr in groups], torch.stack(shown).detach()
 
-    def _discriminator_part(self, hr: Tensor, sr: Tensor) -> Tensor:
+    def _discriminator_part(self, hr: Tensor, sr: Tensor, parts: int) -> Tensor:
         real, fake = self._judge(hr), self._judge(sr)
         loss = losses.discriminator_gan(real, fake, self.recipe.losses.detach_means)
-        (loss / self.recipe.accumulate).backward()
+        (loss / parts).backward()
         return torch.stack([loss, real.mean(), fake.mean()]).detach()
 
     def _judge(self, images: Tensor) -> Tensor:
@@ -177,6 +177,17 @@ class _frozen(AbstractContextManager[None]):  # noqa: N801 - used as a function
 
     def __exit__(self, *_: object) -> None:
         self._module.requires_grad_(True)
+
+
+def _medians(sr: Tensor, count: int, samples: int) -> list[Tensor]:
+    """Return the SR (N,3,P,P) of each group, the per-value median of its copies; see Degradation.samples."""
+    if samples == 1:
+        return list(sr.split(count))
+    return [group.unflatten(0, (samples, count)).median(0).values for group in sr.split(samples * count)]
+
+
+def _mean(values: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(values)).mean(0)
 
 
 def _split(indices: Sequence[int], size: int) -> list[Sequence[int]]:

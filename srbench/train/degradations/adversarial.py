@@ -79,8 +79,7 @@ class Adversarial(Degradation):
 
     def __call__(self, batch: Batch) -> Tensor:
         self._score_text = batch.score_text
-        clean = bicubic_lr(batch.hr, quantize=self._settings.quantize)
-        return self._attack(batch)(clean, batch.hr, batch.ids).detach()
+        return self._attack(batch)(self._unattacked(batch), batch.hr, batch.ids).detach()
 
     def describe(self) -> dict[str, Any]:
         """Return the settings; with ``loss_used`` once a batch has shown what ``percep`` is."""
@@ -89,6 +88,9 @@ class Adversarial(Degradation):
             terms = loss_terms(self._settings.loss)
             facts["loss_used"] = join((w, self._score_text if n == PERCEPTUAL else n) for w, n in terms)
         return facts
+
+    def _unattacked(self, batch: Batch) -> Tensor:
+        return bicubic_lr(batch.hr, quantize=self._settings.quantize)
 
     def _attack(self, batch: Batch) -> SRAttack:
         settings, context = self._settings, self._context

@@ -82,7 +82,15 @@ class Context:
 
 
 class Degradation(ABC):
-    """Makes the LR input of a batch. The same seed and id give the same LR, in whatever batch they come."""
+    """Makes the LR input of a batch. The same seed and id give the same LR, in whatever batch they come.
+
+    Attributes:
+        samples: of how many LR images the SR of a sample is the per-value median. With more than one, or with
+            several such groups for each sample, LR is (G*samples*N,3,P/4,P/4): group by group, and in it copy
+            by copy of the whole batch; the losses are means over the groups.
+    """
+
+    samples: int = 1
 
     def prepare(self) -> None:  # noqa: B027 - most have nothing to prepare
         """Collect or train what is needed before the first batch; a second call costs nothing.
@@ -93,7 +101,7 @@ class Degradation(ABC):
 
     @abstractmethod
     def __call__(self, batch: Batch) -> Tensor:
-        """Make LR (N,3,P/4,P/4) in [0,1], detached, on the device of ``batch.hr``.
+        """Make LR (N,3,P/4,P/4) in [0,1], detached, on the device of ``batch.hr``; see ``samples`` for more.
 
         Raises:
             BadInput: the batch lacks something the settings ask for.
