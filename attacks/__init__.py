@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     # Type checkers do not run __getattr__ and take what it gives for Any. So that users of the shipped
     # attacks have their types, these are written out; nothing else depends on the list.
     from srbench.attacks.apgd import APGD as APGD
+    from srbench.attacks.band_pgd import BandPGD as BandPGD
     from srbench.attacks.base import SRAttack as SRAttack
     from srbench.attacks.base import ZeroGradient as ZeroGradient
+    from srbench.attacks.cospgd import CosMSE as CosMSE
     from srbench.attacks.ensemble import Ensemble as Ensemble
     from srbench.attacks.fgsm import FGSM as FGSM
     from srbench.attacks.ifgsm import IFGSM as IFGSM

@@ -34,10 +34,11 @@ def parse_objective(text: str | Objective | Callable[[Tensor, Tensor], Tensor]) 
 
 
 def _term(name: str) -> Objective:
+    from srbench.attacks.cospgd import CosMSE
     from srbench.attacks.perceptual import LPIPS, VGG19, LPIPSLite
 
     if name == "lpips-lite":
         return LPIPSLite()
     if name.startswith("lpips-"):
         return LPIPS(name.removeprefix("lpips-"))
-    return {"l1": L1, "mse": MSE, "vgg19": VGG19}[name]()
+    return {"l1": L1, "mse": MSE, "cos-mse": CosMSE, "vgg19": VGG19}[name]()

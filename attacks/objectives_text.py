@@ -19,8 +19,9 @@ TERMS: dict[str, tuple[str, ...]] = {
     "lpips-alex": ("lpips",),
     "lpips-squeeze": (),
     "lpips-lite": (),
+    "cos-mse": ("cospgd",),
 }
-NEEDS_NO_DOWNLOAD = ("l1", "mse", "lpips-lite")
+NEEDS_NO_DOWNLOAD = ("l1", "mse", "lpips-lite", "cos-mse")
 """These terms can be had everywhere: they are arithmetic, or their weights come with srbench."""
 _TERM = re.compile(r"(?:(?P<weight>[0-9.]+(?:e-?[0-9]+)?)\*)?(?P<name>[a-z][a-z0-9-]*)")
 

@@ -172,7 +172,9 @@ class AttackRecipe(AttackSpec):
             return self
         if norm not in ("linf", "l2"):
             raise BadInput(f"'{norm}' is not a norm: choose linf or l2")
-        form = _l2_form(self.kind, self.options) if norm == "l2" else None
+        if norm == "linf":
+            raise BadInput(f"attack {self.preset} is bounded in l2 only: say --norm l2, or name another")
+        form = _l2_form(self.kind, self.options)
         if form is None:
             able = [name for name, entry in presets().items() if _l2_form(entry.kind, entry.options)]
             raise BadInput(

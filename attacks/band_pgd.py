@@ -1,0 +1,133 @@
+"""Attack within one band of spatial frequencies of the LR image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from srbench.attacks.base import SRAttack, worst_of
+from srbench.attacks.checked import one_of, step_length, whole
+from srbench.attacks.noise import generator
+from srbench.attacks.passes import AttackPasses, restarted
+from srbench.attacks.problem import Problem
+from srbench.attacks.random_noise import unit_rms
+from srbench.attacks.threat import Norm
+
+BANDS = {"low": (0.0, 1 / 3), "mid": (1 / 3, 2 / 3), "high": (2 / 3, 2.0)}
+"""Each band goes from one distance from zero frequency up to another, in units of one cycle in two pixels."""
+
+PRESETS = {
+    "band-low": {
+        "kind": "BandPGD",
+        "about": "Ten steps in l2 within the lowest third of the LR image's frequencies: slow waves.",
+        "eps": 8,
+        "perceptual": ["lpips-alex", "lpips-squeeze", "lpips-lite"],
+        "objective": "10*mse+{perceptual}",
+        "options": {"band": "low", "alpha": None, "steps": 10, "restarts": 1},
+    },
+    "band-mid": {
+        "kind": "BandPGD",
+        "about": "Ten steps in l2 within the middle third of the LR image's frequencies.",
+        "eps": 8,
+        "perceptual": ["lpips-alex", "lpips-squeeze", "lpips-lite"],
+        "objective": "10*mse+{perceptual}",
+        "options": {"band": "mid", "alpha": None, "steps": 10, "restarts": 1},
+    },
+    "band-high": {
+        "kind": "BandPGD",
+        "about": "Ten steps in l2 within the highest third of the LR image's frequencies, corners with it.",
+        "eps": 8,
+        "perceptual": ["lpips-alex", "lpips-squeeze", "lpips-lite"],
+        "objective": "10*mse+{perceptual}",
+        "options": {"band": "high", "alpha": None, "steps": 10, "restarts": 1},
+    },
+}
+
+
+class BandPGD(SRAttack):
+    """Ascends the gradient in l2 with every step filtered to a band, so that models show where they are weak.
+
+    Which frequencies of its input a network amplifies differs from network to network; bounded in l2, where
+    filter and ball go together, the same radius is the same energy in each band. Only where the image ends at
+    black or white, and is clipped, something gets outside the band. The source of the rest is PGD in l2
+    (:class:`~srbench.attacks.pgd_l2.PGDL2`); the filter is srbench's own.
+
+    Args:
+        model: see :class:`~srbench.attacks.base.SRAttack`.
+        band: ``low``, ``mid`` or ``high``; see :data:`BANDS`.
+        alpha: step length as a root mean square; None is 2.5 * eps / steps.
+        steps: 1 or more.
+        restarts: independent starts; the worst of them is kept for each image.
+        **settings: eps, rounded, objective, seed, precision of :class:`~srbench.attacks.base.SRAttack`.
+
+    >>> import torch
+    >>> from srbench.attacks import BandPGD
+    >>> lr, hr = torch.full((1, 3, 8, 8), 0.5), torch.zeros(1, 3, 32, 32)
+    >>> attack = BandPGD(torch.nn.Upsample(scale_factor=4), band="low", eps=0.1, objective="mse")
+    >>> attack.threat.size(lr, attack(lr, hr))
+    tensor([0.1000], dtype=torch.float64)
+    """
+
+    norms: ClassVar[tuple[Norm, ...]] = ("l2",)
+    options: ClassVar[tuple[str, ...]] = ("band", "alpha", "steps", "restarts")
+
+    def __init__(
+        self,
+        model: Callable[[Tensor], Tensor],
+        *,
+        band: str = "low",
+        alpha: float | None = None,
+        steps: int = 10,
+        restarts: int = 1,
+        **settings: Any,
+    ) -> None:
+        super().__init__(model, norm="l2", **settings)
+        one_of("band", band, tuple(BANDS))
+        self.band = band
+        self.steps = whole("steps", steps)
+        self.alpha = step_length(alpha, 2.5 * self.threat.eps / self.steps)
+        self.restarts = whole("restarts", restarts)
+
+    def perturb(self, problem: Problem) -> Tensor:
+        runs = (self._ascend(problem, str(r)) for r in range(self.restarts))
+        return worst_of(problem, runs, self.restarts)
+
+    def asks(self) -> AttackPasses:
+        return restarted(AttackPasses(gradients=self.steps), self.restarts)
+
+    def _ascend(self, problem: Problem, stream: str) -> Tensor:
+        low, high = BANDS[self.band]
+        delta = unit_rms(within(problem.noise(1, stream), low, high))
+        length = [torch.rand((), generator=generator(self.seed, i, f"length {stream}")) for i in problem.ids]
+        delta = delta * self.threat.eps * torch.stack(length).to(delta).reshape(-1, 1, 1, 1)
+        for _ in range(self.steps):
+            gradient, _ = problem.gradient(delta)
+            step = self.alpha * unit_rms(within(gradient, low, high))
+            delta = self.threat.project(within(delta + step, low, high), problem.x)
+        return delta
+
+
+def within(image: Tensor, low: float, high: float) -> Tensor:
+    """Return what of images (N,C,H,W) lies in a band of frequencies, from ``low`` on and below ``high``.
+
+    A frequency is its distance from zero, in units of one cycle in two pixels: 1 at the ends of both axes and
+    the square root of 2 in the corners.
+
+    >>> import torch
+    >>> from srbench.attacks.band_pgd import within
+    >>> image = torch.rand(1, 3, 9, 8)
+    >>> parts = within(image, 0, 1 / 3) + within(image, 1 / 3, 2 / 3) + within(image, 2 / 3, 2)
+    >>> torch.allclose(parts, image, atol=1e-6)
+    True
+    """
+    height, width = image.shape[-2:]
+    rows = torch.fft.fftfreq(height, d=0.5, device=image.device)
+    columns = torch.fft.rfftfreq(width, d=0.5, device=image.device)
+    radius = torch.hypot(rows[:, None], columns[None, :])
+    mask = (radius >= low) & (radius < high)
+    # There are no transforms of half precision on CPUs.
+    spectrum = torch.fft.rfft2(image if image.dtype == torch.float64 else image.float())
+    return torch.fft.irfft2(spectrum * mask, s=(height, width)).to(image)
