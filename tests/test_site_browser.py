@@ -252,6 +252,12 @@ def test_curves_have_acceptance_excellence_and_noise(small: Path, visit: Open) -
         "severity 1",
         "severity 2",
     ]
+    page.locator("#robustness summary", has_text="Area: rsr, eps 0 to 14, 2 data sets").click()
+    rows = page.locator("#robustness details.areas[open] tbody tr").all_inner_texts()
+    cells = {row.split("\t")[0]: row.split("\t")[1:] for row in rows}
+    assert cells.keys() == {"bicubic", "clean-net", "blind-net"}
+    assert cells["bicubic"][2:4] == ["1.000", "1.000 to 1.000"]
+    assert float(cells["blind-net"][2]) < float(cells["clean-net"][2]) < 1
 
 
 def test_explorer_shows_the_same_crop_of_everything(small: Path, visit: Open) -> None:

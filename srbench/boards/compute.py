@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from srbench import attacks, protocols
+from srbench.boards.areas import areas
 from srbench.boards.flags import flags
 from srbench.boards.index import Index
 from srbench.boards.ranks import Rank, ranks
@@ -100,6 +101,7 @@ def _table(
     table.photographs = data.sources.of(first)
     table.recorded = any(data.sources.recorded(column) for column in first)
     table.flags = flags(table, data, noise)
+    table.areas = areas(table, data, records)
     return table
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import pandas as pd
 
 from srbench.boards import text
+from srbench.boards.areas import Area
 from srbench.boards.frame import frame
 from srbench.boards.markdown import escaped, markdown_table
 from srbench.boards.stats import Mean
-from srbench.boards.table import Table
+from srbench.boards.table import Table, row_key
 from srbench.store.record import Record
 from srbench.support.home import cannot_write, write_atomic
 from srbench.support.scales import SCALE
@@ -51,6 +52,11 @@ def markdown(tables: Sequence[Table], extra: Sequence[str] = ()) -> str:
         if summary := text.robustness(table):
             rows = _rows(*summary)
             parts.append(f"### Under attack, averaged over the data sets\n\n{rows}")
+        if curves := text.areas(table):
+            header, rows = curves
+            cells = [[escaped(cell) for cell in row] for row in rows]
+            shown = markdown_table([escaped(cell) for cell in header], cells, left=(0, 1))
+            parts.append(f"### Over the radii of an attack\n\n{shown}\n\n{escaped(text.AREA)}.")
         parts.append("\n".join(f"- {escaped(line)}" for line in text.notes(table)))
     if extra:
         parts.append("\n".join(f"- {line}" for line in extra))
@@ -134,6 +140,7 @@ def _nested(table: Table) -> dict[str, Any]:
         "columns": [c.named() | {"images": table.images[c], "of": table.complete[c]} for c in table.columns],
         "flags": table.flags,
         "notes": text.notes(table),
+        **({"areas": [_area(table, area) for area in table.areas]} if table.areas else {}),
         "rows": [
             {
                 "rank": row.rank,
@@ -173,6 +180,26 @@ def _nested(table: Table) -> dict[str, Any]:
             for row in table.rows
         ],
     }
+
+
+def _area(table: Table, area: Area) -> dict[str, Any]:
+    row = next(row for row in table.rows if row_key(row) == area.row)
+    names = {digest: name for name, digest in table.datasets}
+    ratios = {"over_bicubic": area.over_bicubic, "over_noise": area.over_noise}
+    return {
+        "model": row.label,
+        "attack": area.attack,
+        "norm": area.norm,
+        "radii": area.radii,
+        "datasets": [names[digest] for digest in area.datasets],
+        "metric": table.rank_by,
+        "area": _bounded(area.value),
+        **{name: _bounded(ratio) if ratio else None for name, ratio in ratios.items()},
+    }
+
+
+def _bounded(mean: Mean) -> dict[str, float | None]:
+    return {"value": _number(mean.value), "low": _number(mean.low), "high": _number(mean.high)}
 
 
 def _mean(mean: Mean) -> dict[str, float | int | None]:

@@ -111,15 +111,15 @@ def _below_bicubic(table: Table, data: Index) -> Iterator[str]:
     Each is compared on the images that it and bicubic have. The PSNR is that of the records, also where the
     table does not show it.
     """
-    baseline = _baseline(table)
-    if baseline is None or table.kind != "paired":
+    reference = baseline(table)
+    if reference is None or table.kind != "paired":
         return
     columns = [column for column in table.columns if not column.attack_hash]
     found = []
     for row in table.rows:
         sets = []
         for column in columns if row.model != BASELINE else ():
-            behind = _behind(data, row_key(row), row_key(baseline), column)
+            behind = _behind(data, row_key(row), row_key(reference), column)
             if behind > BEHIND:
                 sets.append(f"{table.column_title(column)} {behind:.1f} dB")
         if sets:
@@ -128,7 +128,7 @@ def _below_bicubic(table: Table, data: Index) -> Iterator[str]:
         yield f"below bicubic by more than {BEHIND:g} dB of PSNR on clean input: {'; '.join(found)}"
 
 
-def _baseline(table: Table) -> Row | None:
+def baseline(table: Table) -> Row | None:
     """Return bicubic's row; of several the one in fp32 and without tiles, if it is there."""
     rows = [row for row in table.rows if row.model == BASELINE]
     return min(rows, key=lambda row: (row.label != BASELINE, row.label), default=None)

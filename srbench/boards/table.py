@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 from srbench.boards.stats import Mean
 from srbench.store.record import Record
 from srbench.support.scales import SCALE
 from srbench.zoo.identity import not_verified
+
+if TYPE_CHECKING:
+    from srbench.boards.areas import Area
 
 
 @dataclass(frozen=True, order=True)
@@ -87,6 +91,7 @@ class Table:
         photographs: how many photographs the images of the first attack's columns show together.
         recorded: whether some record says so; else every image counts as one.
         flags: what the attack-strength checks found, and the rows that lose to bicubic, one line each.
+        areas: what rows lose to attacks over their radii, where two or more were measured.
     """
 
     protocol: str
@@ -103,6 +108,7 @@ class Table:
     recorded: bool = False
     flags: list[str] = field(default_factory=list)
     scale: int = SCALE
+    areas: list[Area] = field(default_factory=list)
 
     @property
     def attacks(self) -> list[str]:

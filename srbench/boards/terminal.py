@@ -71,6 +71,7 @@ def show(
             _continued(console, [_models(table)], groups, text.title(table, attack))
     if full:
         _under_attack(console, table)
+        _over_radii(console, table)
     console.print()
     marked = any(cell.plain[-1:] in MARK_STYLES for column in shown for cell in column.cells if cell)
     notes = text.notes(table) if full else text.brief_notes(table, marked=marked)
@@ -79,6 +80,18 @@ def show(
         notes += _more([column.name for column in gone], more, hint)
     for note in notes:
         screen.line(console, note, style="dim")
+
+
+def _over_radii(console: Console, table: Table) -> None:
+    """Print the areas under robustness curves."""
+    if curves := text.areas(table):
+        header, rows = curves
+        columns = [_column(heading, [row[place] for row in rows]) for place, heading in enumerate(header)][2:]
+        key = [
+            screen.words_column(heading, [row[place] for row in rows])
+            for place, heading in enumerate(header[:2])
+        ]
+        _continued(console, key, [columns[:1], columns[1:3], columns[3:5], columns[5:]], "Over the radii")
 
 
 def _under_attack(console: Console, table: Table) -> None:

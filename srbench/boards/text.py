@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from srbench.boards.stats import LEAST, Mean
-from srbench.boards.table import Column, Row, Table
+from srbench.boards.table import Column, Row, Table, row_key
 from srbench.metrics import metric
 from srbench.support.scales import SCALE
 
@@ -26,6 +26,11 @@ SHARED = (
 FEWER = (
     "A value with (2 of 4) is a mean over 2 of 4 images, as the metric is undefined or was not measured on "
     "the others: it is not comparable, has no interval, and is never best"
+)
+AREA = (
+    "An area is the mean over the radii from 0, the clean input, to the largest, by the trapezoidal rule and "
+    "averaged over the data sets; of bicubic's: divided by bicubic's under the same attack; of noise's: "
+    "divided by the model's own under random noise of the same radii"
 )
 BRIEFLY = {
     SHARED: "2–4: at best second, at worst fourth, by the 95 % intervals of paired differences",
@@ -255,3 +260,23 @@ def notes(table: Table) -> list[str]:
     if any(mark for row in table.rows for mark in row.marks.values()):
         lines.append(LEGEND + ".")
     return list(dict.fromkeys(lines))
+
+
+def areas(table: Table) -> tuple[list[str], list[list[str]]] | None:
+    """Return header and rows of the areas under robustness curves; None where no attack has two radii."""
+    if not table.areas:
+        return None
+    rank_by, labels = table.rank_by, {row_key(row): row.label for row in table.rows}
+    header = ["Model", "Attack", "eps", f"{heading(rank_by)} area", "95 %"]
+    header += ["of bicubic's", "95 %", "of noise's", "95 %"]
+    rows = []
+    for area in table.areas:
+        norm = "" if area.norm == "linf" else f" {area.norm}"
+        cells = [labels[area.row], area.attack, f"0 to {area.radii[-1]:g}{norm}"]
+        cells += [value(rank_by, area.value), interval(rank_by, area.value)]
+        for ratio in (area.over_bicubic, area.over_noise):
+            cells.append(f"{ratio.value:.3f}" if ratio else DASH)
+            known = ratio is not None and math.isfinite(ratio.low)
+            cells.append(f"{ratio.low:.3f} to {ratio.high:.3f}" if ratio and known else DASH)
+        rows.append(cells)
+    return header, rows

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from srbench.boards import compute, text
+from srbench.boards.areas import Area
 from srbench.boards.compute import BoardKey, tables
 from srbench.boards.site import cells, facts
 from srbench.boards.site.reported import Reported
@@ -84,6 +85,7 @@ def _board(number: int, table: Table, records: Sequence[Record]) -> dict[str, An
         "rank_choice": table.rank_choice,
         "notes": text.notes(table),
         "flags": table.flags,
+        "areas": [_area(table, area) for area in table.areas],
         "attacks": [facts.attack_facts(sample[table.columns_of(name)[0]]) for name in table.attacks],
         "datasets": [
             {
@@ -121,6 +123,24 @@ def _board(number: int, table: Table, records: Sequence[Record]) -> dict[str, An
         },
         "ranks": _ranks(table, records),
     }
+
+
+def _area(table: Table, area: Area) -> dict[str, Any]:
+    keys = [row_key(row) for row in table.rows]
+    ratios = {"over_bicubic": area.over_bicubic, "over_noise": area.over_noise}
+    return {
+        "row": keys.index(area.row),
+        "line": area.attack,
+        "norm": area.norm,
+        "last": area.radii[-1],
+        "sets": len(area.datasets),
+        "area": _mean(table.rank_by, area.value),
+        **{name: _ratio(ratio) if ratio else None for name, ratio in ratios.items()},
+    }
+
+
+def _ratio(mean: Mean) -> list[float | None]:
+    return [round(v, 5) if math.isfinite(v) else None for v in (mean.value, mean.low, mean.high)]
 
 
 def _title(table: Table, column: Column) -> str:

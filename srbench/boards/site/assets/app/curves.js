@@ -74,6 +74,49 @@ srbench.curves = (() => {
     );
   }
 
+  /** The areas under the curves of one attack, over all data sets that have them. */
+  function areas(line) {
+    const found = board().areas.filter((a) => a.line === line.line && a.norm === line.norm);
+    if (!found.length || line.group === "corruption") return null;
+    const name = board().rank_by;
+    const bounds = (low, high) => (low === null ? DASH : `${low} to ${high}`);
+    const ratio = (value) =>
+      value
+        ? [value[0].toFixed(3), bounds(value[1]?.toFixed(3) ?? null, value[2]?.toFixed(3))]
+        : [DASH, DASH];
+    const cells = (a) => [
+      number(name, a.area[0]),
+      bounds(a.area[1] === null ? null : number(name, a.area[1]), number(name, a.area[2])),
+      ...ratio(a.over_bicubic),
+      ...ratio(a.over_noise),
+    ];
+    const rows = found.map((a) =>
+      el(
+        "tr",
+        {},
+        el("th", { scope: "row", text: board().rows[a.row].label }),
+        cells(a).map((text) => el("td", { text })),
+      ),
+    );
+    const sets = `${found[0].sets} data set${found[0].sets === 1 ? "" : "s"}`;
+    return el(
+      "details",
+      { class: "areas" },
+      el("summary", { text: `Area: ${line.line}, eps 0 to ${found[0].last}, ${sets}` }),
+      el("p", {
+        text: "Mean over the radii by the trapezoidal rule; divided by bicubic's under the same attack, and by the model's own under random noise of the same radii.",
+      }),
+      el(
+        "div",
+        { class: "scroll" },
+        plainTable(
+          ["Model", heading(name), "95 %", "of bicubic's", "95 %", "of noise's", "95 %"],
+          rows,
+        ),
+      ),
+    );
+  }
+
   function key() {
     const entry = (text, style, shape) =>
       el(
@@ -196,6 +239,7 @@ srbench.curves = (() => {
                   wanted().map((name) => panel(name, line, set, observer)),
                 ),
                 numbers(line, set),
+                areas(line),
               ),
             ),
           ]
