@@ -69,6 +69,8 @@ class SRAttack(Attack):  # type: ignore[misc]
             global state, which the caller seeds.
         straight_through: let gradients pass through rounding and clipping inside the model (BPDA, Athalye
             et al. 2018); see :mod:`srbench.attacks.straight_through`.
+        targeted: make the objective small in place of large: HR is then the image that the output is steered
+            towards.
 
     Raises:
         BadInput: a setting out of range.
@@ -104,6 +106,7 @@ class SRAttack(Attack):  # type: ignore[misc]
         precision: Precision = "fp32",
         samples: int = 1,
         straight_through: bool = False,
+        targeted: bool = False,
     ) -> None:
         self._device: torch.device | None = None
         # torchattacks reads the device off the first parameter and prints a complaint where there is none
@@ -121,6 +124,7 @@ class SRAttack(Attack):  # type: ignore[misc]
         self.precision = precision
         self.samples = whole("samples", samples)
         self.straight_through = flag("straight_through", straight_through)
+        self.aims = flag("targeted", targeted)
 
     @abstractmethod
     def perturb(self, problem: Problem) -> Tensor:
@@ -222,6 +226,8 @@ class SRAttack(Attack):  # type: ignore[misc]
             x = image.to(
                 self.device or image.device, number_type(self.model, image), memory_format=layout, copy=True
             )
+            if hr is None and self.aims:
+                raise BadInput("a targeted attack needs the image it goes towards, in HR's place")
             if hr is not None:
                 target = image_batch(hr, "HR")
                 if len(target) != len(lr) or scale_between(lr.shape, target.shape) is None:
@@ -242,6 +248,7 @@ class SRAttack(Attack):  # type: ignore[misc]
                 self.precision == "bf16",
                 self.samples,
                 self.straight_through,
+                self.aims,
             )
 
     @property

@@ -58,6 +58,7 @@ class Problem:
         samples: forwards averaged for every loss and gradient.
         straight_through: pass gradients through rounding and clipping inside the model; see
             :mod:`srbench.attacks.straight_through`.
+        targeted: HR is what the output is to come near to: losses are the objective's negative.
         blindly: give a gradient of zeros where the model gives none, in place of an error.
 
     >>> import torch
@@ -78,6 +79,7 @@ class Problem:
     bf16: bool
     samples: int = 1
     straight_through: bool = False
+    targeted: bool = False
     blindly: bool = False
     _shared: _Shared = field(default_factory=_Shared)
 
@@ -219,7 +221,7 @@ class Problem:
             raise BadInput(
                 f"objective {self.objective} made {tuple(losses.shape)} where one number per image was due"
             )
-        return losses
+        return -losses if self.targeted else losses
 
     def _perturbed(self, delta: Tensor) -> Tensor:
         return (self.x + delta).clamp(self.threat.low, self.threat.high)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.attacks.checked import at_least, flag, is_whole, one_of, step_length, whole
@@ -12,6 +13,7 @@ from srbench.attacks.objectives_text import canonical
 from srbench.attacks.preset_entry import Options
 from srbench.attacks.registry import attack_class, presets
 from srbench.attacks.spec import AttackSpec, settings_hash
+from srbench.attacks.target import Target
 from srbench.attacks.threat import Norm, eps_text
 from srbench.errors import BadInput
 
@@ -44,6 +46,7 @@ class AttackRecipe(AttackSpec):
         samples: forwards averaged per loss, for a model that is random itself.
         straight_through: whether gradients pass through rounding and clipping inside the model.
         adaptive: whether it takes on what a defence around the model asks for; see :meth:`adapted`.
+        target: what the outputs are steered towards; see :meth:`towards`. None for damage.
         note: one line where the preset could not be had as published; empty otherwise.
         changed: what sets it apart from its preset, as pairs.
 
@@ -72,6 +75,7 @@ class AttackRecipe(AttackSpec):
     samples: int = 1
     straight_through: bool = False
     adaptive: bool = True
+    target: Target | None = None
     note: str = ""
     changed: Options = ()
 
@@ -98,6 +102,7 @@ class AttackRecipe(AttackSpec):
             "samples": (self.samples, 1),
             "straight_through": (self.straight_through, False),
             "adaptive": (self.adaptive, True),
+            "target": (self.target.sha256 if self.target else None, None),
         }
         return {key: value for key, (value, default) in later.items() if value != default} | {
             "version": 1,
@@ -157,6 +162,23 @@ class AttackRecipe(AttackSpec):
         more: dict[str, Any] = {"samples": samples} if samples > self.samples else {}
         more |= {"straight_through": True} if straight_through and not self.straight_through else {}
         return self.with_(**more) if more and self.adaptive and self.needs_gradient else self
+
+    def towards(self, path: Path) -> AttackRecipe:
+        """Return the attack that steers the output towards an image, in place of away from HR.
+
+        Args:
+            path: an image file, or a folder of images by the ids of the data set.
+
+        Raises:
+            BadInput: no such file or folder, or an attack that is one by comparing damage, as noise and
+                ensembles are.
+        """
+        if self.is_noise or self.parts:
+            raise BadInput(f"attack {self.preset} goes towards no target: it is chosen by the damage it does")
+        target = Target(path)
+        changed = self._changed({"target": path.name})
+        name = _label(self.preset, changed)
+        return replace(self, name=name, target=target, changed=tuple(changed.items()))
 
     def in_norm(self, norm: str) -> AttackRecipe:
         """Return the attack in another norm, as its class translates it; see :meth:`SRAttack.l2_form`.
@@ -223,6 +245,8 @@ class AttackRecipe(AttackSpec):
             settings |= {"eps": self.eps, "rounded": self.rounded, "seed": self.seed}
             if len(known.norms) > 1:
                 settings["norm"] = self.norm
+        if self.target:
+            settings["targeted"] = True
         if self.objective:
             settings["objective"] = objective(self.objective)
         return known.load()(model, **settings)

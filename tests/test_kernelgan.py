@@ -18,7 +18,7 @@ from PIL import Image
 from scipy import ndimage, optimize, signal
 
 from srbench.datasets.base import Pixels
-from srbench.errors import BadInput
+from srbench.errors import BadInput, RunFailed
 from srbench.train.data.dead_leaves import canvas
 from srbench.train.data.resize import weight_matrix
 from srbench.train.degradations import Batch, Context, estimated_kernels, make_degradation, parse
@@ -278,6 +278,29 @@ def test_kernels_of_a_source_are_kept_and_a_stop_loses_one_at_most(
     place = str(next(path.parent for path in (tmp_path / "run").rglob("*.npy")))
     from_files = make_degradation(parse(table(images, kernels=place)), run)
     assert from_files.describe()["kernel_count"] == 3
+
+
+def test_an_image_that_comes_to_no_kernel_is_left_out_and_many_are_refused(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("d", "e"):
+        pixels = np.random.default_rng(ord(name)).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(images / f"{name}.png")
+    lines: list[str] = []
+    bad = {2}
+
+    def diverging(image: Pixels, number: int, *rest: Any) -> Kernel:
+        if number in bad:
+            raise RunFailed("KernelGAN came to no kernel")
+        return gaussian(1.0 + number / 10, 1.0)
+
+    monkeypatch.setattr(estimated_kernels, "_estimate", diverging)
+    facts = make_degradation(parse(table(images)), context(None, lines)).describe()
+    assert facts["kernel_count"] == 4
+    assert f"KernelGAN: image 3 of {images} has no kernel: left out" in lines
+    bad.add(4)
+    with pytest.raises(RunFailed, match="2 of 5 images so far: KernelGAN came to no kernel"):
+        make_degradation(parse(table(images)), context(None, lines)).prepare()
 
 
 def test_what_cannot_be_estimated_from_is_refused(images: Path, tmp_path: Path) -> None:

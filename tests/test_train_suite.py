@@ -38,6 +38,25 @@ images = 1
 """
 
 
+def test_the_generalists_have_the_start_the_losses_and_the_compute_of_the_mini_zoo() -> None:
+    own = {training.recipe.name: training for training in suite.load("generalist-mini").trainings()}
+    (theirs,) = (t.recipe for t in suite.load("mini-zoo").trainings() if t.recipe.name == "rsr-mini-seed0")
+    assert sorted({training.model for training in own.values()}) == [
+        "blind-adversarial-mini",
+        "blind-mini",
+        "certsr-mini",
+    ]
+    for training in own.values():
+        for part in ("init", "generator", "data", "losses", "optimizer", "discriminator", "ema", "precision"):
+            assert getattr(training.recipe, part) == getattr(theirs, part), part
+    seconds = {"blind-mini": 0.96, "blind-adversarial-mini": 1.35, "certsr-mini": 3.95}
+    for training in own.values():
+        spent = training.recipe.schedule.iterations * seconds[training.model]
+        assert spent == pytest.approx(theirs.schedule.iterations * 1.28, rel=0.01)
+    attack = {key: value for key, value in theirs.degradation.items() if key != "kind"}
+    assert own["blind-adversarial-mini-seed0"].recipe.degradation.items() >= attack.items()
+
+
 @pytest.fixture
 def two(tmp_path: Path) -> Suite:
     """A run and another that starts from it, listed before it."""
@@ -142,7 +161,7 @@ def test_of_several_seeds_the_median_one_is_packed(tmp_path: Path, two: Suite) -
 def test_two_runs_of_one_name_and_unknown_suites_are_refused(two: Suite) -> None:
     with pytest.raises(BadInput, match="two runs are called same"):
         two.trainings({"name": "same"})
-    with pytest.raises(BadInput, match="no suite 'zoo': choose ablation-mini or mini-zoo"):
+    with pytest.raises(BadInput, match="no suite 'zoo': choose ablation-mini or generalist-mini or mini-zoo"):
         suite.load("zoo")
 
 

@@ -30,6 +30,13 @@ class AttackFlags:
     norm: Annotated[
         str, typer.Option("--norm", help="linf, or l2: eps is then a root mean square over the values.")
     ] = "linf"
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help="Steer the output towards this image, or towards those of this folder, by their names.",
+        ),
+    ] = None
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Gradient steps.")] = None
     alpha: Annotated[str | None, typer.Option("--alpha", help="Step size in levels of 255.")] = None
     structure: Annotated[
@@ -136,6 +143,7 @@ def attack(
         eps=words(flags.eps),
         changes=flags.changes(),
         norm=flags.norm,
+        target=flags.target or "",
         transfer_to=words(transfer_to),
         scale=checked_scale(scale),
         corruptions=corruptions,
@@ -157,7 +165,9 @@ def attack(
         report_failures(outcome)
         raise BadInput("no image has records under every attack: run the command again")
     checked = Strength()
-    if not no_checks:
+    if flags.target:
+        say(["the checks ask what an attack damages: with --target there are none"])
+    elif not no_checks:
         with progress_bar(err(), rate="{:.1f} passes/s") as bar:
             shown = bar.add_task("checking the attack", total=None)
 

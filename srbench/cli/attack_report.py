@@ -96,7 +96,24 @@ def tables(
         shown += [_transfer_table(name, matrix, judge) for name in attack.names if matrix]
     if natural and judge:
         shown.append(_corruption_table(natural, curve.clean, judge))
+    if aimed := _target_table(attack, curve):
+        shown.append(aimed)
     return [*shown, *([_check_table(verdicts)] if verdicts else [])]
+
+
+def _target_table(attack: AttackRun, curve: Curve) -> Shown | None:
+    """How near the outputs came to their target; None where there was none."""
+    rows = [
+        [f"{point.eps:g}", name, f"{effect.target_psnr_clean:.2f}", f"{effect.target_psnr:.2f}"]
+        for point in curve.points
+        for name, effect in point.effects.items()
+        if effect.target_psnr is not None
+    ]
+    if not rows:
+        return None
+    title = f"{attack.model.name} towards the target: PSNR of SR against it, in dB"
+    headings = ["eps", "attack", "of the clean LR", "attacked"]
+    return _shown(title, headings, rows, [0, 0, 0, 0], left=1)
 
 
 def _curve_table(attack: AttackRun, curve: Curve, judge: str) -> Shown:

@@ -24,7 +24,7 @@ DATA = typer.Option("--data", help="Training images: dead-leaves, directories; b
 
 @maintain_app.command()
 def suite(
-    name: Annotated[str, typer.Argument(help="mini-zoo or ablation-mini.")],
+    name: Annotated[str, typer.Argument(help="mini-zoo, generalist-mini or ablation-mini.")],
     data: Annotated[str | None, DATA] = None,
     out: Annotated[Path, typer.Option("--out", help="Directory of runs.")] = Path("runs"),
     jobs: Annotated[int, typer.Option("--jobs", min=0, help="Runs at once; 0: one per core.")] = 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput
@@ -39,6 +40,7 @@ class AttackRequest(MeasuringOptions):
     eps: tuple[str, ...] = ("14",)
     changes: tuple[tuple[str, Any], ...] = ()
     norm: str = "linf"
+    target: str = ""
     transfer_to: tuple[str, ...] = ()
     corruptions: bool = False
     metrics: tuple[str, ...] | None = None
@@ -176,6 +178,9 @@ def _recipes(request: AttackRequest) -> dict[float, dict[str, AttackRecipe]]:
         name: (recipe if name == RANDOM or not changes else recipe.with_(**changes)).in_norm(request.norm)
         for name, recipe in chosen.items()
     }
+    if request.target:
+        goal = Path(request.target).expanduser()
+        chosen = {n: recipe if n == RANDOM else recipe.towards(goal) for n, recipe in chosen.items()}
     # Blocks of noise are compared at the same size.
     if "structure" in changes:
         chosen[RANDOM] = chosen[RANDOM].with_(structure=changes["structure"])

@@ -24,6 +24,8 @@ class Effect:
         lr_psnr, sr_psnr: dB; clean against attacked LR, and SR of the one against SR of the other
             (Choi et al. 2019).
         gain: SR damage per LR damage, sqrt(MSE of SR / MSE of LR).
+        target_psnr, target_psnr_clean: dB; SR against what it was steered towards, and SR of the clean LR;
+            None where the attack has no target.
         beyond_random: by metric, the share of the damage that random noise of the radius does not do.
     """
 
@@ -33,6 +35,8 @@ class Effect:
     sr_psnr: float
     gain: float
     beyond_random: dict[str, float]
+    target_psnr: float | None = None
+    target_psnr_clean: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,11 @@ def _effect(rows: Sequence[Record], clean: dict[str, float], noise: dict[str, fl
         if abs(damage) > 1e-9 and name in noise:
             beyond[name] = 1 - (noise[name] - clean[name]) / damage
     gain = float(10 ** ((lr_psnr - sr_psnr) / 20))
-    return Effect(metrics, means(rows, saved=True), lr_psnr, sr_psnr, gain, beyond)
+    targets = [
+        fmean(record.effect[name] for record in rows) if name in rows[0].effect else None
+        for name in ("target_psnr", "target_psnr_clean")
+    ]
+    return Effect(metrics, means(rows, saved=True), lr_psnr, sr_psnr, gain, beyond, *targets)
 
 
 def transfer_matrix(attack: AttackRun) -> list[Transferred]:

@@ -22,11 +22,13 @@ class Made:
 
     Attributes:
         lr: the perturbed LR, (1,3,H,W) in [0,1].
+        goal: what the output was steered towards, (1,3,sH,sW) in [0,1]; None where the attack is for damage.
         lacked: what the attack lacked, one line; empty where nothing. It goes with noise that is transferred.
     """
 
     lr: Tensor
     lacked: str = ""
+    goal: Tensor | None = None
 
     @property
     def nbytes(self) -> int:
@@ -62,6 +64,7 @@ class Attacked:
         clean_sr: the model's output for the clean image; None where nothing was attacked.
         settings: every setting of the attack; None where there was none.
         flags: checks that failed, each with the finding.
+        goal: what the output was steered towards, (1,3,sH,sW); None where nothing was.
     """
 
     lr: Tensor
@@ -70,6 +73,7 @@ class Attacked:
     clean_sr: Tensor | None = None
     settings: dict[str, Any] | None = None
     flags: dict[str, str] = field(default_factory=dict)
+    goal: Tensor | None = None
 
     @property
     def as_file(self) -> Tensor:
@@ -80,11 +84,16 @@ class Attacked:
         """Compute :attr:`srbench.store.record.Record.effect`; empty where nothing was attacked."""
         if self.clean_sr is None:
             return {}
-        return {
+        found = {
             "lr_psnr": _psnr(self.clean, self.lr),
             "sr_psnr": _psnr(self.clean_sr.clamp(0, 1), sr.clamp(0, 1)),
             "lr_max": round(float((self.lr - self.clean).abs().max()) * 255, 6),
         }
+        if self.goal is not None:
+            goal = self.goal.to(sr.device)
+            found["target_psnr"] = _psnr(goal, sr.clamp(0, 1))
+            found["target_psnr_clean"] = _psnr(goal, self.clean_sr.clamp(0, 1))
+        return found
 
 
 def make_perturbation(
@@ -117,9 +126,12 @@ def make_perturbation(
         origin = (spec.hash, model.name, model.weights_sha256)
 
     def apply(lr: Tensor, hr: Tensor | None, image: str) -> Made:
+        goal = None
+        if recipe.target:
+            goal = hr = recipe.target.image(image, (model.scale * lr.shape[-2], model.scale * lr.shape[-1]))
         if tile is not None:
-            return Made(*examine_in_tiles(attack, lr, hr, image, tile, halo or 0))
-        return Made(*attack.examined(lr, hr, ids=[image]))
+            return Made(*examine_in_tiles(attack, lr, hr, image, tile, halo or 0), goal)
+        return Made(*attack.examined(lr, hr, ids=[image]), goal)
 
     tiling = {"tile": tile} | ({} if tile is None else {"halo": halo})
     asked = getattr(attack.model, "adaptive", {})
@@ -168,7 +180,7 @@ def attack_image(
             if made.lacked:
                 flags["usable gradient"] = made.lacked
             saved = None if threat.rounded else as_file
-    return Attacked(adversarial, lr, saved, clean_sr, perturbation.settings, flags)
+    return Attacked(adversarial, lr, saved, clean_sr, perturbation.settings, flags, made.goal)
 
 
 def super_resolve(model: SRModel, lr: Tensor, tile: int | None, halo: int | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Train a suite, one process a run: ``srbench maintain suite mini-zoo`` or ``ablation-mini``."""
+"""Train a suite, one process a run: ``srbench maintain suite mini-zoo``, for one."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from srbench.attacks.noise import generator
 from srbench.datasets.base import Pixels
-from srbench.errors import BadInput
+from srbench.errors import BadInput, RunFailed
 from srbench.support.home import atomic_path
 from srbench.train.degradations.base import Context
 from srbench.train.degradations.kernelgan import KernelGANSettings, estimate_kernel
@@ -23,6 +23,8 @@ from srbench.train.degradations.source_domain import SourceDomain
 _VERSION = 1
 """This is to be raised when the same settings give other kernels."""
 _FOLDER = "kernelgan"
+_LOST = 0.25
+"""So large a part of the images may come to no kernel, as flat ones do now and then."""
 
 
 def estimate_kernels(
@@ -40,7 +42,7 @@ def estimate_kernels(
 
     Raises:
         BadInput: an image is smaller than the crops that KernelGAN learns from.
-        RunFailed: a training diverged.
+        RunFailed: more than one image in four came to no kernel; fewer are left out, and said.
     """
     numbers = list(range(len(domain)))
     if 0 < images < len(numbers):
@@ -66,15 +68,23 @@ def _each(
     place: Path | None,
 ) -> list[Kernel]:
     kernels, estimated, start = [], 0, time.monotonic()
+    lost: list[int] = []
     for done, number in enumerate(numbers, 1):
         image = domain.image(number)
         file = None if place is None else place / f"{_hash(image)[:16]}.npy"
         kernel = None if file is None else _load(file)
         if kernel is None:
-            kernel = _estimate(image, number, domain.spec, settings, context.seed)
+            estimated += 1
+            try:
+                kernel = _estimate(image, number, domain.spec, settings, context.seed)
+            except RunFailed as error:
+                lost.append(number)
+                if len(lost) > _LOST * len(numbers):
+                    raise RunFailed(f"{len(lost)} of {done} images so far: {error}") from error
+                context.report(f"KernelGAN: image {number + 1} of {domain.spec} has no kernel: left out")
+                continue
             if file is not None:
                 _save(kernel, file)
-            estimated += 1
             left = (time.monotonic() - start) / estimated * (len(numbers) - done)
             context.report(f"KernelGAN {done}/{len(numbers)}: {left:.0f} s left")
         kernels.append(kernel)
