@@ -321,7 +321,7 @@ def test_the_record_says_it(name: str, flagged: bool, tmp_path: Path) -> None:
 
 def test_transferred_noise_carries_its_flag() -> None:
     from srbench.attacks import Transfer
-    from srbench.run.cache import Cache
+    from srbench.support.cache import Cache
     from srbench.zoo.from_python import from_python
 
     ((source, _),) = from_python({"masked": rounding()}).values()
@@ -460,7 +460,7 @@ def test_l2_files_lose_as_little_as_the_ball_allows() -> None:
 
 
 def test_at_a_fractional_radius_the_saved_image_stays_inside() -> None:
-    from srbench.run.cache import Cache
+    from srbench.support.cache import Cache
 
     lr, hr = images(1, 16)
     recipe = replace(preset("ifgsm-choi"), eps=2.6 / 255)

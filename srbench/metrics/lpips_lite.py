@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from srbench.metrics.base import Metric, Scorer, require
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
     """Make the scorer of LPIPS-lite, as ``METRIC`` defines it."""
     require(params, "lpips-lite", version=("1",))
-    import torch
-
-    from srbench.metrics.lpips_lite_net import load
+    from srbench.metrics.lpips_lite_net import load, maps, total
+    from srbench.metrics.remembered import remembering
 
     network = load().to(device)
-
-    def score(sr: Tensor, hr: Tensor | None) -> float:
-        with torch.no_grad():
-            return float(network(sr, hr))
-
-    return score
+    return remembering(network.features, lambda ours, theirs: total(maps(ours, theirs)))
 
 
 METRIC = Metric(

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from srbench.errors import BadInput
 from srbench.metrics.backbones import ALEXNET, SQUEEZENET, VGG16
@@ -79,10 +79,29 @@ def lpips_scorer(metric: str, net: str) -> Callable[[Mapping[str, str], str], Sc
 
     def make_scorer(params: Mapping[str, str], device: str) -> Scorer:
         require(params, metric, net=(net,), version=("0.1",))
-        network = load_lpips(net, BACKBONES[net].locate()).to(device)
-        return lambda sr, hr: float(network(sr, hr, normalize=True))
+        return comparing(load_lpips(net, BACKBONES[net].locate()).to(device))
 
     return make_scorer
+
+
+def comparing(network: nn.Module) -> Scorer:
+    """Return the scorer of a loaded network: its own forward in two halves, number by number."""
+    import lpips
+
+    from srbench.metrics.remembered import remembering
+
+    halves: Any = network
+
+    def features(image: Tensor) -> list[Tensor]:
+        return [lpips.normalize_tensor(part) for part in halves.net(halves.scaling_layer(2 * image - 1))]
+
+    def distance(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Tensor:
+        total: Any = 0
+        for head, one, other in zip(halves.lins, ours, theirs, strict=True):
+            total = total + lpips.spatial_average(head((one - other) ** 2), keepdim=True)
+        return cast("Tensor", total)
+
+    return remembering(features, distance)
 
 
 def read_features(net: str, file: Path) -> dict[str, Tensor]:

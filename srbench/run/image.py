@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import RunFailed
-from srbench.run.cache import Cache
 from srbench.run.certified import bounded, without_bounds
 from srbench.run.chance import Chance, seeded
 from srbench.run.perturb import attack_image
 from srbench.run.samples import combined
 from srbench.store import pictures, provenance
 from srbench.store.record import Record
+from srbench.support.cache import Cache
 from srbench.support.scales import SCALE
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from srbench.attacks import AttackSpec
     from srbench.attacks.threat import ThreatModel
-    from srbench.run.cache import Cache
+    from srbench.support.cache import Cache
     from srbench.zoo import SRModel
 
 
