@@ -130,4 +130,5 @@ def within(image: Tensor, low: float, high: float) -> Tensor:
     mask = (radius >= low) & (radius < high)
     # There are no transforms of half precision on CPUs.
     spectrum = torch.fft.rfft2(image if image.dtype == torch.float64 else image.float())
-    return torch.fft.irfft2(spectrum * mask, s=(height, width)).to(image)
+    filtered: Tensor = torch.fft.irfft2(spectrum * mask, s=(height, width))
+    return filtered.to(image)

@@ -51,6 +51,8 @@ class SRAttack(Attack):  # type: ignore[misc]
     Attributes:
         needs_gradient: whether it asks for gradients of the model.
         is_noise: whether it is random noise, which attacks are read against.
+        fitted: whether it has to see images of a set before it attacks one: it has ``images``, how many, and
+            ``fit``, which takes batches of LR and HR.
         norms: the norms it can be bounded in, its usual one first. Where there are several, ``norm`` is an
             argument.
         options: the names of its own options.
@@ -91,6 +93,7 @@ class SRAttack(Attack):  # type: ignore[misc]
 
     needs_gradient: ClassVar[bool] = True
     is_noise: ClassVar[bool] = False
+    fitted: ClassVar[bool] = False
     norms: ClassVar[tuple[Norm, ...]] = ("linf",)
     options: ClassVar[tuple[str, ...]] = ()
 

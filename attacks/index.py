@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from srbench.attacks.base import SRAttack
 
 BASE = "SRAttack"
-_STATED = ("needs_gradient", "is_noise", "norms", "options")
+_STATED = ("needs_gradient", "is_noise", "fitted", "norms", "options")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class AttackClass:
         module: the module it is in.
         needs_gradient: whether it asks for gradients of the model.
         is_noise: whether it is noise that attacks are read against.
+        fitted: whether it has to see images of a set before it attacks one.
         norms: the norms it can be bounded in, its usual one first.
         options: the names of its own options.
 
@@ -44,6 +45,7 @@ class AttackClass:
     module: str
     needs_gradient: bool
     is_noise: bool
+    fitted: bool
     norms: tuple[Literal["linf", "l2"], ...]
     options: tuple[str, ...]
 

@@ -41,4 +41,5 @@ def _term(name: str) -> Objective:
         return LPIPSLite()
     if name.startswith("lpips-"):
         return LPIPS(name.removeprefix("lpips-"))
-    return {"l1": L1, "mse": MSE, "cos-mse": CosMSE, "vgg19": VGG19}[name]()
+    makers: dict[str, Callable[[], Objective]] = {"l1": L1, "mse": MSE, "cos-mse": CosMSE, "vgg19": VGG19}
+    return makers[name]()

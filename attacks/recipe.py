@@ -94,6 +94,11 @@ class AttackRecipe(AttackSpec):
         """Return whether it is random noise, which attacks are read against."""
         return attack_class(self.kind).is_noise
 
+    @property
+    def fitted(self) -> bool:
+        """Return whether it has to see images of a set before it attacks one."""
+        return attack_class(self.kind).fitted
+
     def settings(self) -> dict[str, Any]:
         """Return every setting, as JSON types: what :attr:`hash` is taken over."""
         # Settings that came later are left out at their defaults, so that older records keep their hashes.

@@ -17,6 +17,17 @@ from srbench.attacks.passes import AttackPasses
 from srbench.attacks.problem import Problem
 from srbench.errors import BadInput
 
+PRESETS = {
+    "universal": {
+        "kind": "UniversalPerturbation",
+        "about": "One noise for all images of a set, found on the first eight of them in ten rounds (Choi et "
+        "al. 2019): the images it was found on are among those it is measured on.",
+        "eps": 8,
+        "objective": "mse",
+        "options": {"alpha": None, "steps": 10, "size": None, "images": 8},
+    },
+}
+
 
 class UniversalPerturbation(SRAttack):
     """Repeats ``noise <- clip(noise + alpha / T * sign(mean over images of the raw gradients))`` T times.
@@ -32,6 +43,7 @@ class UniversalPerturbation(SRAttack):
         alpha: length of the whole way; None is eps.
         steps: T, 1 or more; every step goes over all images.
         size: rows and columns of the noise; None takes the largest height and width among the images.
+        images: on the command line, how many images of a data set it is fitted on, the first by their ids.
         **settings: eps, rounded, objective, seed, precision of :class:`~srbench.attacks.base.SRAttack`.
 
     >>> import torch
@@ -42,7 +54,8 @@ class UniversalPerturbation(SRAttack):
     tensor([0.5000])
     """
 
-    options: ClassVar[tuple[str, ...]] = ("alpha", "steps", "size")
+    fitted: ClassVar[bool] = True
+    options: ClassVar[tuple[str, ...]] = ("alpha", "steps", "size", "images")
 
     def __init__(
         self,
@@ -51,6 +64,7 @@ class UniversalPerturbation(SRAttack):
         alpha: float | None = None,
         steps: int = 50,
         size: tuple[int, int] | None = None,
+        images: int = 8,
         objective: Any = "mse",
         **settings: Any,
     ) -> None:
@@ -59,6 +73,7 @@ class UniversalPerturbation(SRAttack):
         self.alpha = step_length(alpha, self.threat.eps)
         self.steps = whole("steps", steps)
         self.size = size
+        self.images = whole("images", images)
         self.noise: Tensor | None = None
 
     def fit(self, images: Iterable[tuple[Tensor, Tensor | None]]) -> UniversalPerturbation:

@@ -447,7 +447,7 @@ def test_what_a_class_says_is_what_was_read() -> None:
     for name, read in registry.classes().items():
         loaded = read.load()
         assert issubclass(loaded, SRAttack) and loaded.__name__ == name
-        for said in ("needs_gradient", "is_noise", "norms", "options"):
+        for said in ("needs_gradient", "is_noise", "fitted", "norms", "options"):
             assert getattr(loaded, said) == getattr(read, said), (name, said)
 
 

@@ -18,7 +18,9 @@ from srbench.attacks import (
     AttackRecipe,
     Ensemble,
     RandomNoise,
+    SRAttack,
     StructuredPGD,
+    UniversalPerturbation,
     parse_objective,
     preset,
     registry,
@@ -60,6 +62,7 @@ GOLDEN = {
     "band-low": "3de2ea0070348654508ad6677e2764750595705ecadb350ef5a817098d4b51fd",
     "band-mid": "c483ef94fcdc6bc003c97f2f541fa9c408b37a1ad2e0f9e2cc96ed1a913d0118",
     "band-high": "0a078245e79926f1ae3f5a207e13540ada1fdd88a0c5325464025d914c2885dd",
+    "universal": "91e2d79b1cd95383b086641d4d981ec11aa5e89329af480648f2bf60d8dd0a79",
 }
 
 
@@ -159,13 +162,22 @@ def test_resolve_keeps_order_and_drops_doubles() -> None:
     assert attacks.names()[:2] == ["none", "random"], "noise is what the others are read against"
 
 
+def fitted(attack: SRAttack, lr: Tensor, hr: Tensor) -> SRAttack:
+    """The attack, fitted on these images where it has to be."""
+    if isinstance(attack, UniversalPerturbation):
+        return attack.fit([(lr, hr)])
+    assert not attack.fitted
+    return attack
+
+
 @pytest.mark.parametrize("name", sorted(registry.presets()))
 def test_every_preset_builds_and_attacks(name: str) -> None:
     lr, hr = images(1)
     recipe = preset(name).with_(eps=5 / 255, seed="s", rounded=True)
     attack = recipe.build(Net())
     assert attack.threat.eps == 5 / 255 and attack.threat.rounded
-    adversarial = attack((lr * 255).round() / 255, hr)
+    lr = (lr * 255).round() / 255
+    adversarial = fitted(attack, lr, hr)(lr, hr)
     assert (adversarial - lr).abs().max() >= 1 / 255
     # LR is rounded first: by half a level at most.
     assert attack.threat.size(lr, adversarial) < 5.51 / 255
@@ -176,12 +188,13 @@ def test_every_preset_builds_and_attacks(name: str) -> None:
 def test_every_preset_takes_the_passes_it_states(name: str, samples: int) -> None:
     counted = {True: 0, False: 0}
     model = Net()
-    model.register_forward_pre_hook(lambda module, inputs: counted.update(_one_more(counted, inputs[0])))
     recipe = preset(name).with_(samples=samples)
-    recipe.build(model)(*images(1))
+    attack = fitted(recipe.build(model), *images(1))
+    model.register_forward_pre_hook(lambda module, inputs: counted.update(_one_more(counted, inputs[0])))
+    attack(*images(1))
     passes = recipe.passes()
     assert (passes.forwards, passes.gradients) == (counted[False], counted[True])
-    assert recipe.needs_gradient == (passes.gradients > 0)
+    assert recipe.needs_gradient == (passes.gradients > 0 or recipe.fitted)
 
 
 def _one_more(counted: dict[bool, int], lr: Tensor) -> dict[bool, int]:

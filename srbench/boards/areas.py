@@ -15,39 +15,13 @@ from srbench import attacks
 from srbench.boards.flags import baseline
 from srbench.boards.index import Index
 from srbench.boards.stats import Array, Mean, interval
-from srbench.boards.table import Column, RowKey, Table, column_of, row_key
+from srbench.boards.table import Area, Column, RowKey, Table, column_of, row_key
 from srbench.metrics import metric
 from srbench.store.record import Record
 
 _RADIUS = re.compile(r"@[^( ]+")
 _NOT_THE_ATTACK = ("eps", "note", "tile", "halo", "adapted")
 """Settings in which two radii of one attack may differ, or that follow from the model."""
-
-
-@dataclass(frozen=True)
-class Area:
-    """Hold what a model loses to one attack over its radii.
-
-    Attributes:
-        row: which row of the table.
-        attack: its name without a radius.
-        radii: in levels of 255, in order; 0, the clean input, is not among them.
-        datasets: the content hashes of the sets it is the mean over.
-        value: the metric's mean over the radii from 0 to the largest, by the trapezoidal rule.
-        over_bicubic: that divided by bicubic's under the same attack: below 1 the model keeps an advantage
-            over the range. None where bicubic was not measured, or where the metric is no distance.
-        over_noise: that divided by the model's own under random noise of the same radii: what the gradient
-            adds. None as above.
-    """
-
-    row: RowKey
-    attack: str
-    norm: str
-    radii: tuple[float, ...]
-    datasets: tuple[str, ...]
-    value: Mean
-    over_bicubic: Mean | None
-    over_noise: Mean | None
 
 
 @dataclass

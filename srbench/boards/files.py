@@ -12,11 +12,10 @@ from typing import Any
 import pandas as pd
 
 from srbench.boards import text
-from srbench.boards.areas import Area
 from srbench.boards.frame import frame
 from srbench.boards.markdown import escaped, markdown_table
 from srbench.boards.stats import Mean
-from srbench.boards.table import Table, row_key
+from srbench.boards.table import Area, Table, row_key
 from srbench.store.record import Record
 from srbench.support.home import cannot_write, write_atomic
 from srbench.support.scales import SCALE
@@ -53,9 +52,8 @@ def markdown(tables: Sequence[Table], extra: Sequence[str] = ()) -> str:
             rows = _rows(*summary)
             parts.append(f"### Under attack, averaged over the data sets\n\n{rows}")
         if curves := text.areas(table):
-            header, rows = curves
-            cells = [[escaped(cell) for cell in row] for row in rows]
-            shown = markdown_table([escaped(cell) for cell in header], cells, left=(0, 1))
+            header, *lines = ([escaped(cell) for cell in row] for row in (curves[0], *curves[1]))
+            shown = markdown_table(header, lines, left=(0, 1))
             parts.append(f"### Over the radii of an attack\n\n{shown}\n\n{escaped(text.AREA)}.")
         parts.append("\n".join(f"- {escaped(line)}" for line in text.notes(table)))
     if extra:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
 
 from srbench.boards.stats import Mean
 from srbench.store.record import Record
 from srbench.support.scales import SCALE
 from srbench.zoo.identity import not_verified
-
-if TYPE_CHECKING:
-    from srbench.boards.areas import Area
 
 
 @dataclass(frozen=True, order=True)
@@ -78,6 +74,36 @@ class Row:
         return self.model + (f" ({', '.join(extras)})" if extras else "")
 
 
+RowKey = tuple[str, str, str, int | None, int | None]
+"""Records that share these are one row: model, weights, precision, tile, halo."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """Hold what a model loses to one attack over its radii.
+
+    Attributes:
+        row: which row of the table.
+        attack: its name without a radius.
+        radii: in levels of 255, in order; 0, the clean input, is not among them.
+        datasets: the content hashes of the sets it is the mean over.
+        value: the metric's mean over the radii from 0 to the largest, by the trapezoidal rule.
+        over_bicubic: that divided by bicubic's under the same attack: below 1 the model keeps an advantage
+            over the range. None where bicubic was not measured, or where the metric is no distance.
+        over_noise: that divided by the model's own under random noise of the same radii: what the gradient
+            adds. None as above.
+    """
+
+    row: RowKey
+    attack: str
+    norm: str
+    radii: tuple[float, ...]
+    datasets: tuple[str, ...]
+    value: Mean
+    over_bicubic: Mean | None
+    over_noise: Mean | None
+
+
 @dataclass
 class Table:
     """Hold a leaderboard over data sets of one kind, under one protocol and at one scale.
@@ -128,10 +154,6 @@ class Table:
         """Return the data set's name, with eight digits of its hash where two contents share the name."""
         same = {c.dataset_hash for c in self.columns if c.dataset == column.dataset}
         return column.dataset + (f"@{column.dataset_hash[:8]}" if len(same) > 1 else "")
-
-
-RowKey = tuple[str, str, str, int | None, int | None]
-"""Records that share these are one row: model, weights, precision, tile, halo."""
 
 
 def row_key(thing: Row | Record) -> RowKey:

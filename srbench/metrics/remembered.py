@@ -42,4 +42,4 @@ def remembering(
 
 def _content(image: Tensor) -> tuple[object, ...]:
     pixels = image.detach().cpu().contiguous().numpy()
-    return pixels.shape, str(pixels.dtype), hashlib.blake2b(pixels, digest_size=16).digest()
+    return pixels.shape, str(pixels.dtype), hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()

@@ -58,6 +58,9 @@ def check_directly(
     chosen, skipped = [image.determinism()], list[str]()
     for name in attack.names:
         recipe = attack.strongest[name]
+        if recipe.fitted:
+            skipped.append(f"{name}: all of one image, as it is found on a set")
+            continue
         left = len(attack.images) * image.tiles * (_cost(recipe.passes()) + MEASURED)
         for check in _Attacked(image, name, recipe).checks():
             if thorough or check.passes <= left:

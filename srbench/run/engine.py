@@ -6,14 +6,14 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
 from srbench.attacks.certificate import Certificate
 from srbench.errors import BadInput, RunFailed
 from srbench.run.certified import certify as certify_image
-from srbench.run.chance import Chance, chance
+from srbench.run.chance import Chance, chance, seeded
 from srbench.run.image import ImageMeter, Loaded, Measured, as_tensor
 from srbench.run.memory_fit import at_once
 from srbench.run.outcome import POLL, Outcome, cell_failure, is_out_of_memory, waits_for
@@ -220,7 +220,11 @@ class Engine:
                 raise BadInput(f"{cell}: a certificate is of whole images, not of tiles: use --tile whole")
             certify = partial(certify_image, cell.attack, model)
             return Loaded(model, partial(_whole, model), counted, None, draws, certify)
-        attack = make_perturbation(cell.attack, model, self._settings.device, cell.tile, cell.halo)
+        device = self._settings.device
+        fixed = seeded(model.name, cell.attack.hash, cell.dataset.content_hash) if draws else nullcontext()
+        with _torch_threads(self._settings.threads), fixed:
+            first = partial(_first, cell, device)
+            attack = make_perturbation(cell.attack, model, device, cell.tile, cell.halo, first)
 
         def network(image: str, lr: Tensor) -> Tensor:
             return super_resolve(model, lr, cell.tile, cell.halo)
@@ -263,6 +267,14 @@ class Engine:
         if self._on_measured:
             self._on_measured(measured)
         return measured.record
+
+
+def _first(cell: Cell, device: str, count: int) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Yield LR (1,3,H,W) and HR of the first images of a cell's data set, whatever the cell's own limit."""
+    for image in cell.dataset.ids[:count]:
+        loaded = cell.dataset.load(image)
+        hr = None if loaded.hr is None else as_tensor(loaded.hr).to(device)
+        yield as_tensor(loaded.lr).to(device), hr
 
 
 def _whole(model: SRModel, image: str, lr: Tensor) -> Tensor:

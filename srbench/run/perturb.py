@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from srbench.errors import BadInput
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,13 +99,22 @@ class Attacked:
 
 
 def make_perturbation(
-    spec: AttackSpec, model: SRModel, device: str, tile: int | None, halo: int | None = None
+    spec: AttackSpec,
+    model: SRModel,
+    device: str,
+    tile: int | None,
+    halo: int | None = None,
+    first: Callable[[int], Iterable[tuple[Tensor, Tensor | None]]] = lambda count: (),
 ) -> Perturbation | None:
     """Make an attack ready for a model, with the weights its objective needs; None for the clean input.
 
     Args:
         device: where the source model of a transferred attack is loaded.
         tile, halo: attack in LR tiles of this side with that much around them; None for the whole image.
+        first: gives so many images of the data set, LR (1,3,H,W) and HR, for an attack that is fitted.
+
+    Raises:
+        BadInput: an attack that is fitted on whole images, in tiles.
     """
     if not spec.hash:
         return None
@@ -119,19 +130,27 @@ def make_perturbation(
         )
     assert isinstance(spec, AttackRecipe | Transfer)
     if isinstance(spec, Transfer):
-        attack, recipe, source = spec.build(device), spec.recipe, spec.source
+        attack: Any = spec.build(device)
+        recipe, source = spec.recipe, spec.source
         origin = (recipe.hash, source.name, source.weights_sha256)
     else:
         attack, recipe = spec.build(model), spec
         origin = (spec.hash, model.name, model.weights_sha256)
+
+    if recipe.fitted:
+        if tile is not None:
+            raise BadInput(f"attack {recipe.name} is one noise for whole images: use --tile whole")
+        attack.fit(first(dict(recipe.options)["images"]))
 
     def apply(lr: Tensor, hr: Tensor | None, image: str) -> Made:
         goal = None
         if recipe.target:
             goal = hr = recipe.target.image(image, (model.scale * lr.shape[-2], model.scale * lr.shape[-1]))
         if tile is not None:
-            return Made(*examine_in_tiles(attack, lr, hr, image, tile, halo or 0), goal)
-        return Made(*attack.examined(lr, hr, ids=[image]), goal)
+            adversarial, lacked = examine_in_tiles(attack, lr, hr, image, tile, halo or 0)
+        else:
+            adversarial, lacked = attack.examined(lr, hr, ids=[image])
+        return Made(adversarial, lacked, goal)
 
     tiling = {"tile": tile} | ({} if tile is None else {"halo": halo})
     asked = getattr(attack.model, "adaptive", {})

@@ -10,12 +10,11 @@ from statistics import fmean
 from typing import Any
 
 from srbench.boards import compute, text
-from srbench.boards.areas import Area
 from srbench.boards.compute import BoardKey, tables
 from srbench.boards.site import cells, facts
 from srbench.boards.site.reported import Reported
 from srbench.boards.stats import Mean
-from srbench.boards.table import Column, Row, RowKey, Table, column_of, row_key
+from srbench.boards.table import Area, Column, Row, RowKey, Table, column_of, row_key
 from srbench.metrics import metric
 from srbench.store.record import Record
 
