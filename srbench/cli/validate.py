@@ -16,8 +16,17 @@ from srbench.cli.options import Device
 def validate(
     entries: Annotated[list[Path], typer.Argument(metavar="ENTRY...", help="Files srbench submit wrote.")],
     rerun: Annotated[
-        int, typer.Option(min=0, help="Images to measure again, under every attack of the entry; 0: none.")
-    ] = 2,
+        int,
+        typer.Option(
+            min=0,
+            help="Images of every data set to measure again, under every attack of the entry, all of a set "
+            "that has no more; 0: none.",
+        ),
+    ] = 24,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Draw these images as a run before did, which said its seed; default: anew."),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(help="The model, where it is not of the zoo: its file must have the entry's sha256."),
@@ -27,7 +36,8 @@ def validate(
     """Check entries: form, hashes, invariants, this machine's data and weights, and a few images anew.
 
     Every violation is one line, and then the exit code is 1; it is 2 for a file that is no entry. Which
-    images are measured again follows from the entry's digest.
+    images of a large set are measured again is drawn anew every time, and said with the chance that changed
+    ones are not among them.
     """
     from rich.markup import escape
     from rich.status import Status
@@ -42,7 +52,7 @@ def validate(
             def started(cell: str, shown: Status = shown) -> None:
                 shown.update(escape(cell))
 
-            report = check(file, again=rerun, model=model, device=device, started=started)
+            report = check(file, again=rerun, seed=seed, model=model, device=device, started=started)
         for line in report.problems:
             typer.echo(f"{file}: {line}")
         for line in report.notes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ from srbench.entries.schema import FORMAT, SCHEMA_VERSION, Entry, digest, unpack
 from srbench.errors import BadInput
 from srbench.store.record import Record
 
-# A hundred times what 800 images take: nobody means a larger file to be one.
-_MOST_BYTES = 100 << 20
+# Twenty times what 800 images take: nobody means a larger file to be one.
+_MOST_BYTES = 16 << 20
+# 800 images have 55,000. An empty object is two bytes of JSON, and hundreds in each form it goes through.
+_MOST_VALUES = 200_000
+_MOST_PROBLEMS = 100
 
 
 def read_entry(file: Path) -> tuple[Entry | None, list[Record], list[str]]:
@@ -38,23 +43,24 @@ def read_entry(file: Path) -> tuple[Entry | None, list[Record], list[str]]:
     except ValidationError as error:
         return None, [], problems + _lines(error)
     records = []
-    for number, cell in enumerate(entry.cells):
-        for place in range(len(cell.images)):
-            where = f"cells.{number}.images.{place}"
-            try:
-                records.append(unpack_record(cell, place))
-            except ValidationError as error:
-                problems += [f"{where}.{line}" for line in _lines(error)]
-            except ValueError as error:
-                problems.append(f"{where}: {error}")
+    for number, place in ((n, k) for n, cell in enumerate(entry.cells) for k in range(len(cell.images))):
+        where = f"cells.{number}.images.{place}"
+        try:
+            records.append(unpack_record(entry.cells[number], place))
+        except ValidationError as error:
+            problems += [f"{where}.{line}" for line in _lines(error)]
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+        if len(problems) > _MOST_PROBLEMS:
+            problems.append("what comes after this was not looked at")
+            break
     return entry, records, problems
 
 
 def _json(file: Path) -> Any:
     try:
-        if file.stat().st_size > _MOST_BYTES:
-            raise BadInput(f"{file} is not an entry: it is larger than {_MOST_BYTES >> 20} MiB")
-        raw = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_once)
+        content = _content(file)
+        raw = json.loads(content.decode(), object_pairs_hook=_once)
         json.dumps(raw, allow_nan=False)
     except OSError as error:
         raise BadInput(f"{file} cannot be read ({error.strerror or error}): name an entry's file") from error
@@ -62,6 +68,21 @@ def _json(file: Path) -> Any:
         reason = " ".join(str(error).split())[:120]
         raise BadInput(f"{file} is not an entry: it is no JSON that can be trusted ({reason})") from error
     return raw
+
+
+def _content(file: Path) -> bytes:
+    """Read a regular file, or what a link to one leads to, that is no larger than an entry can be."""
+    # A pipe without a writer would be waited for; what it is is asked of what was opened.
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise BadInput(f"{file} is not an entry: it is no regular file")
+        content = opened.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise BadInput(f"{file} is not an entry: it is larger than {_MOST_BYTES >> 20} MiB")
+    # Every value follows one of these; those within texts are counted too.
+    if sum(content.count(sign) for sign in (b",", b"[", b"{", b":")) > _MOST_VALUES:
+        raise BadInput(f"{file} is not an entry: it holds more than {_MOST_VALUES:,} values")
+    return content
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -74,7 +95,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _lines(error: ValidationError) -> list[str]:
     return [
         f"{'.'.join(str(part) for part in one['loc'])}: {_said(one['msg'].removeprefix('Value error, '))}"
-        for one in error.errors(include_url=False, include_input=False)
+        for one in error.errors(include_url=False, include_input=False)[:_MOST_PROBLEMS]
     ]
 
 

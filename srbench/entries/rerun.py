@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench import protocols
+from srbench.entries.draw import Draw
 from srbench.entries.numbers import place
 from srbench.entries.tolerance import tolerance
 from srbench.errors import Unavailable
@@ -18,7 +18,6 @@ from srbench.store.record import Record
 
 if TYPE_CHECKING:
     from srbench.entries.local import LocalFindings
-    from srbench.entries.schema import Entry
     from srbench.run.plan import Cell
 
 RecordKey = tuple[str, str, str]
@@ -50,21 +49,14 @@ class RerunFindings:
         return f"{measured}; largest differences {'; '.join(differences)}"
 
 
-def draw_images(entry: Entry, records: Sequence[Record], count: int) -> set[tuple[str, str]]:
-    """Draw images by data set and id, with the entry's digest as the seed."""
-    images = sorted({(record.dataset, record.image) for record in records})
-    return set(random.Random(entry.digest).sample(images, min(count, len(images))))
-
-
 def rerun(
-    entry: Entry,
     records: Sequence[Record],
     local: LocalFindings,
-    count: int,
+    draw: Draw,
     device: str,
     started: Callable[[str], None] = lambda text: None,
 ) -> RerunFindings:
-    """Measure ``count`` images under every attack of the entry, and compare.
+    """Measure the images drawn under every attack of the entry, and compare.
 
     Args:
         local: what of the entry is on this machine.
@@ -75,8 +67,8 @@ def rerun(
     if local.model is None:
         findings.notes.append("nothing was measured again: the model is not here")
         return findings
-    chosen = draw_images(entry, records, count)
-    recorded = {_key(r): r for r in records if (r.dataset, r.image) in chosen}
+    findings.notes += draw.lines()
+    recorded = {_key(r): r for r in records if r.image in draw.chosen[r.dataset]}
     again = _measure(recorded, local, device, findings, started)
     for key, record in again.items():
         findings.problems += _differences(

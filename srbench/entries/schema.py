@@ -76,7 +76,7 @@ class CellRecords(_Frozen):
     """
 
     shared: dict[str, Any]
-    images: list[dict[str, Any]] = Field(min_length=1)
+    images: list[dict[str, Any]] = Field(min_length=1, max_length=10_000)
 
 
 class Entry(_Frozen):
@@ -99,7 +99,7 @@ class Entry(_Frozen):
     command: str
     partial: list[str]
     means: Means
-    cells: list[CellRecords] = Field(min_length=1)
+    cells: list[CellRecords] = Field(min_length=1, max_length=100)
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 

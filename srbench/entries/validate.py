@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from srbench.entries.checks import check_entry
+from srbench.entries.draw import IMAGES, draw_images
 from srbench.entries.local import compare_with_machine
 from srbench.entries.read import read_entry
 from srbench.entries.rerun import rerun
@@ -43,7 +44,8 @@ class Validation:
 def validate(
     file: Path,
     *,
-    again: int = 2,
+    again: int = IMAGES,
+    seed: int | None = None,
     model: str | None = None,
     device: str = "auto",
     started: Callable[[str], None] = lambda text: None,
@@ -51,7 +53,8 @@ def validate(
     """Check an entry: its form, what its numbers say of each other, this machine, and a few images anew.
 
     Args:
-        again: so many images, drawn with the entry's digest as the seed, are measured again; 0 for none.
+        again: so many images of every data set are measured again, all where it has no more; 0 for none.
+        seed: what they are drawn with; None draws anew, so that no entry can be made to fit the draw.
         model: the model as for ``srbench evaluate --models``, where the zoo's of the entry's name is not
             meant. Names in an entry are never imported or opened as files.
         started: called with what is being measured.
@@ -68,7 +71,7 @@ def validate(
     report.problems += local.problems
     report.notes += [f"partial: {line}" for line in entry.partial] + local.notes
     if again and not report.problems:
-        findings = rerun(entry, records, local, again, device, started)
+        findings = rerun(records, local, draw_images(records, again, seed), device, started)
         report.problems += findings.problems
         report.notes += findings.notes
         if findings.records:
