@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import struct
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hostile_pickles import archive, state, tensor, text
+from hostile_pickles import BOMB, archive, state, tensor, text
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -41,6 +42,7 @@ BAD_HEADERS: dict[str, Write] = {
     "header of 2**63 bytes": _safetensors({"a": _entry()}, length=1 << 63),
     "header of 2**64 - 1 bytes": _safetensors({"a": _entry()}, length=(1 << 64) - 1),
     "header of 90 MB": _safetensors({"a": _entry()}, length=90_000_000),
+    "header of 20 MB, whole": _safetensors({"__metadata__": {"a": "b" * 20_000_000}, "a": _entry()}),
     "header longer than the file": _safetensors({"a": _entry()}, length=400),
     "header of no bytes": _safetensors({}, length=0),
     "overlapping": _safetensors({"a": _entry(), "b": _entry(32, 64, (8,))}),
@@ -106,7 +108,100 @@ def _half(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-120])
 
 
+def _ends(path: Path) -> tuple[bytes, bytes, bytes]:
+    """An archive's members, its central directory, and the end that says where that is."""
+    content = path.read_bytes()
+    end = content.rfind(b"PK\5\6")
+    (start,) = struct.unpack("<I", content[end + 16 : end + 20])
+    return content[:start], content[start:end], content[end:]
+
+
+def _two_directories(first: bytes, last: bytes) -> Write:
+    """Two archives in one file; the end of the last is the comment of the first's end."""
+
+    def write(path: Path) -> None:
+        archive(path, first)
+        members, directory, end = _ends(path)
+        archive(path, last)
+        more, other, last_end = _ends(path)
+        # Places are counted from the start of the file: the last archive's move behind the first's members.
+        moved = bytearray(other)
+        place = moved.find(b"PK\1\2")
+        while place >= 0:
+            (offset,) = struct.unpack("<I", moved[place + 42 : place + 46])
+            moved[place + 42 : place + 46] = struct.pack("<I", offset + len(members))
+            place = moved.find(b"PK\1\2", place + 4)
+        at = len(members) + len(more)
+        end = end[:16] + struct.pack("<IH", at, len(moved) + len(last_end))
+        last_end = last_end[:16] + struct.pack("<I", at + len(directory) + len(end)) + last_end[20:]
+        path.write_bytes(members + more + directory + end + bytes(moved) + last_end)
+
+    return write
+
+
+class _Unseekable(io.BytesIO):
+    """What zipfile writes lengths behind a member's bytes for."""
+
+    def seek(self, *place: int) -> int:
+        raise OSError
+
+    def tell(self) -> int:
+        raise OSError
+
+
+def _descriptors(path: Path) -> None:
+    stream = _Unseekable()
+    with zipfile.ZipFile(stream, "w") as file:
+        file.writestr("net/data.pkl", BOMB)
+        file.writestr("net/version", "3\n")
+    path.write_bytes(stream.getvalue())
+
+
+def _zip64(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in (("net/data.pkl", BOMB), ("net/version", b"3\n")):
+            with file.open(name, "w", force_zip64=True) as member:
+                member.write(content)
+    members, directory, end = _ends(path)
+    size, start = len(directory), len(members)
+    whole = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, 2, 2, size, start)
+    where = struct.pack("<4sIQI", b"PK\6\7", 0, start + size, 1)
+    path.write_bytes(members + directory + whole + where + end[:8] + b"\xff" * 12 + b"\0\0")
+
+
+def _many_disks(path: Path) -> None:
+    archive(path, BOMB)
+    members, directory, end = _ends(path)
+    path.write_bytes(members + directory + end[:4] + struct.pack("<HH", 1, 1) + end[8:])
+
+
+def _prepended(path: Path) -> None:
+    archive(path, BOMB)
+    path.write_bytes(path.read_bytes()[:4] + bytes(1000) + path.read_bytes())
+
+
+def _twice(path: Path) -> None:
+    archive(path, _PLAIN)
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "a") as file:
+        warnings.simplefilter("ignore")
+        file.writestr("net/data.pkl", BOMB)
+
+
+def _aliased(path: Path) -> None:
+    """2,000 tensors of 240 kB that all lie in the same 260 kB."""
+    views = b"".join(text(f"{n}.weight") + tensor((60_000,), (1,), 1 << 16, offset=n) for n in range(2_000))
+    archive(path, b"\x80\x02}(" + views + b"u.", bytes(4 << 16))
+
+
 ARCHIVES: dict[str, Write] = {
+    "two directories, a bomb first": _two_directories(BOMB, _PLAIN),
+    "two directories, a bomb last": _two_directories(_PLAIN, BOMB),
+    "lengths behind the members": _descriptors,
+    "zip64": _zip64,
+    "many disks": _many_disks,
+    "something before": _prepended,
+    "an index twice": _twice,
+    "one storage for 2,000 tensors": _aliased,
     "deflated": _deflated(0),
     "256 MB of zeros in 256 kB": _deflated(1 << 28),
     "20,000 members": _zip_of_many,
@@ -139,6 +234,11 @@ def _compact(**changes: Any) -> dict[str, Tensor]:
     return Compact(num_feat=8, num_conv=2, upscale=4).state_dict() | changes
 
 
+def good() -> dict[str, Tensor]:
+    """A network that is measured: the hostile ones are compared with it."""
+    return _compact()
+
+
 def _esrgan(**changes: Any) -> dict[str, Tensor]:
     torch.manual_seed(0)
     return ESRGAN(num_filters=8, num_blocks=1).state_dict() | changes
@@ -148,6 +248,15 @@ def _quantised(weight: Tensor) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such tensors are deprecated; files with them are still about
         return torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8)
+
+
+class _OwnTensor(Tensor):
+    pass
+
+
+def _sparse_beyond(weight: Tensor) -> Tensor:
+    places = torch.full((weight.dim(), 1), 1 << 40)
+    return torch.sparse_coo_tensor(places, torch.ones(1), weight.shape, check_invariants=False)
 
 
 def networks() -> dict[str, dict[Any, Any]]:
@@ -165,6 +274,8 @@ def networks() -> dict[str, dict[Any, Any]]:
         "complex": plain | {first: plain[first].to(torch.complex64)},
         "quantised": plain | {first: _quantised(plain[first])},
         "sparse": plain | {last: plain[last].to_sparse()},
+        "sparse beyond its end": plain | {last: _sparse_beyond(plain[last])},
+        "a tensor of a class of its own": plain | {last: plain[last].as_subclass(_OwnTensor)},
         "meta": plain | {last: plain[last].to("meta")},
         "words": plain | {first: "0.1"},
         "None": plain | {first: None},

@@ -140,6 +140,12 @@ def state(body: bytes, name: str = "conv.weight") -> bytes:
     return b"\x80\x02}" + text(name) + body + b"s."
 
 
+def _shadowed(name: str) -> bytes:
+    """Opcodes for a parameter, one of whose methods is hidden by a number."""
+    hidden = b"\x89ccollections\nOrderedDict\n)R}" + text(name) + b"K\x01s"
+    return b"ctorch._utils\n_rebuild_parameter_with_state\n(" + tensor((16,), (1,), 16) + hidden + b"tR"
+
+
 def archive(
     path: Path, index: bytes, storage: bytes = bytes(64), method: int = zipfile.ZIP_STORED, **more: bytes
 ) -> None:
@@ -150,6 +156,10 @@ def archive(
         file.writestr("net/byteorder", "little")
         for name, content in {"0": storage, **more}.items():
             file.writestr(f"net/data/{name}", content)
+
+
+BOMB = state(b"cbuiltins\nbytearray\n" + number(7 << 30) + b"\x85R")
+"""A few bytes that ask for 7 GB."""
 
 
 def opcodes(mark: Path) -> dict[str, bytes]:
@@ -201,6 +211,18 @@ def opcodes(mark: Path) -> dict[str, bytes]:
         "millions of objects": b"\x80\x02](" + b"]" * 3_000_000 + b"e.",
         "a dict in itself": b"\x80\x02}q\x00" + text("state_dict") + b"h\x00s.",
         "no names": b"\x80\x02}K\x01K\x02sK\x03K\x04s.",
+        "60,000 keys of one hash": b"\x80\x02}("
+        + b"".join(number(k * ((1 << 61) - 1)) + b"N" for k in range(60_000))
+        + b"u.",
+        "32 MiB of marks": b"\x80\x02" + b"(" * (32 << 20),
+        "padding before a bomb": b"\x80\x02}" + text("x" * (33 << 20)) + b"K\x01s" + BOMB[3:],
+        "padding before 3 million nested tuples": b"\x80\x02}"
+        + text("x" * (33 << 20))
+        + b"K\x01sK\x00"
+        + b"\x85" * 3_000_000
+        + b"K\x01s.",
+        "hidden items": b"\x80\x02ccollections\nOrderedDict\n)R}" + text("items") + b"K\x01sb.",
+        **{f"hidden {name}": state(_shadowed(name)) for name in ("numel", "element_size", "is_complex")},
         "2**60 numbers": state(tensor((1 << 60,), (1,), 16)),
         "a storage of 2**60": state(tensor((1 << 60,), (1,), 1 << 60)),
         "a storage of 2**33": state(tensor((1 << 33,), (1,), 1 << 33)),

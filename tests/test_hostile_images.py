@@ -158,11 +158,13 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     for number, name in enumerate(kinds):
         (folder / str(number)).mkdir()
         (ACCEPTED | REFUSED)[name][0](folder / str(number))
-    rest, values, out = folder / "rest.json", folder / "values.json", folder / "out.json"
-    rest.write_text(json.dumps(["--models", "bicubic", "--metrics", "piqe", "--keep-images"]))
-    values.write_text(json.dumps([f"folder:{folder / str(number)}" for number in range(len(kinds))]))
+    commands, out = folder / "commands.json", folder / "out.json"
+    how = ["evaluate", "--models", "bicubic", "--metrics", "piqe", "--keep-images", "--datasets"]
+    commands.write_text(
+        json.dumps([[*how, f"folder:{folder / str(number)}"] for number in range(len(kinds))])
+    )
     done = subprocess.run(
-        [sys.executable, HERE / "hostile_run.py", out, "--datasets", rest, values],
+        [sys.executable, HERE / "hostile_run.py", out, commands],
         env=os.environ
         | {"OMP_NUM_THREADS": "1", "SRBENCH_HOME": str(folder / "home"), "SRBENCH_OFFLINE": "1"},
         capture_output=True,
@@ -172,7 +174,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(out.read_text())
-    return dict(zip(kinds, found["results"], strict=True)) | {"peak": {"MB": found["peak"]}}
+    return dict(zip(kinds, found["results"], strict=True)) | {"peak": {"MB": found["peaks"]["srbench"]}}
 
 
 @pytest.mark.parametrize("name", REFUSED)

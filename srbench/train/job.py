@@ -93,7 +93,7 @@ def _train(request: TrainingRequest, console: Console | None) -> State:
     source = crops.source
     state = make_state(recipe, processes, initial=content is None)
     if content is not None:
-        if content["data"] != source.content_hash:
+        if content.get("data") != source.content_hash:
             raise BadInput(f"the images of {folder} have changed since it began: it cannot be resumed")
         state.restore(content)
     if processes.main:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from srbench.errors import BadInput, RunFailed
 from srbench.support.home import atomic_path
+from srbench.zoo.contained import unpacked
 
 _FORMAT = 1
 _BEST = "best.pt"
@@ -76,7 +76,17 @@ class State:
         }
 
     def restore(self, content: dict[str, Any]) -> None:
-        """Take over what :meth:`content` gave."""
+        """Take over what :meth:`content` gave; BadInput where it is of other networks or optimizers."""
+        try:
+            self._restore(content)
+        # Every part of torch has its own way to say that something does not fit.
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise BadInput(
+                f"the last checkpoint is not one of this training ({_brief(error)}): remove it, and the one "
+                "before it is taken"
+            ) from error
+
+    def _restore(self, content: dict[str, Any]) -> None:
         self.generator.load_state_dict(content["generator"])
         self.optimizer_g.load_state_dict(content["optimizer_g"])
         if self.discriminator is not None and self.optimizer_d is not None:
@@ -148,8 +158,8 @@ class Checkpoints:
 def read_checkpoint(path: Path) -> dict[str, Any] | None:
     """Return a checkpoint's content on the CPU, or None if it is damaged or no checkpoint of a training."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
+        content = unpacked(path, everything=True)
+    except (BadInput, OSError):
         return None
     return content if isinstance(content, dict) and content.get("format") == _FORMAT else None
 
