@@ -1,9 +1,9 @@
 """Run commands on hostile files, one after the other in one process with bounded memory and time.
 
 ``python hostile_run.py OUT COMMANDS`` runs every command (COMMANDS is a file of JSON, a list of lists) and
-writes to OUT, as JSON, for each its exit code, output, CPU seconds, those of the process that reads checkpoints
-included, and what it executed by Python's audit events; and the peak memory in MB of both processes, after the
-first command and after all.
+writes to OUT, as JSON, for each its exit code, output, CPU seconds (with those of the process that reads
+checkpoints) and what it executed by Python's audit events; and the peak memory in MB of both processes, after
+the first command and after all.
 """
 
 from __future__ import annotations

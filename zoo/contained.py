@@ -56,6 +56,7 @@ def unpacked(path: Path, *, everything: bool = False) -> Any:
         tensors, about = read_safetensors(kept)
         return _rebuilt(json.loads(about["tree"]), tensors)
     except _CONTENT_ERRORS as error:
+        kept.unlink(missing_ok=True)  # it may be this that is damaged: the next time it is made anew
         raise damaged(path) from error
     finally:
         if everything:
