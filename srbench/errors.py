@@ -63,17 +63,26 @@ def one_line(message: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
 
 
+FEW = 200
+"""Names are listed in an error where they are no longer than this, in characters."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> BadInput:
-    """Make the error for a name that is not known, with the nearest known names.
+    """Make the error for a name that is not known, with the nearest known names, and all where they are few.
 
     Args:
         kind: what the name should have been ("model", "data set", …).
         name: what the user wrote.
         known: every valid name.
         listing: the command that lists them all, such as ``srbench models``.
+
+    >>> str(unknown("attack", "rrs", ["none", "rsr"], "srbench evaluate --help"))
+    "unknown attack 'rrs': did you mean rsr? there are none, rsr"
     """
     choices = list(known)
     lowered = {c.lower(): c for c in choices}
     near = [lowered[m] for m in difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.4)]
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return BadInput(f"unknown {kind} '{name}': {hint}`{listing}` lists them all")
+    listed = ", ".join(choices)
+    all_of_them = f"there are {listed}" if len(listed) <= FEW else f"`{listing}` lists them all"
+    return BadInput(f"unknown {kind} '{name}': {hint}{all_of_them}")

@@ -140,7 +140,10 @@ def _fetch(spec: str, name: str, card: Card) -> None:
         finally:
             file.remove()
     if failures:
-        raise Unavailable(f"{spec} could not be fetched: {'; '.join(failures)}")
+        raise Unavailable(
+            f"{spec} could not be fetched: {'; '.join(failures)}; or fetch {card.sources[0].address} "
+            f"elsewhere and name the file, as in --models {card.sources[0].filename}"
+        )
     by_hand = card.sources[0]
     raise BadInput(
         f"{spec} is where only a person can fetch it (licence: {card.licence}): take it from "

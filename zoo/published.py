@@ -149,7 +149,8 @@ def _download(name: str, *, say: Callable[[str], None], progress: bool, keep_pac
         return state
     raise Unavailable(
         f"{name} could not be fetched: {'; '.join(dict.fromkeys(failures))}; or give the file with "
-        f"`srbench models install {name} --from {sources[0].by_hand}`"
+        f"`srbench models install {name} --from {sources[0].by_hand}`; `srbench install recommended` takes "
+        "others from the index pip is configured with"
     )
 
 

@@ -10,6 +10,7 @@ import typer
 from typer.cli import get_docs_for_click
 
 from srbench.cli import app
+from srbench.cli.train_help import RecipeCommand
 
 
 @cache
@@ -27,6 +28,8 @@ def reference(name: str) -> str:
     """Usage, arguments, options and subcommands of a command."""
     root, context = _root()
     command = root.commands[name]
+    if isinstance(command, RecipeCommand):
+        command.show_recipe()
     text = get_docs_for_click(
         obj=command,
         ctx=typer.Context(command, info_name=name, parent=context),

@@ -8,6 +8,13 @@ import typer
 
 from srbench.version import __version__
 
+# Under which the commands stand in the help.
+MEASURE = "Measure"
+READ = "Read what was measured"
+HAVE = "Models, data sets, metrics"
+TRAIN = "Train"
+GIVE = "Take part"
+
 app = typer.Typer(
     name="srbench",
     help="Does a super-resolution model still work on inputs it was not trained for?",
@@ -27,8 +34,13 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and exit.", metavar=""
+        ),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.", metavar="")
+    ] = False,
 ) -> None:
     """Does a super-resolution model still work on inputs it was not trained for?"""

@@ -8,12 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import MEASURE, app
 from srbench.cli.console import err, following, report_failures, say
-from srbench.cli.groups import expand_options
-from srbench.cli.options import Limit, Metrics, Protocol, RunFlags, Scale, Track, TrackOption
+from srbench.cli.groups import Alias, expand_options
+from srbench.cli.options import Json, Limit, Metrics, Protocol, RunFlags, Scale, Track, TrackOption
+from srbench.cli.panels import HOW, OUTPUT, WHAT
 from srbench.support.progress import progress_bar
 from srbench.support.words import words
+
+PRESETS = "the preset's"
 
 
 @dataclass(frozen=True)
@@ -21,46 +24,52 @@ class AttackFlags:
     """Which attack, and what is changed about it."""
 
     eps: Annotated[
-        str, typer.Option("--eps", help="Radii in levels of 255, separated by commas: 14 or 2,4,8,14.")
+        str, HOW.value("--eps", "LEVELS", "Radii in levels of 255, by commas: 14 or 2,4,8,14.")
     ] = "14"
-    preset: Annotated[
+    attacks: Annotated[
         str,
-        typer.Option("--preset", help="Presets such as rsr or strong, by commas; random is always there."),
+        WHAT.value("--attacks", "NAMES", "Presets such as rsr or strong, by commas; random is always there."),
+        Alias("--preset"),
     ] = "rsr"
     norm: Annotated[
-        str, typer.Option("--norm", help="linf, or l2: eps is then a root mean square over the values.")
+        str, HOW.value("--norm", "NORM", "linf, or l2: eps is then a root mean square over the values.")
     ] = "linf"
     target: Annotated[
         str | None,
-        typer.Option(
-            "--target",
-            help="Steer the output towards this image, or towards those of this folder, by their names.",
-        ),
+        WHAT.value("--target", "PATH", "Steer the output towards this image, or those of a folder by name."),
     ] = None
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Gradient steps.")] = None
-    alpha: Annotated[str | None, typer.Option("--alpha", help="Step size in levels of 255.")] = None
+    steps: Annotated[
+        int | None, HOW.value("--steps", "N", "Gradient steps.", min=1, show_default=PRESETS)
+    ] = None
+    alpha: Annotated[
+        str | None, HOW.value("--alpha", "LEVELS", "Step size in levels of 255.", show_default=PRESETS)
+    ] = None
     structure: Annotated[
-        float | None, typer.Option("--structure", help="Size of the starting noise's blocks, in pixels.")
+        float | None,
+        HOW.value("--structure", "PIXELS", "Size of the starting noise's blocks.", show_default=PRESETS),
     ] = None
     loss: Annotated[
-        str | None, typer.Option("--loss", help="Objective, such as l1, mse, lpips-alex, 0.01*l1+vgg19.")
+        str | None,
+        HOW.value("--loss", "LOSS", "Objective: l1, mse, lpips-alex, 0.01*l1+vgg19, …", show_default=PRESETS),
     ] = None
     restarts: Annotated[
-        int | None, typer.Option("--restarts", min=1, help="Random restarts; the worst is kept.")
+        int | None,
+        HOW.value("--restarts", "N", "Random restarts; the worst is kept.", min=1, show_default=PRESETS),
     ] = None
     samples: Annotated[
         int | None,
-        typer.Option(
-            "--samples", min=1, help="Forwards averaged per step, for a model that is random itself."
+        HOW.value(
+            "--samples",
+            "N",
+            "Forwards averaged per step, for a model that is random itself.",
+            min=1,
+            show_default=PRESETS,
         ),
     ] = None
 
     straight_through: Annotated[
         bool,
-        typer.Option(
-            "--straight-through",
-            help="Gradients pass rounding and clamping inside the model unchanged.",
-        ),
+        HOW.flag("--straight-through", "Gradients pass rounding and clamping inside the model unchanged."),
     ] = False
 
     def changes(self) -> tuple[tuple[str, Any], ...]:
@@ -79,47 +88,55 @@ class AttackFlags:
         return tuple((key, value) for key, value in settings.items() if value is not None)
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE)
 @expand_options
 def attack(
     model: Annotated[str, typer.Argument(help="A model's name, checkpoint file or module.path:factory.")],
+    *,
+    flags: AttackFlags,
     dataset: Annotated[
         str | None,
-        typer.Option(help="A data set's name, pairs:LR_DIR:HR_DIR or folder:DIR; ntire if not given."),
+        WHAT.value(
+            "--datasets",
+            "NAME",
+            "One data set: its name, pairs:LR_DIR:HR_DIR or folder:DIR.",
+            show_default="ntire",
+        ),
+        Alias("--dataset"),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="A directory of LR images without HR, in place of a data set.")
+        Path | None,
+        WHAT.value("--images", "DIR", "A directory of LR images without HR, in place of a data set."),
     ] = None,
-    pairs: Annotated[str | None, typer.Option(help="LR_DIR:HR_DIR, in place of a data set.")] = None,
+    pairs: Annotated[
+        str | None, WHAT.value("--pairs", "LR_DIR:HR_DIR", "Two directories, in place of a data set.")
+    ] = None,
     transfer_to: Annotated[
         str | None,
-        typer.Option(
+        WHAT.value(
             "--transfer-to",
-            "--transfer",
-            help="Measure the noise on these models too; all: noise of every model on every other.",
+            "NAMES",
+            "Measure the noise on these models too; all: noise of every model on every other.",
         ),
+        Alias("--transfer"),
     ] = None,
     corruptions: Annotated[
         bool,
-        typer.Option("--corruptions", help="Natural corruptions too: noise, JPEG, blur; five severities."),
+        WHAT.flag("--corruptions", "Natural corruptions too: noise, JPEG, blur; five severities."),
     ] = False,
     protocol: Protocol = "rsr",
     metrics: Metrics = None,
     track: TrackOption = Track.auto,
     limit: Limit = None,
     scale: Scale = "4",
-    no_checks: Annotated[
-        bool, typer.Option("--no-checks", help="Do not ask whether the attack was strong.")
-    ] = False,
+    no_checks: Annotated[bool, HOW.flag("--no-checks", "Do not ask whether the attack was strong.")] = False,
     all_checks: Annotated[
-        bool, typer.Option("--all-checks", help="Every check, also those that take more than the attack.")
+        bool, HOW.flag("--all-checks", "Every check, also those that take more than the attack.")
     ] = False,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Write attacked images, noise, pictures and curves here.")
+        Path | None, OUTPUT.value("--out", "DIR", "Write attacked images, noise, pictures and curves here.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-    *,
-    flags: AttackFlags,
+    as_json: Json = False,
     run: RunFlags,
 ) -> None:
     """Find the LR noise that damages a model most, show it, measure it, and check that the attack is strong.
@@ -139,7 +156,7 @@ def attack(
     request = job.AttackRequest(
         model=model,
         dataset=_dataset(dataset, images, pairs),
-        presets=words(flags.preset),
+        presets=words(flags.attacks),
         eps=words(flags.eps),
         changes=flags.changes(),
         norm=flags.norm,
@@ -154,10 +171,10 @@ def attack(
         **run.options(),
     )
     gallery = Gallery(out_dir)
-    with err().status("checking inputs and loading metrics"):
+    with err(run.quiet).status("checking inputs and loading metrics"):
         prepared = gallery.attack = job.prepare(request, gallery.show, gallery.lacks)
-    say(prepared.run.notices)
-    with following(prepared.run.runner, prepared.run.plan, "attack"):
+    say(prepared.run.notices, run.quiet)
+    with following(prepared.run.runner, prepared.run.plan, "attack", run.quiet):
         outcome = job.run(prepared)
     gallery.complete()
     damage = curve(prepared)
@@ -166,9 +183,9 @@ def attack(
         raise BadInput("no image has records under every attack: run the command again")
     checked = Strength()
     if flags.target:
-        say(["the checks ask what an attack damages: with --target there are none"])
+        say(["the checks ask what an attack damages: with --target there are none"], run.quiet)
     elif not no_checks:
-        with progress_bar(err(), rate="{:.1f} passes/s") as bar:
+        with progress_bar(err(run.quiet), rate="{:.1f} passes/s") as bar:
             shown = bar.add_task("checking the attack", total=None)
 
             def advance(done: float, total: float) -> None:
@@ -176,7 +193,7 @@ def attack(
 
             checked = check_strength(prepared, thorough=all_checks, progress=advance)
     report(prepared, damage, checked, out_dir, as_json)
-    report_failures(outcome)
+    report_failures(outcome, quiet=run.quiet)
 
 
 def _dataset(dataset: str | None, images: Path | None, pairs: str | None) -> str:
@@ -184,7 +201,7 @@ def _dataset(dataset: str | None, images: Path | None, pairs: str | None) -> str
 
     named = [text for text in (dataset, images, pairs) if text is not None]
     if len(named) > 1:
-        raise BadInput("--dataset, --images and --pairs each name what to attack: give one of them")
+        raise BadInput("--datasets, --images and --pairs each name what to attack: give one of them")
     if images is not None:
         return f"folder:{images}"
     return f"pairs:{pairs}" if pairs is not None else dataset or "ntire"

@@ -9,42 +9,46 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import MEASURE, app
 from srbench.cli.console import err, following, out, report_failures, say
-from srbench.cli.groups import expand_options
+from srbench.cli.groups import Alias, expand_options
 from srbench.cli.options import Json, Limit, Protocol, RunFlags, Scale, Track, TrackOption
+from srbench.cli.panels import HOW, OUTPUT, WHAT
 from srbench.support.words import words
 
 if TYPE_CHECKING:
     from srbench.robustness.certify import CertifyRun, Point
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE)
 @expand_options
 def certify(
     model: Annotated[str, typer.Argument(help="A model's name, checkpoint file or module.path:factory.")],
     sigma: Annotated[
-        float, typer.Option("--sigma", help="Standard deviation of the noise on the LR, of the range 0 to 1.")
+        float,
+        HOW.value("--sigma", "SIGMA", "Standard deviation of the noise on the LR, of the range 0 to 1."),
     ] = 0.05,
-    n: Annotated[int, typer.Option("--n", min=2, help="Samples an image.")] = 100,
+    n: Annotated[int, HOW.value("--n", "N", "Samples an image.", min=2)] = 100,
     radius: Annotated[
-        str, typer.Option("--radius", help="l2 radii of changes of the LR, separated by commas.")
+        str, HOW.value("--radius", "NUMBERS", "l2 radii of changes of the LR, by commas.")
     ] = "0.005,0.01,0.02",
     alpha: Annotated[
-        float, typer.Option("--alpha", help="Probability that the bounds of an image do not hold.")
+        float, HOW.value("--alpha", "ALPHA", "Probability that the bounds of an image do not hold.")
     ] = 0.001,
     dataset: Annotated[
-        str, typer.Option("--dataset", help="A data set's name, pairs:LR_DIR:HR_DIR or degrade:HOW:DIR.")
+        str,
+        WHAT.value("--datasets", "NAME", "One data set: its name, pairs:LR_DIR:HR_DIR or degrade:HOW:DIR."),
+        Alias("--dataset"),
     ] = "ntire",
     attack_steps: Annotated[
-        int, typer.Option("--attack-steps", min=0, help="Steps of the attack in each ball; 0: none.")
+        int, HOW.value("--attack-steps", "N", "Steps of the attack in each ball; 0: none.", min=0)
     ] = 10,
     protocol: Protocol = "rsr",
     track: TrackOption = Track.auto,
     limit: Limit = None,
     scale: Scale = "4",
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Write certified.csv, the curve and a map per image here.")
+        Path | None, OUTPUT.value("--out", "DIR", "Write certified.csv, the curve and a map per image here.")
     ] = None,
     as_json: Json = False,
     *,
@@ -74,10 +78,10 @@ def certify(
         scale=checked_scale(scale),
         **run.options(),
     )
-    with err().status("checking inputs"):
+    with err(run.quiet).status("checking inputs"):
         prepared = job.prepare(request, None if out_dir is None else lambda each: save_map(out_dir, each))
-    say(prepared.run.notices)
-    with following(prepared.run.runner, prepared.run.plan, "certify"):
+    say(prepared.run.notices, run.quiet)
+    with following(prepared.run.runner, prepared.run.plan, "certify", run.quiet):
         outcome = prepared.run.run()
     points = job.points(prepared)
     if not points:
@@ -92,7 +96,7 @@ def certify(
         typer.echo(json.dumps([_plain(point) for point in points], indent=1))
     else:
         _show(prepared, points, alpha)
-    report_failures(outcome)
+    report_failures(outcome, quiet=run.quiet)
 
 
 def _radius(text: str) -> float:

@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import READ, app
 from srbench.cli.console import out
-from srbench.cli.options import OnlyDatasets, OnlyProtocol, OnlyScale, Records, StorePlace
+from srbench.cli.groups import expand_options
+from srbench.cli.options import (
+    Json,
+    OneAttack,
+    OneMetric,
+    OnlyDatasets,
+    OnlyProtocol,
+    OnlyScale,
+    Records,
+    StorePlace,
+)
 from srbench.support.words import matches, words
 
 if TYPE_CHECKING:
@@ -18,7 +28,8 @@ if TYPE_CHECKING:
     from srbench.store.record import Record
 
 
-@app.command()
+@app.command(rich_help_panel=READ)
+@expand_options
 def compare(
     models: Annotated[
         list[str],
@@ -26,14 +37,12 @@ def compare(
     ],
     store: StorePlace = None,
     records: Records = None,
-    metric: Annotated[
-        str | None, typer.Option(help="Compare by this metric instead of the leaderboard's.")
-    ] = None,
-    attack: Annotated[str, typer.Option(help="Compare under this attack.")] = "none",
+    metric: OneMetric = None,
+    attack: OneAttack = "none",
     datasets: OnlyDatasets = None,
     protocol: OnlyProtocol = None,
     scale: OnlyScale = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say whether one model is better than another, on how many images, and how sure that is.
 

@@ -28,11 +28,11 @@ def out() -> Console:
     return Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
 
 
-def err() -> Console:
-    """Return the console notices and progress are printed on."""
+def err(quiet: bool = False) -> Console:
+    """Return the console notices and progress are printed on; a quiet one prints nothing."""
     from rich.console import Console
 
-    return Console(stderr=True, soft_wrap=True)
+    return Console(stderr=True, soft_wrap=True, quiet=quiet)
 
 
 def print_line(console: Console, line: str) -> None:
@@ -43,9 +43,9 @@ def print_line(console: Console, line: str) -> None:
 
 
 @contextmanager
-def following(runner: Runner, plan: Sequence[Cell], task: str) -> Iterator[None]:
+def following(runner: Runner, plan: Sequence[Cell], task: str, quiet: bool = False) -> Iterator[None]:
     """Show a runner's progress through a plan while it runs."""
-    with progress_bar(err()) as bar:
+    with progress_bar(err(quiet)) as bar:
         shown = bar.add_task(task, total=sum(len(cell.images) for cell in plan))
 
         def advance(cell: Cell, images: int) -> None:
@@ -56,24 +56,25 @@ def following(runner: Runner, plan: Sequence[Cell], task: str) -> Iterator[None]
         yield
 
 
-def say(notices: Sequence[str]) -> None:
+def say(notices: Sequence[str], quiet: bool = False) -> None:
     """Print notices, a line each."""
     for notice in notices:
-        err().print(notice, style="yellow", highlight=False, markup=False)
+        err(quiet).print(notice, style="yellow", highlight=False, markup=False)
 
 
-def report_failures(outcome: Outcome, store: Path | str | None = None) -> None:
+def report_failures(outcome: Outcome, store: Path | str | None = None, quiet: bool = False) -> None:
     """Name the cells that could not be finished, and end with exit code 1 if there are any.
 
     Args:
         store: where records went, to say how many did.
+        quiet: only failures are printed.
     """
     import typer
 
-    say(outcome.notices)
+    say(outcome.notices, quiet)
     if store is not None:
         counts = f"{outcome.measured} images measured, {outcome.kept} already in {store}"
-        err().print(counts, style="dim", highlight=False, markup=False)
+        err(quiet).print(counts, style="dim", highlight=False, markup=False)
     for failure in outcome.failures:
         err().print(f"failed: {failure}", style="red", highlight=False, markup=False)
     if outcome.failures:

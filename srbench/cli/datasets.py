@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import HAVE, app
 from srbench.cli.console import err, out, say
+from srbench.cli.groups import Alias, expand_options
 from srbench.cli.options import Json, Scale
+from srbench.cli.panels import HOW, OUTPUT, WHAT, WHERE
 from srbench.support.scales import SCALE
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class Domain(StrEnum):
 datasets_app = typer.Typer(
     help="List data sets, install, register and verify them.", invoke_without_command=True
 )
-app.add_typer(datasets_app, name="datasets")
+app.add_typer(datasets_app, name="datasets", rich_help_panel=HAVE)
 
 
 @datasets_app.callback()
@@ -86,14 +88,19 @@ def datasets(
 
 
 @datasets_app.command()
+@expand_options
 def install(
     name: Annotated[str, typer.Argument(help="A data set from `srbench datasets`.")],
     given: Annotated[
-        list[Path] | None, typer.Option("--from", help="An archive fetched by hand; may be repeated.")
+        list[Path] | None, WHERE.value("--from", "FILE", "An archive fetched by hand; may be repeated.")
     ] = None,
-    to: Annotated[Path | None, typer.Option("--to", help="Where to unpack (default: the home).")] = None,
+    to: Annotated[
+        Path | None,
+        OUTPUT.value("--out", "DIR", "Where to unpack.", show_default="the home"),
+        Alias("--to"),
+    ] = None,
     training: Annotated[
-        bool, typer.Option("--training", help="Install the images the set publishes to train on.")
+        bool, WHAT.flag("--training", "Install the images the set publishes to train on.")
     ] = False,
 ) -> None:
     """Download the published archives, check and unpack them, and register the set."""
@@ -107,6 +114,7 @@ def install(
 
 
 @datasets_app.command()
+@expand_options
 def build(
     kind: Annotated[
         str,
@@ -114,18 +122,23 @@ def build(
             help="How photographs are degraded: ntire-like, aim-like, clean, blind, blind-bsrgan; or faces.",
         ),
     ],
-    hr: Annotated[Path | None, typer.Option("--hr", help="Directory of the photographs to degrade.")] = None,
+    hr: Annotated[Path | None, WHAT.value("--hr", "DIR", "Directory of the photographs to degrade.")] = None,
     name: Annotated[
-        str, typer.Option("--name", help="What the set is called (default: KIND and the directory).")
+        str,
+        OUTPUT.value(
+            "--name", "NAME", "What the set is called.", show_default="after KIND and the directory"
+        ),
     ] = "",
     to: Annotated[
-        Path | None, typer.Option("--out", "--to", help="The folder to make (default: in home).")
+        Path | None,
+        OUTPUT.value("--out", "DIR", "The folder to make.", show_default="in the home"),
+        Alias("--to"),
     ] = None,
     annotations: Annotated[
-        Path | None, typer.Option("--annotations", help="faces: wider_face_train_bbx_gt.txt.")
+        Path | None, WHAT.value("--annotations", "FILE", "faces: wider_face_train_bbx_gt.txt.")
     ] = None,
-    images: Annotated[Path | None, typer.Option("--images", help="faces: WIDER_train/images.")] = None,
-    seed: Annotated[int, typer.Option(help="faces: another seed draws other faces.", min=0)] = 0,
+    images: Annotated[Path | None, WHAT.value("--images", "DIR", "faces: WIDER_train/images.")] = None,
+    seed: Annotated[int, HOW.value("--seed", "N", "faces: another seed draws other faces.", min=0)] = 0,
     scale: Scale = "4",
 ) -> None:
     """Make a set of photographs by degrading them, or draw faces from WIDER FACE, and register it.
@@ -168,21 +181,28 @@ def build(
 
 
 @datasets_app.command()
+@expand_options
 def add(
     name: Annotated[
         str, typer.Argument(help="A data set from `srbench datasets`, or a new name for images of your own.")
     ],
-    lr: Annotated[Path, typer.Option("--lr", help="Directory of LR images.")],
-    hr: Annotated[Path | None, typer.Option("--hr", help="Directory of HR images, for paired sets.")] = None,
+    lr: Annotated[Path, WHAT.value("--lr", "DIR", "Directory of LR images.")],
+    hr: Annotated[Path | None, WHAT.value("--hr", "DIR", "Directory of HR images, for paired sets.")] = None,
     domain: Annotated[
-        Domain | None, typer.Option("--domain", help="Degradation of a set of your own (default: unknown).")
+        Domain | None,
+        HOW.value(
+            "--domain",
+            "DOMAIN",
+            "Degradation of a set of your own: clean, ntire, aim, dped, faces, blind or unknown.",
+            show_default="unknown",
+        ),
     ] = None,
     pair_by: Annotated[
         str | None,
-        typer.Option(
+        HOW.value(
             "--pair-by",
-            metavar="PATTERN",
-            help="Regular expression with one group: what the names of an LR and its HR share.",
+            "PATTERN",
+            "Regular expression with one group: what the names of an LR and its HR share.",
         ),
     ] = None,
     scale: Scale = "4",
@@ -199,6 +219,7 @@ def add(
 
 
 @datasets_app.command()
+@expand_options
 def remove(name: Annotated[str, typer.Argument(help="A registered data set.")], scale: Scale = "4") -> None:
     """Forget a registered copy; its images stay where they are."""
     from srbench import datasets as sets
@@ -209,6 +230,7 @@ def remove(name: Annotated[str, typer.Argument(help="A registered data set.")], 
 
 
 @datasets_app.command()
+@expand_options
 def verify(
     names: Annotated[
         list[str] | None, typer.Argument(help="Data sets; all registered ones if none is named.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from srbench.cli.app import app
+from srbench.cli.app import HAVE, app
 from srbench.cli.console import out
 
 
-@app.command()
+@app.command(rich_help_panel=HAVE)
 def doctor() -> None:
     """Say what is installed, what is missing, and how to get it."""
     import os

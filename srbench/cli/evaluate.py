@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import MEASURE, app
 from srbench.cli.console import err, following, out, print_line, report_failures, say
 from srbench.cli.groups import expand_options
-from srbench.cli.options import Full, Limit, Metrics, Protocol, RunFlags, Scale, Track, TrackOption
+from srbench.cli.options import Full, Json, Limit, Metrics, Protocol, RunFlags, Scale, Track, TrackOption
+from srbench.cli.panels import OUTPUT, WHAT
 from srbench.support.words import words
 
 if TYPE_CHECKING:
@@ -18,35 +19,42 @@ if TYPE_CHECKING:
     from srbench.run.prepared import PreparedRun
 
 
-@app.command()
+@app.command(rich_help_panel=MEASURE)
 @expand_options
 def evaluate(
     models: Annotated[
         str,
-        typer.Option(
-            help="all, names, wildcards, checkpoints, module.path:factory, outputs:DIR (SR images made "
+        WHAT.value(
+            "--models",
+            "NAMES",
+            "all, names, wildcards, checkpoints, module.path:factory, outputs:DIR (SR images made "
             "elsewhere), NAME=any of these; by commas. "
-            "Behind one of your own: range=255, key=net_g, domain=…, title=…"
+            "Behind one of your own: range=255, key=net_g, domain=…, title=…",
         ),
     ] = "all",
     datasets: Annotated[
         str,
-        typer.Option(help="Names, pairs:LR_DIR:HR_DIR or folder:DIR, separated by commas."),
+        WHAT.value("--datasets", "NAMES", "Names, pairs:LR_DIR:HR_DIR or folder:DIR, by commas."),
     ] = "ntire,aim",
-    attacks: Annotated[str, typer.Option(help="Attack presets, separated by commas.")] = "none",
+    attacks: Annotated[
+        str, WHAT.value("--attacks", "NAMES", "Presets such as none, random, rsr, strong or jpeg; by commas.")
+    ] = "none",
     protocol: Protocol = "rsr",
     metrics: Metrics = None,
     track: TrackOption = Track.auto,
     limit: Limit = None,
     scale: Scale = "4",
     samples: Annotated[
-        int, typer.Option(min=1, help="Outputs per image of a model that draws random numbers: mean, spread.")
+        int,
+        WHAT.value(
+            "--samples", "N", "Outputs per image of a model that draws random numbers: mean, spread.", min=1
+        ),
     ] = 1,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Write leaderboard.md/.csv/.json and records.csv here.")
+        Path | None, OUTPUT.value("--out", "DIR", "Write leaderboard.md/.csv/.json and records.csv here.")
     ] = None,
     full: Full = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the leaderboard as JSON.")] = False,
+    as_json: Json = False,
     *,
     run: RunFlags,
 ) -> None:
@@ -72,10 +80,10 @@ def evaluate(
         scale=checked_scale(scale),
         **run.options(),
     )
-    with err().status("checking inputs and loading metrics"):
+    with err(run.quiet).status("checking inputs and loading metrics"):
         prepared = job.prepare(request)
-    say(prepared.notices)
-    with following(prepared.runner, prepared.plan, "evaluate"):
+    say(prepared.notices, run.quiet)
+    with following(prepared.runner, prepared.plan, "evaluate", run.quiet):
         done = job.run(prepared)
     tables = evaluated_tables(done)
     if out_dir is not None:
@@ -88,7 +96,7 @@ def evaluate(
         terminal.show_all(screen, tables, asked=done.dataset_order, metrics=named, full=full)
         for line in _remarks(request, prepared) if full else _brief_remarks(request, prepared):
             print_line(screen, line)
-    report_failures(done.outcome, prepared.store)
+    report_failures(done.outcome, prepared.store, run.quiet)
     if not done.records:
         raise BadInput(f"{prepared.store} has no records of this plan: run without --rerun never")
 

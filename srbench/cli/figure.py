@@ -9,9 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import READ, app
 from srbench.cli.console import err, following, report_failures, say
-from srbench.cli.options import Device, OnlyDatasets, OnlyModels, OnlyProtocol, Records, Scale, StoreFolder
+from srbench.cli.groups import Alias, expand_options
+from srbench.cli.options import (
+    STORE,
+    Device,
+    OneAttack,
+    OneMetric,
+    OnlyDatasets,
+    OnlyModels,
+    OnlyProtocol,
+    Records,
+    Scale,
+    StoreFolder,
+)
+from srbench.cli.panels import HOW, OUTPUT, WHAT, WHERE
 from srbench.support.words import matches, words
 
 if TYPE_CHECKING:
@@ -19,13 +32,15 @@ if TYPE_CHECKING:
     from srbench.store.record import Record
 
 figure_app = typer.Typer(help="Make figures for papers, as PNG and PDF.", no_args_is_help=True)
-app.add_typer(figure_app, name="figure")
+app.add_typer(figure_app, name="figure", rich_help_panel=READ)
 
-Out = Annotated[Path | None, typer.Option("--out", help="The files, with or without .png or .pdf.")]
-Dpi = Annotated[int, typer.Option(min=50, max=1200, help="Pixels of the PNG per inch.")]
-
-OneMetric = Annotated[str | None, typer.Option(help="Without: what the leaderboard is ranked by.")]
-Attack = Annotated[str, typer.Option(help="The attack whose records are shown.")]
+Out = Annotated[
+    Path | None,
+    OUTPUT.value(
+        "--out", "FILE", "The files, with or without .png or .pdf.", show_default="the figure's name, here"
+    ),
+]
+Dpi = Annotated[int, OUTPUT.value("--dpi", "N", "Pixels of the PNG per inch.", min=50, max=1200)]
 
 
 class CurvesBy(StrEnum):
@@ -39,30 +54,44 @@ class MatrixBy(StrEnum):
 
 
 @figure_app.command()
+@expand_options
 def qualitative(
     models: Annotated[
-        str, typer.Option(help="As for evaluate: names, wildcards, checkpoints; by commas.")
+        str, WHAT.value("--models", "NAMES", "As for evaluate: names, wildcards, checkpoints; by commas.")
     ] = "bicubic,*-mini",
     datasets: Annotated[
-        str, typer.Option("--dataset", help="Data sets, one row of the figure or more each; by commas.")
+        str,
+        WHAT.value("--datasets", "NAMES", "Data sets, one row of the figure or more each; by commas."),
+        Alias("--dataset"),
     ] = "ntire-mini,aim-mini",
     images: Annotated[
-        str | None, typer.Option("--image", help="Ids by commas; without: the first image of each set.")
+        str | None,
+        WHAT.value("--image", "IDS", "By commas.", show_default="the first image of each set"),
     ] = None,
     crops: Annotated[
         list[str] | None,
-        typer.Option(
+        WHAT.value(
             "--crop",
-            help="x,y,width,height in HR pixels, may be repeated; without: where the models differ the most.",
+            "X,Y,W,H",
+            "In HR pixels; may be repeated.",
+            show_default="where the models differ the most",
         ),
     ] = None,
-    attacks: Annotated[str, typer.Option("--attack", help="Attacks, by commas.")] = "none",
+    attacks: Annotated[
+        str, WHAT.value("--attacks", "NAMES", "Attacks, by commas."), Alias("--attack")
+    ] = "none",
     device: Device = "auto",
     tile: Annotated[
-        int | None, typer.Option(min=16, help="Run in LR tiles of this side, to save memory.")
+        int | None,
+        HOW.value(
+            "--tile", "SIDE", "Run in LR tiles of this side, to save memory.", min=16, show_default="whole"
+        ),
     ] = None,
     scale: Scale = "4",
-    store: Annotated[Path | None, typer.Option(help="Where images kept by evaluate are taken from.")] = None,
+    store: Annotated[
+        Path | None,
+        WHERE.value("--store", "DIR", "Where images kept by evaluate are taken from.", show_default=STORE),
+    ] = None,
     out: Out = None,
     dpi: Dpi = 300,
 ) -> None:
@@ -119,6 +148,7 @@ def _written(files: Sequence[Path]) -> None:
 
 
 @figure_app.command()
+@expand_options
 def curves(
     store: StoreFolder = None,
     records: Records = None,
@@ -126,10 +156,13 @@ def curves(
     datasets: OnlyDatasets = None,
     protocol: OnlyProtocol = None,
     attacks: Annotated[
-        str | None, typer.Option(help="Only these attacks beside random noise (wildcards allowed).")
+        str | None,
+        WHAT.value("--attacks", "NAMES", "Only these beside random noise; wildcards.", show_default="all"),
     ] = None,
     metric: OneMetric = None,
-    by: Annotated[CurvesBy, typer.Option(help="What each panel shows.")] = CurvesBy.model,
+    by: Annotated[
+        CurvesBy, HOW.value("--by", "WHAT", "What each panel shows: a model or an attack.")
+    ] = CurvesBy.model,
     out: Out = None,
     dpi: Dpi = 300,
 ) -> None:
@@ -142,6 +175,7 @@ def curves(
 
 
 @figure_app.command()
+@expand_options
 def matrix(
     store: StoreFolder = None,
     records: Records = None,
@@ -149,8 +183,10 @@ def matrix(
     datasets: OnlyDatasets = None,
     protocol: OnlyProtocol = None,
     metric: OneMetric = None,
-    attack: Attack = "none",
-    by: Annotated[MatrixBy, typer.Option(help="What rows and columns are.")] = MatrixBy.domain,
+    attack: OneAttack = "none",
+    by: Annotated[
+        MatrixBy, HOW.value("--by", "WHAT", "What rows and columns are: domain or model.")
+    ] = MatrixBy.domain,
     out: Out = None,
     dpi: Dpi = 300,
 ) -> None:
@@ -163,14 +199,17 @@ def matrix(
 
 
 @figure_app.command()
+@expand_options
 def ablation(
     store: StoreFolder = None,
     records: Records = None,
     datasets: OnlyDatasets = None,
     protocol: OnlyProtocol = None,
     metric: OneMetric = None,
-    attack: Attack = "none",
-    suite: Annotated[str, typer.Option(help="The suite of trainings that was measured.")] = "ablation-mini",
+    attack: OneAttack = "none",
+    suite: Annotated[
+        str, WHAT.value("--suite", "NAME", "The suite of trainings that was measured.")
+    ] = "ablation-mini",
     out: Out = None,
     dpi: Dpi = 300,
 ) -> None:

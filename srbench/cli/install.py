@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import HAVE, app
 
 
-@app.command()
+@app.command(rich_help_panel=HAVE)
 def install(
     what: Annotated[str, typer.Argument(help="recommended: the models and metrics a board is made with.")],
 ) -> None:

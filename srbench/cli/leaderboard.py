@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import READ, app
 from srbench.cli.console import err, out
+from srbench.cli.groups import expand_options
 from srbench.cli.options import (
     ExplorerData,
     ExplorerImages,
     Full,
+    Json,
     OnlyDatasets,
     OnlyModels,
     OnlyProtocol,
@@ -22,6 +24,7 @@ from srbench.cli.options import (
     Reported,
     StorePlace,
 )
+from srbench.cli.panels import OUTPUT, WHAT
 from srbench.support.words import matches, words
 
 if TYPE_CHECKING:
@@ -39,7 +42,8 @@ class Format(StrEnum):
     json = "json"
 
 
-@app.command()
+@app.command(rich_help_panel=READ)
+@expand_options
 def leaderboard(
     store: StorePlace = None,
     models: OnlyModels = None,
@@ -47,18 +51,22 @@ def leaderboard(
     protocol: OnlyProtocol = None,
     scale: OnlyScale = None,
     metrics: Annotated[
-        str | None, typer.Option(help="Only these metrics and the one that ranks, separated by commas.")
+        str | None,
+        WHAT.value("--metrics", "NAMES", "Only these and the one that ranks, by commas.", show_default="all"),
     ] = None,
     out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Write leaderboard.md/.csv/.json and records.csv here.")
+        Path | None, OUTPUT.value("--out", "DIR", "Write leaderboard.md/.csv/.json and records.csv here.")
     ] = None,
     shape: Annotated[
-        Format, typer.Option("--format", help="What is printed; latex is a booktabs table for a paper.")
+        Format,
+        OUTPUT.value(
+            "--format", "FORMAT", "screen, markdown, latex (a booktabs table for a paper), csv or json."
+        ),
     ] = Format.screen,
     full: Full = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    as_json: Json = False,
     html: Annotated[
-        Path | None, typer.Option(help="Write the page into this folder; open its index.html.")
+        Path | None, OUTPUT.value("--html", "DIR", "Write the page into this folder; open its index.html.")
     ] = None,
     records_csv: Records = None,
     data: ExplorerData = None,

@@ -8,29 +8,32 @@ from typing import Annotated, Any
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import TRAIN, app
+from srbench.cli.groups import expand_options
 from srbench.cli.options import Precision
+from srbench.cli.panels import HOW, OUTPUT, WHAT, WHERE
 from srbench.run.cost_model import ATTACKS, GPU, RRDBNET_MACS
 from srbench.support.words import words
 
 maintain_app = typer.Typer(
     help="Make what comes with srbench anew: trained models, weights, committed tables.", no_args_is_help=True
 )
-app.add_typer(maintain_app, name="maintain")
+app.add_typer(maintain_app, name="maintain", rich_help_panel=TRAIN)
 
 Runs = Annotated[list[Path], typer.Argument(help="Directories of finished runs.")]
-DATA = typer.Option("--data", help="Training images: dead-leaves, directories; by commas.")
+DATA = WHAT.value("--data", "NAMES", "Training images: dead-leaves, directories; by commas.")
 
 
 @maintain_app.command()
+@expand_options
 def suite(
     name: Annotated[str, typer.Argument(help="mini-zoo, generalist-mini or ablation-mini.")],
     data: Annotated[str | None, DATA] = None,
-    out: Annotated[Path, typer.Option("--out", help="Directory of runs.")] = Path("runs"),
-    jobs: Annotated[int, typer.Option("--jobs", min=0, help="Runs at once; 0: one per core.")] = 0,
-    iterations: Annotated[int | None, typer.Option("--iterations", min=1, help="Of every run.")] = None,
+    out: Annotated[Path, OUTPUT.value("--out", "DIR", "Directory of runs.")] = Path("runs"),
+    jobs: Annotated[int, WHERE.value("--jobs", "N", "Runs at once; 0: one per core.", min=0)] = 0,
+    iterations: Annotated[int | None, HOW.value("--iterations", "N", "Of every run.", min=1)] = None,
     zoo: Annotated[
-        Path | None, typer.Option("--zoo", help="Pack the models into this folder zoo of a checkout.")
+        Path | None, OUTPUT.value("--zoo", "DIR", "Pack the models into this folder zoo of a checkout.")
     ] = None,
 ) -> None:
     """Train a suite, one process a run; finished runs are kept, begun ones go on."""
@@ -43,8 +46,9 @@ def suite(
 
 
 @maintain_app.command()
+@expand_options
 def ship(
-    runs: Runs, zoo: Annotated[Path, typer.Option("--zoo", help="The folder zoo of a checkout.")]
+    runs: Runs, zoo: Annotated[Path, OUTPUT.value("--zoo", "DIR", "The folder zoo of a checkout.")]
 ) -> None:
     """Pack finished runs as models that come with srbench: fp16 weights and a card."""
     from srbench.train.ship import ship as pack
@@ -54,6 +58,7 @@ def ship(
 
 
 @maintain_app.command()
+@expand_options
 def account(runs: Runs) -> None:
     """Print what trainings took and gave, as CSV."""
     import csv
@@ -68,18 +73,19 @@ def account(runs: Runs) -> None:
 
 
 @maintain_app.command()
+@expand_options
 def distill(
     data: Annotated[str, DATA] = "dead-leaves",
-    pairs: Annotated[int, typer.Option("--pairs", min=16, help="Of images, about 200 kB each.")] = 19200,
-    iterations: Annotated[int, typer.Option("--iterations", min=1, help="Steps of the distillation.")] = 7000,
-    side: Annotated[int, typer.Option("--side", min=32, help="Of the crops, in pixels.")] = 128,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights, crops and pairs.")] = 0,
+    pairs: Annotated[int, WHAT.value("--pairs", "N", "Of images, about 200 kB each.", min=16)] = 19200,
+    iterations: Annotated[int, HOW.value("--iterations", "N", "Steps of the distillation.", min=1)] = 7000,
+    side: Annotated[int, HOW.value("--side", "N", "Of the crops, in pixels.", min=32)] = 128,
+    seed: Annotated[int, HOW.value("--seed", "N", "Of weights, crops and pairs.", min=0)] = 0,
     precision: Annotated[
-        Precision, typer.Option("--precision", help="Of the convolutions.")
+        Precision, HOW.value("--precision", "FORMAT", "Of the convolutions.")
     ] = Precision.bf16,
-    threads: Annotated[int, typer.Option("--threads", min=0, help="Torch threads; 0: all cores.")] = 0,
+    threads: Annotated[int, WHERE.value("--threads", "N", "Torch threads; 0: all cores.", min=0)] = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", help="The file of weights; default: the one that ships.")
+        Path | None, OUTPUT.value("--out", "FILE", "The file of weights.", show_default="the one that ships")
     ] = None,
 ) -> None:
     """Distil lpips-lite from LPIPS-Alex and write its weights."""
@@ -104,6 +110,7 @@ def distill(
 
 
 @maintain_app.command()
+@expand_options
 def entries(
     folder: Annotated[Path, typer.Argument(help="The folder of the entries.")] = Path("leaderboards/entries"),
 ) -> None:
@@ -114,6 +121,7 @@ def entries(
 
 
 @maintain_app.command()
+@expand_options
 def reports(
     folder: Annotated[Path, typer.Argument(help="The folder of the reports.")] = Path("leaderboards"),
 ) -> None:
@@ -125,15 +133,16 @@ def reports(
 
 
 @maintain_app.command()
+@expand_options
 def cost(
-    models: Annotated[int, typer.Option("--models", min=1, help="How many models.")] = 1000,
-    datasets: Annotated[int, typer.Option("--datasets", min=1, help="How many data sets.")] = 50,
-    images: Annotated[int, typer.Option("--images", min=1, help="Images of a data set.")] = 100,
-    attacks: Annotated[str, typer.Option("--attacks", help="Attacks, by commas.")] = ",".join(ATTACKS),
-    macs: Annotated[float, typer.Option("--macs", help="MAC of the network per LR pixel.")] = RRDBNET_MACS,
-    pixels: Annotated[int, typer.Option("--pixels", min=1, help="LR pixels of an image.")] = 510 * 339,
-    rate: Annotated[float, typer.Option("--rate", help="MAC a second of a device.")] = GPU.rate,
-    devices: Annotated[str, typer.Option("--devices", help="Numbers of devices, by commas.")] = "1,8,512",
+    models: Annotated[int, WHAT.value("--models", "N", "How many models.", min=1)] = 1000,
+    datasets: Annotated[int, WHAT.value("--datasets", "N", "How many data sets.", min=1)] = 50,
+    images: Annotated[int, WHAT.value("--images", "N", "Images of a data set.", min=1)] = 100,
+    attacks: Annotated[str, WHAT.value("--attacks", "NAMES", "Attacks, by commas.")] = ",".join(ATTACKS),
+    macs: Annotated[float, WHAT.value("--macs", "NUMBER", "MAC of the network per LR pixel.")] = RRDBNET_MACS,
+    pixels: Annotated[int, WHAT.value("--pixels", "N", "LR pixels of an image.", min=1)] = 510 * 339,
+    rate: Annotated[float, WHERE.value("--rate", "NUMBER", "MAC a second of a device.")] = GPU.rate,
+    devices: Annotated[str, WHERE.value("--devices", "NUMBERS", "How many, by commas.")] = "1,8,512",
 ) -> None:
     """Print what a large benchmark would take, from what networks and attacks compute."""
     from dataclasses import replace

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import HAVE, app
 from srbench.cli.console import out
+from srbench.cli.panels import WHERE
 
 if TYPE_CHECKING:
     from srbench.metrics.weights import Weight
 
 metrics_app = typer.Typer(help="List metrics, install the weights some need.", invoke_without_command=True)
-app.add_typer(metrics_app, name="metrics")
+app.add_typer(metrics_app, name="metrics", rich_help_panel=HAVE)
 
 
 @metrics_app.callback()
@@ -59,7 +60,7 @@ def _cure(name: str, weight: Weight) -> tuple[str, str]:
 def install(
     name: Annotated[str, typer.Argument(help="A metric from `srbench metrics`; all; recommended.")],
     source: Annotated[
-        list[Path] | None, typer.Option("--from", help="A weight file fetched by hand; may be repeated.")
+        list[Path] | None, WHERE.value("--from", "FILE", "A weight file fetched by hand; may be repeated.")
     ] = None,
 ) -> None:
     """Fetch the weights a metric needs, or take them from files, and check their sha256.

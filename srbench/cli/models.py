@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import HAVE, app
 from srbench.cli.console import out
 from srbench.cli.options import Json
+from srbench.cli.panels import OUTPUT, WHERE
 
 if TYPE_CHECKING:
     from srbench.zoo.weights import Status
 
 models_app = typer.Typer(help="List the model zoo, install weights.", invoke_without_command=True)
-app.add_typer(models_app, name="models")
+app.add_typer(models_app, name="models", rich_help_panel=HAVE)
 
 
 @models_app.callback()
 def models(
     context: typer.Context,
-    full: Annotated[bool, typer.Option("--full", help="Say where each missing one comes from.")] = False,
+    full: Annotated[bool, OUTPUT.flag("--full", "Say where each missing one comes from.")] = False,
     as_json: Json = False,
 ) -> None:
     """List every model with its training domain, licence and whether its weights are here."""
@@ -92,7 +93,7 @@ def _state(status: Status) -> str:
 def install(
     name: Annotated[str, typer.Argument(help="A model from `srbench models`.")],
     source: Annotated[
-        Path | None, typer.Option("--from", help="The published weight file, fetched by hand.")
+        Path | None, WHERE.value("--from", "FILE", "The published weight file, fetched by hand.")
     ] = None,
 ) -> None:
     """Download published weights, or take a file; verify it, convert it to safetensors, record its sha256.

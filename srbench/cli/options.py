@@ -7,8 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
+from srbench.cli.groups import Alias
+from srbench.cli.panels import HOW, OUTPUT, WHAT, WHERE
 from srbench.errors import BadInput
 from srbench.run.options import HALO, parse_tile
 
@@ -45,45 +45,63 @@ class Rerun(StrEnum):
 
 TrackOption = Annotated[
     Track,
-    typer.Option("--track", help="auto: the full set or model where it is here, else the built-in mini one."),
-]
-Protocol = Annotated[str, typer.Option("--protocol", help="How metrics are computed: rsr or y.")]
-Metrics = Annotated[
-    str | None,
-    typer.Option("--metrics", help="Metrics instead of the protocol's defaults, separated by commas."),
-]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N images of each set.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-Workers = Annotated[
-    int,
-    typer.Option(
-        "--workers", min=0, help="Images in work at once; 0: one per core, at most 8 (with ray: 1)."
+    WHAT.value(
+        "--track",
+        "TRACK",
+        "full or mini sets and models; auto: the full one if it is here, else its mini.",
     ),
 ]
+Protocol = Annotated[str, HOW.value("--protocol", "NAME", "How metrics are computed: rsr or y.")]
+Metrics = Annotated[
+    str | None,
+    WHAT.value("--metrics", "NAMES", "By commas.", show_default="the protocol's"),
+]
+Limit = Annotated[int | None, WHAT.value("--limit", "N", "Only the first N images of each set.", min=1)]
+Device = Annotated[str, WHERE.value("--device", "DEVICE", "auto, cpu or cuda.")]
+Workers = Annotated[
+    int,
+    WHERE.value("--workers", "N", "Images in work at once; 0: one per core, at most 8 (with ray: 1).", min=0),
+]
+STORE = "the home's"
 StorePlace = Annotated[
-    str | None, typer.Option("--store", help="Directory of records, or an address (s3://…).")
+    str | None,
+    WHERE.value("--store", "DIR", "Records: a directory or an address (s3://…).", show_default=STORE),
 ]
-StoreFolder = Annotated[Path | None, typer.Option("--store", help="Directory of records.")]
+StoreFolder = Annotated[
+    Path | None, WHERE.value("--store", "DIR", "Directory of records.", show_default=STORE)
+]
 Records = Annotated[
-    Path | None, typer.Option("--records", help="A records.csv that --out wrote, in place of a store.")
+    Path | None, WHERE.value("--records", "FILE", "A records.csv that --out wrote, in place of a store.")
 ]
-OnlyModels = Annotated[str | None, typer.Option("--models", help="Only these models (wildcards allowed).")]
+OnlyModels = Annotated[
+    str | None, WHAT.value("--models", "NAMES", "Only these, by commas; wildcards.", show_default="all")
+]
 OnlyDatasets = Annotated[
-    str | None, typer.Option("--datasets", help="Only these data sets (wildcards allowed).")
+    str | None, WHAT.value("--datasets", "NAMES", "Only these, by commas; wildcards.", show_default="all")
 ]
-OnlyProtocol = Annotated[str | None, typer.Option("--protocol", help="Only this protocol.")]
-Scale = Annotated[str, typer.Option("--scale", help="How many times larger SR is: 2, 3, 4 or 8.")]
-OnlyScale = Annotated[str | None, typer.Option("--scale", help="Only records of this scale.")]
-Full = Annotated[bool, typer.Option("--full", help="Print every metric, every attack and every note.")]
-Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
-Reported = Annotated[Path | None, typer.Option("--reported", help="Published numbers, as in paper.json.")]
+OnlyProtocol = Annotated[str | None, WHAT.value("--protocol", "NAME", "Only this one.", show_default="all")]
+Scale = Annotated[str, WHAT.value("--scale", "N", "How many times larger SR is: 2, 3, 4 or 8.")]
+OnlyScale = Annotated[
+    str | None, WHAT.value("--scale", "N", "Only records of this scale.", show_default="all")
+]
+OneMetric = Annotated[
+    str | None,
+    WHAT.value("--metrics", "NAME", "One metric.", show_default="the leaderboard's"),
+    Alias("--metric"),
+]
+OneAttack = Annotated[str, WHAT.value("--attacks", "NAME", "One attack."), Alias("--attack")]
+Full = Annotated[bool, OUTPUT.flag("--full", "Print every metric, every attack and every note.")]
+Json = Annotated[bool, OUTPUT.flag("--json", "Print as JSON.")]
+Reported = Annotated[
+    Path | None, WHERE.value("--reported", "FILE", "Published numbers to show too, as in paper.json.")
+]
 ExplorerImages = Annotated[
-    int, typer.Option("--images", min=0, help="Images of a data set in the page's explorer.")
+    int, OUTPUT.value("--images", "N", "Images of a data set in the page's explorer.", min=0)
 ]
 ExplorerData = Annotated[
     str | None,
-    typer.Option(
-        "--data", help="Data sets whose LR and HR the page shows, as for evaluate: pairs:LR_DIR:HR_DIR."
+    WHERE.value(
+        "--data", "NAMES", "Data sets whose LR and HR the page shows, as for evaluate: pairs:LR_DIR:HR_DIR."
     ),
 ]
 
@@ -93,72 +111,86 @@ class RunFlags:
     """How a plan is run: what evaluate and attack have in common."""
 
     device: Device = "auto"
-    precision: Annotated[Precision, typer.Option("--precision", help="Precision of the network.")] = (
+    precision: Annotated[Precision, HOW.value("--precision", "FORMAT", "Of the network: fp32 or bf16.")] = (
         Precision.fp32
     )
     tile: Annotated[
         str,
-        typer.Option(
-            "--tile", help="auto: whole images where they fit in memory; whole; or the side of LR tiles."
+        HOW.value(
+            "--tile", "SIDE", "auto: whole images where they fit in memory; whole; or the side of LR tiles."
         ),
     ] = "auto"
     halo: Annotated[
-        int, typer.Option("--halo", min=0, help="LR pixels around a tile that it is run with.")
+        int, HOW.value("--halo", "PIXELS", "LR pixels around a tile that it is run with.", min=0)
     ] = HALO
     memory: Annotated[
         float | None,
-        typer.Option("--memory", min=0.5, help="GiB the run may take; default: three quarters of all."),
+        WHERE.value(
+            "--memory", "GIB", "What the run may take.", min=0.5, show_default="three quarters of all"
+        ),
     ] = None
     workers: Workers = 0
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Torch threads per worker.")] = 1
+    threads: Annotated[int, WHERE.value("--threads", "N", "Torch threads per worker.", min=1)] = 1
     channels_last: Annotated[
         bool,
-        typer.Option("--channels-last", help="Another layout in memory: often faster, other last digits."),
+        HOW.flag("--channels-last", "Another layout in memory: often faster, other last digits."),
     ] = False
-    rerun: Annotated[Rerun, typer.Option("--rerun", help="What to measure again.")] = Rerun.only_missing
+    rerun: Annotated[
+        Rerun, HOW.value("--rerun", "WHICH", "Cells to measure again: only-missing, always or never.")
+    ] = Rerun.only_missing
     keep_images: Annotated[
         bool,
-        typer.Option("--keep-images", help="Keep SR and attacked LR images, for the page's explorer."),
+        OUTPUT.flag("--keep-images", "Keep SR and attacked LR images, for the page's explorer."),
     ] = False
     engine: Annotated[
         EngineName,
-        typer.Option(
-            "--engine", help="local: here, a process a GPU; ray: on a Ray cluster (srbench\\[scale])."
+        WHERE.value(
+            "--engine", "ENGINE", "local: here, a process a GPU; ray: on a Ray cluster (srbench\\[scale])."
         ),
     ] = EngineName.local
     ray_address: Annotated[
         str | None,
-        typer.Option(
-            "--ray-address", help="auto or HOST:PORT of a running Ray cluster; else one is started here."
+        WHERE.value(
+            "--ray-address",
+            "ADDRESS",
+            "auto or HOST:PORT of a running Ray cluster.",
+            show_default="one is started here",
         ),
     ] = None
     ray_workers: Annotated[
         int,
-        typer.Option("--ray-workers", min=0, help="Ray workers; 0: as many as the cluster has room for."),
+        WHERE.value("--ray-workers", "N", "0: as many as the cluster has room for.", min=0),
     ] = 0
     worker_gpus: Annotated[
         float | None,
-        typer.Option(
+        WHERE.value(
             "--worker-gpus",
+            "N",
+            "GPUs of a Ray worker; 0.5 shares one.",
             min=0,
-            help="GPUs of a Ray worker, 0.5 shares one; default: 1 where there are any.",
+            show_default="1 where there are any",
         ),
     ] = None
     tries: Annotated[
         int,
-        typer.Option(
-            "--tries", min=1, help="How often an image is tried whose Ray worker or GPU process dies."
+        WHERE.value(
+            "--tries", "N", "How often an image is tried whose Ray worker or GPU process dies.", min=1
         ),
     ] = 3
     timeout: Annotated[
         float | None,
-        typer.Option(
+        WHERE.value(
             "--timeout",
+            "SECONDS",
+            "An image may take until its Ray worker or GPU process is replaced.",
             min=1,
-            help="Seconds an image may take until its Ray worker or GPU process is replaced.",
+            show_default="any time",
         ),
     ] = None
     store: StorePlace = None
+    quiet: Annotated[
+        bool, OUTPUT.flag("--quiet", "Nothing but results and errors: no progress, no notices.")
+    ] = False
 
     def options(self) -> dict[str, Any]:
         """Return the fields of :class:`srbench.run.options.RunOptions`.

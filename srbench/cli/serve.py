@@ -5,23 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from srbench.cli.app import app
+from srbench.cli.app import READ, app
 from srbench.cli.console import err
+from srbench.cli.groups import expand_options
 from srbench.cli.options import ExplorerData, ExplorerImages, Records, Reported, StorePlace
+from srbench.cli.panels import OUTPUT, WHERE
 from srbench.support.words import words
 
 
-@app.command()
+@app.command(rich_help_panel=READ)
+@expand_options
 def serve(
     store: StorePlace = None,
     records: Records = None,
     data: ExplorerData = None,
     reported: Reported = None,
     images: ExplorerImages = 6,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0: any free one.")] = 0,
-    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the browser.")] = False,
+    port: Annotated[
+        int, WHERE.value("--port", "N", "Port of this machine; 0: any free one.", min=0, max=65535)
+    ] = 0,
+    no_open: Annotated[bool, OUTPUT.flag("--no-open", "Do not open the browser.")] = False,
 ) -> None:
     """Show the leaderboards of a store in the browser, on this machine only, until Ctrl-C."""
     import tempfile

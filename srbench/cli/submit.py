@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import GIVE, app
 from srbench.cli.console import err, following, report_failures, say
+from srbench.cli.groups import expand_options
 from srbench.cli.options import Device, Records, StorePlace, Track, TrackOption, Workers
+from srbench.cli.panels import HOW, OUTPUT, WHAT
 from srbench.support.words import words
 
 if TYPE_CHECKING:
@@ -17,34 +19,42 @@ if TYPE_CHECKING:
     from srbench.store.record import Record
 
 
-@app.command()
+@app.command(rich_help_panel=GIVE)
+@expand_options
 def submit(
     model: Annotated[
         str,
         typer.Argument(help="A name, a checkpoint, a training's folder, module.path:factory or outputs:DIR."),
     ],
     out_file: Annotated[
-        Path | None, typer.Option("--out", help="The entry's file (default: NAME.json here).")
+        Path | None, OUTPUT.value("--out", "FILE", "The entry's file.", show_default="NAME.json, here")
     ] = None,
     records_csv: Records = None,
-    name: Annotated[str, typer.Option(help="Name in tables (default: the file's).")] = "",
-    title: Annotated[str, typer.Option(help="Name in prose.")] = "",
+    name: Annotated[str, WHAT.value("--name", "NAME", "Its name in tables.", show_default="the file's")] = "",
+    title: Annotated[str, WHAT.value("--title", "TEXT", "Its name in prose.")] = "",
     domain: Annotated[
-        str, typer.Option(help="Trained for: clean, ntire, aim, dped, jpeg, adversarial, blind or unknown.")
+        str,
+        WHAT.value(
+            "--domain",
+            "DOMAIN",
+            "Trained for: clean, ntire, aim, dped, jpeg, adversarial, blind or unknown.",
+        ),
     ] = "",
-    licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "",
-    source: Annotated[str, typer.Option("--url", help="Where the weights are to be had.")] = "",
-    citation: Annotated[str, typer.Option(help="The paper.")] = "",
+    licence: Annotated[str, WHAT.value("--licence", "TEXT", "Licence of the weights.")] = "",
+    source: Annotated[str, WHAT.value("--url", "URL", "Where the weights are to be had.")] = "",
+    citation: Annotated[str, WHAT.value("--citation", "TEXT", "The paper.")] = "",
     like: Annotated[
         Path | None,
-        typer.Option(help="An entry whose attacks are taken, weights of their objectives and all."),
+        HOW.value("--like", "FILE", "An entry whose attacks are taken, weights of their objectives and all."),
     ] = None,
     track: TrackOption = Track.auto,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="A trial with the first N images of each set: a partial entry.")
+        int | None,
+        WHAT.value("--limit", "N", "A trial with the first N images of each set: a partial entry.", min=1),
     ] = None,
     attacks: Annotated[
-        str | None, typer.Option(help="A trial with some of none,random,rsr,strong: a partial entry.")
+        str | None,
+        WHAT.value("--attacks", "NAMES", "A trial with some of none,random,rsr,strong: a partial entry."),
     ] = None,
     device: Device = "auto",
     workers: Workers = 0,

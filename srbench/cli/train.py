@@ -7,21 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import TRAIN, app
 from srbench.cli.console import err, out, report_failures
 from srbench.cli.groups import expand_options
+from srbench.cli.panels import WHAT
+from srbench.cli.train_help import RecipeCommand
 from srbench.cli.train_options import TrainFlags
 
 if TYPE_CHECKING:
     from srbench.train.recipe import TrainingRecipe
 
 
-@app.command("train-robust")
+@app.command("train-robust", cls=RecipeCommand, rich_help_panel=TRAIN)
 @expand_options
 def train_robust(
     recipe: Annotated[
         str | None,
-        typer.Option(help="A recipe's name or TOML file; rsr-mini, or rsr where --init is of its size."),
+        WHAT.value(
+            "--recipe",
+            "NAME",
+            "A recipe's name or TOML file.",
+            show_default="rsr-mini, or rsr where --init is of its size",
+        ),
     ] = None,
     *,
     flags: TrainFlags,
@@ -33,7 +40,7 @@ def train_robust(
     _train(recipe or (None if flags.resume else _robust_recipe(flags.init)), flags)
 
 
-@app.command()
+@app.command(cls=RecipeCommand, rich_help_panel=TRAIN)
 @expand_options
 def train(
     recipe: Annotated[

@@ -7,29 +7,35 @@ from typing import Annotated
 
 import typer
 
-from srbench.cli.app import app
+from srbench.cli.app import GIVE, app
 from srbench.cli.console import err
+from srbench.cli.groups import expand_options
 from srbench.cli.options import Device
+from srbench.cli.panels import HOW, WHAT
 
 
-@app.command()
+@app.command(rich_help_panel=GIVE)
+@expand_options
 def validate(
     entries: Annotated[list[Path], typer.Argument(metavar="ENTRY...", help="Files srbench submit wrote.")],
     rerun: Annotated[
         int,
-        typer.Option(
+        HOW.value(
+            "--rerun",
+            "N",
+            "Images of every set to measure again, under every attack, all of a set with no more; 0: none.",
             min=0,
-            help="Images of every data set to measure again, under every attack of the entry, all of a set "
-            "that has no more; 0: none.",
         ),
     ] = 24,
     seed: Annotated[
         int | None,
-        typer.Option(help="Draw these images as a run before did, which said its seed; default: anew."),
+        HOW.value("--seed", "N", "Draw these images as a run before did, which said its seed; else anew."),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="The model, where it is not of the zoo: its file must have the entry's sha256."),
+        WHAT.value(
+            "--model", "NAME", "The model, where it is not of the zoo: its file must have the entry's sha256."
+        ),
     ] = None,
     device: Device = "auto",
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from srbench.datasets.listing import EXTENSIONS
 from srbench.datasets.manifests import Role, SetManifest, manifest
 from srbench.datasets.registry import SetStatus, add, add_command, status
-from srbench.errors import BadInput
+from srbench.errors import BadInput, Unavailable
 from srbench.install.archives import unpack
 from srbench.install.first_use import record, replaced
 from srbench.install.obtain import Obtained, file_origin, obtain, user_file
@@ -102,7 +102,14 @@ def _folder(
         if by_hand:
             _unpack(user_file(source, by_hand), target)
         elif _notes(target).get("published") != source.address:
-            archive = obtain(source, download, progress=progress)
+            try:
+                archive = obtain(source, download, progress=progress)
+            except Unavailable as error:
+                kind = " --training" if role == "training" else ""
+                raise Unavailable(
+                    f"{card.name} could not be fetched: {error}; fetch {source.address} elsewhere and give "
+                    f"it with `srbench datasets install {card.name}{kind} --from {source.filename}`"
+                ) from error
             try:
                 _unpack(archive, target)
             except BadInput:  # the next try would take the same file again

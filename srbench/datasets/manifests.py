@@ -13,7 +13,7 @@ from srbench.datasets.base import SetDomain, SetKind
 from srbench.datasets.labels import NAME
 from srbench.datasets.mini_crops import Edition
 from srbench.datasets.registrations import Made, Registration, read_registration, registered_names
-from srbench.errors import unknown
+from srbench.errors import BadInput, unknown
 from srbench.install.source import Source
 from srbench.support.scales import SCALE
 from srbench.support.toml import read_toml
@@ -152,6 +152,13 @@ def manifest(name: str, scale: int = SCALE) -> SetManifest:
         own = own_names(scale)
         if name in own and (registration := read_registration(name, scale)):
             return _own(name, registration)
+        if (folder := Path(name).expanduser()).is_dir():
+            raise BadInput(
+                f"{name} is a folder: folder:{name} takes its images as LR without ground truth, "
+                f"pairs:{name}:HR_DIR with it, and degrade:ntire:{name} degrades it"
+            )
+        if folder.suffix and folder.is_file():
+            raise BadInput(f"{name} is a file: data sets are folders of images, folder:{folder.parent}")
         raise unknown("data set", name, [*known, *own], "srbench datasets")
     return _read(_SETS / f"{name}.toml")
 

@@ -118,7 +118,7 @@ def draw(
     means = matrix(board, name, attack, by)
     if not np.isfinite(means.values).any():
         raise BadInput(
-            f"no model has {known(name).title} on every image under {attack}: choose another --metric"
+            f"no model has {known(name).title} on every image under {attack}: choose another --metrics"
         )
     return _draw(means, name, attack, by)
 

@@ -104,6 +104,9 @@ def _listed(place: Place, name: str, settings: PipSettings) -> list[Distribution
     return ProjectPage.from_html(name, links, base_url=f"{path.as_uri()}/").packages
 
 
+_ANOTHER = "it is the index pip is configured with, `pip config set global.index-url URL` names another"
+
+
 def _get(url: str, settings: PipSettings) -> requests.Response | None:
     """Return the answer of an index; None for "not found"."""
     import requests
@@ -112,7 +115,7 @@ def _get(url: str, settings: PipSettings) -> requests.Response | None:
     host = urlsplit(url).netloc
     # Behind a proxy only the proxy knows who is there.
     if not settings.proxy and not url_reachable(url):
-        raise Unavailable(f"{host} cannot be reached")
+        raise Unavailable(f"{host} cannot be reached: {_ANOTHER}")
     timeout = (CONNECT_TIMEOUT_S, http.READ_TIMEOUT_S)
     try:
         answer = requests.get(url, headers={"Accept": ACCEPT_ANY}, timeout=timeout, **settings.options(url))

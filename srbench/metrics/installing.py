@@ -64,7 +64,11 @@ def install(name: str, files: Sequence[Path], say: Callable[[str], None]) -> Non
     for weight in weights:
         if files and weight.find() is None:
             raise BadInput(f"{name} also needs {weight.name}: give another --from")
-        say(f"{weight.name}: {weight.locate()}")
+        try:
+            say(f"{weight.name}: {weight.locate()}")
+        except Unavailable as error:
+            by_hand = f"srbench metrics install {name} --from {weight.files[0].filename}"
+            raise Unavailable(f"{error}; or give the file with `{by_hand}`") from error
 
 
 def install_group(group: str, say: Callable[[str], None]) -> None:

@@ -189,7 +189,7 @@ srbench.curves = (() => {
           {},
           "No attacked or corrupted input was measured. To add curves: ",
           el("code", {
-            text: "srbench attack MODEL --preset rsr,strong --eps 2,4,8,14 --dataset SET --corruptions",
+            text: "srbench attack MODEL --attacks rsr,strong --eps 2,4,8,14 --datasets SET --corruptions",
           }),
         ),
       );
