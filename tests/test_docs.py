@@ -47,16 +47,18 @@ class Shown:
 
 
 def shown_in(page: Path) -> Iterator[Shown]:
-    """Every ``srbench …`` in code blocks, fenced or indented, and in inline code."""
+    """Every ``srbench …`` in code blocks, fenced or indented, and in inline code; in output, those after ``$``."""
     name = page.relative_to(ROOT).as_posix()
     text = re.sub(r"\\\n *", lambda found: " " * len(found[0]), page.read_text(encoding="utf-8"))
-    fenced = runs = announced = False
+    fenced = runs = announced = output = False
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip().startswith("```"):
-            fenced = not fenced
+            fenced, output = not fenced, line.strip() == "```text"
             runs, announced = announced and fenced, False
         elif line.strip() == RUNS:
             announced = True
+        elif output and not line.startswith("$ "):
+            continue
         elif fenced or line.startswith("    "):
             code = line.strip().removeprefix("$ ")
             for part in re.split(r"&&|\|\|", code) if re.match(r"([A-Z_]+=\S* )*srbench\b", code) else []:
