@@ -47,7 +47,7 @@ class Shown:
 
 
 def shown_in(page: Path) -> Iterator[Shown]:
-    """Every ``srbench …`` in code blocks, fenced or indented, and in inline code; in output, those after ``$``."""
+    """Every ``srbench …`` in code blocks, fenced or indented, and inline; in output, those after ``$``."""
     name = page.relative_to(ROOT).as_posix()
     text = re.sub(r"\\\n *", lambda found: " " * len(found[0]), page.read_text(encoding="utf-8"))
     fenced = runs = announced = output = False
