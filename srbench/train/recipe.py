@@ -202,8 +202,8 @@ class TrainingRecipe(_Strict):
 def names() -> list[str]:
     """Return the names of the recipes that come with srbench.
 
-    >>> names()[:2]
-    ['esrgan', 'esrgan-fs']
+    >>> [name for name in names() if name.startswith("rsr")]
+    ['rsr', 'rsr-mini']
     """
     files = resources.files("srbench.train.recipes").iterdir()
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
