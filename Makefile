@@ -10,6 +10,8 @@ install: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	# Without what it demands: a requests with known faults, which it never imports.
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps torchattacks
 	touch $@
 
 # The main job on the embedded default: no weights, no data, no network.

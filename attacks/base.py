@@ -20,12 +20,9 @@ from srbench.attacks.objectives_from_text import parse_objective
 from srbench.attacks.passes import AttackPasses
 from srbench.attacks.problem import Problem, convolutional
 from srbench.attacks.threat import Norm, ThreatModel, eps_text
+from srbench.attacks.torchattacks_base import Attack
 from srbench.errors import BadInput
 from srbench.support.scales import LISTED, SCALE, scale_between
-from srbench.support.torchvision import prepare_torchvision
-
-prepare_torchvision()
-from torchattacks.attack import Attack  # noqa: E402
 
 __all__ = ["Precision", "SRAttack", "ZeroGradient", "at_least", "worst_of"]
 
@@ -39,6 +36,8 @@ class ZeroGradient(UserWarning):
 
 class SRAttack(Attack):  # type: ignore[misc]
     """Serves as base of all attacks: a ``torchattacks.attack.Attack`` (Kim 2020) whose labels are HR images.
+
+    Where torchattacks is not installed it has the same methods, without that class's own.
 
     ``adversarial = attack(lr, hr)``; images are RGB in [0,1]. The model runs in the mode it is in. Its
     parameters are frozen for the call, and afterwards, also after an exception, everything about it is as

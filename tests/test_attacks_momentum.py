@@ -65,7 +65,7 @@ def test_each_image_has_a_scale_of_its_own() -> None:
 
 
 def test_equals_torchattacks_mifgsm_with_its_loss_swapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torchattacks
+    torchattacks = pytest.importorskip("torchattacks")
     from torchattacks.attacks import mifgsm
 
     with torch.random.fork_rng(devices=[]):

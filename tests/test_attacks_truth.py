@@ -231,7 +231,7 @@ def test_first_gradient_is_zero_where_the_start_saturates() -> None:
 def test_equals_torchattacks_pgd_with_its_loss_swapped(
     objective: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torchattacks
+    torchattacks = pytest.importorskip("torchattacks")
     from torchattacks.attacks import pgd
 
     model = Smooth()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -13,7 +14,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from srbench import zoo
+from srbench import datasets, zoo
 from srbench.errors import BadInput
 from srbench.install.source import Source
 from srbench.support.home import sha256_file
@@ -191,3 +192,13 @@ def test_listing_needs_no_torch() -> None:
 def test_unknown_attribute() -> None:
     with pytest.raises(AttributeError, match="nothing_here"):
         zoo.nothing_here  # noqa: B018
+
+
+def test_published_files_without_a_whole_sha256_are_named_in_the_documentation() -> None:
+    text = " ".join((CARDS.parents[1] / "docs" / "trust.md").read_text().split())
+    section = text.split("## Files nobody publishes a sha256 of")[1].split(" ## ")[0]
+    models = {s.filename: s.sha256 for name in zoo.names() for s in zoo.card(name).sources}
+    sets = {s.filename: s.sha256 for name in datasets.names() for s in datasets.manifest(name).sources}
+    unsure = {name for name, sha256 in (models | sets).items() if len(sha256 or "") < 64}
+    assert set(re.findall(r"`([^` ]+\.(?:pth|zip))`", section)) == unsure
+    assert len(unsure) == 13

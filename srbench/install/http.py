@@ -170,6 +170,8 @@ class _Attempt:
         """Judge an answer by its header: called by requests before any of the content is read."""
         if answer.is_redirect or answer.status_code >= 400:
             return
+        # urllib3 would drop the last bytes of a connection that is cut; here they are kept, and counted.
+        answer.raw.enforce_content_length = False
         if answer.headers.get("Content-Type", "").startswith(("text/html", "application/xhtml")):
             raise Unavailable(f"{self._url} gave a web page, not {self._part_of()}: open it in a browser")
         length = answer.headers.get("Content-Length", "")
