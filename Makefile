@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGE := build/typed
 
-.PHONY: install demo test test-slow lint types docs wheel-check mini-zoo ablation clean
+.PHONY: install demo test test-slow lint types docs docs-serve board dist wheel-check mini-zoo ablation clean
 
 install: $(VENV)/.installed
 
@@ -40,6 +40,21 @@ types: install
 # The documentation site, strictly: build/docs/index.html. Needs no network.
 docs: install
 	$(BIN)/mkdocs build --strict
+
+# The same in a browser, where the search works: from file:// a browser lets no page read the search index.
+docs-serve: install
+	$(BIN)/mkdocs serve --strict --dev-addr 127.0.0.1:8000
+
+# The page of the published board, beside the documentation: build/docs/board/index.html.
+board: install
+	$(BIN)/srbench leaderboard --records leaderboards/published/bsd100/records.csv \
+		--datasets bsd100-ntire-like,bsd100-aim-like,bsd100-clean --html build/docs/board
+
+# The sdist and the wheel as an index takes them: dist/.
+dist: install
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
 
 # Build the wheel, install it where nothing else is, and use it away from the checkout.
 wheel-check: install
