@@ -169,7 +169,7 @@ def _recipes(request: AttackRequest) -> dict[float, dict[str, AttackRecipe]]:
     from srbench.attacks.threat import parse_eps
 
     if not request.presets:
-        raise BadInput("--preset names no attack: name one such as rsr")
+        raise BadInput("--attacks names no attack: name one such as rsr")
     chosen = {name: preset(name) for name in (RANDOM, *request.presets)}
     if any("@" in name for name in chosen):
         raise BadInput("give radii with --eps, as in --eps 2,4,8,14")
