@@ -157,10 +157,13 @@ def check(outcomes: dict[str, dict[str, Outcome]]) -> None:
         for one in of_command.values():
             assert one["code"] == 2, (command, one)
             assert one["err"].count("\n") == 1 and one["err"].startswith("srbench: "), (command, one)
-            assert command == "--resume" or one["path"] in one["err"], (command, one)
+            # A network of another scale is named as a model; a training says that no file of its can be read.
+            named = one["path"] in one["err"] or Path(one["path"]).stem in one["err"]
+            assert command == "--resume" or named, (command, one)
             assert len(one["err"]) < 600 and not one["out"] and not one["executed"], (command, one)
             assert one["seconds"] < MOST_SECONDS, (command, one)
     first, peaks = outcomes["memory"]["first"], outcomes["memory"]["peaks"]
+    assert first["reader"] > 0
     assert peaks["reader"] - first["reader"] < MOST_MEMORY, (first, peaks)
     assert peaks["srbench"] - first["srbench"] < MOST_TO_BUILD, (first, peaks)
 

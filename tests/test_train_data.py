@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import threading
 import time
@@ -302,6 +303,17 @@ def test_photographs_are_cut_from_every_image_large_enough(folder: Path) -> None
     assert places[2] == {(0, 0), (1, 0)}
     assert {p[0] for p in places[1]} == set(range(9)) and {p[1] for p in places[1]} == set(range(29))
     assert len(places[3]) > 150
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe.png", b"a\nb.png", b"\xff/a.png"])
+def test_photographs_of_names_that_no_report_can_show(name: bytes, tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(name)
+    file.parent.mkdir(exist_ok=True)
+    Image.fromarray(np.zeros((96, 96, 3), np.uint8)).save(tmp_path / "x.png")
+    (tmp_path / "x.png").rename(file)
+    with pytest.raises(BadInput, match="rename it") as raised:
+        Photographs(tmp_path, patch=32)
+    assert str(raised.value).isprintable()
 
 
 def test_photographs_are_drawn_by_area_and_without_replacement(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import hostile_pickles as pickles
 import pytest
 import torch
 
+from srbench import zoo
 from srbench.errors import BadInput, RunFailed
 from srbench.support.home import home
 from srbench.train.state import Checkpoints
@@ -162,3 +163,10 @@ def test_a_home_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (home() / "unpacked").write_text("in the way")
     with pytest.raises(RunFailed, match="unpacked cannot be written"):
         read_state_dict(saved(tmp_path / "a.pth"))
+
+
+def test_a_file_that_cannot_be_read_is_neither_unpacked_nor_installed(tmp_path: Path) -> None:
+    (tmp_path / "a.pth").symlink_to("/proc/self/mem")
+    for attempt in (contained.unpacked, lambda path: zoo.install("rsr", path)):
+        with pytest.raises(BadInput, match=r"a\.pth cannot be read"):
+            attempt(tmp_path / "a.pth")

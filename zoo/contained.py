@@ -44,8 +44,11 @@ def unpacked(path: Path, *, everything: bool = False) -> Any:
     """
     if not path.is_file():  # a pipe would be waited for
         raise BadInput(f"{path}: no such file")
-    suffix = ".all" if everything else ""
-    kept = home.home() / "unpacked" / f"{home.sha256_file(path)}{suffix}.{_FORM}.safetensors"
+    try:
+        digest = home.sha256_file(path)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror or error})") from error
+    kept = home.home() / "unpacked" / f"{digest}{'.all' if everything else ''}.{_FORM}.safetensors"
     if everything or not kept.is_file():
         with home.cannot_write(kept.parent), home.atomic_path(kept) as temporary:
             _unpack(path, temporary, everything)
@@ -78,7 +81,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 raise BadInput(f"{path} is damaged or no checkpoint: its header claims {length:,} bytes")
             header = json.loads(file.read(length), object_pairs_hook=list)
         twice = [name for name, count in Counter(name for name, _ in header).items() if count > 1]
-        with safe_open(path, framework="pt") as opened:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
             about = opened.metadata() or {}
     except BadInput:

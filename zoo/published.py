@@ -179,8 +179,11 @@ def install(name: str, source_file: Path) -> Status:
     source_file = Path(source_file)
     if not source_file.is_file():
         raise BadInput(f"{source_file}: no such file")
-    with locked(installed_path(name)):
+    try:
         digest = home.sha256_file(source_file)
+    except OSError as error:
+        raise BadInput(f"{source_file} cannot be read ({error.strerror or error})") from error
+    with locked(installed_path(name)):
         if packed := next((s for s in card.sources if s.archive_sha256 == digest), None):
             file = from_package(packed, source_file, _brought(packed))
             try:

@@ -221,12 +221,12 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     if not content:
         with suppress(OSError):
             os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
+    _, status, used = os.wait4(child, 0)
+    peak = {"peak": used.ru_maxrss}  # in kB on Linux
     if content:
-        answer: dict[str, Any] = json.loads(content)
-        return answer
+        return {**json.loads(content), **peak}
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) and answered else signal.SIGKILL
-    return {"signal": number}
+    return {"signal": number, **peak}
 
 
 def main() -> None:

@@ -153,4 +153,7 @@ def _files_below(folder: Path) -> Sequence[Path]:
         raise BadInput(
             f"{folder} holds no images ({', '.join(sorted(EXTENSIONS))}), nor do the folders below it"
         )
+    for file in files:  # control characters, and bytes that are no UTF-8, which no recipe or report can hold
+        if not str(file.relative_to(folder)).isprintable():
+            raise BadInput(f"{str(file)!a} has characters no report can show: rename it")
     return files
