@@ -13,14 +13,13 @@ import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from srbench.errors import BadInput, RunFailed
 from srbench.support import home
-from srbench.zoo.unpack import EXHAUSTS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _FORM = 1
 """Of what is kept; another form is unpacked anew."""
@@ -44,11 +43,7 @@ def unpacked(path: Path, *, everything: bool = False) -> Any:
     """
     if not path.is_file():  # a pipe would be waited for
         raise BadInput(f"{path}: no such file")
-    try:
-        digest = home.sha256_file(path)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror or error})") from error
-    kept = home.home() / "unpacked" / f"{digest}{'.all' if everything else ''}.{_FORM}.safetensors"
+    kept = _kept(path, ".all" if everything else "")
     if everything or not kept.is_file():
         with home.cannot_write(kept.parent), home.atomic_path(kept) as temporary:
             _unpack(path, temporary, everything)
@@ -64,6 +59,20 @@ def unpacked(path: Path, *, everything: bool = False) -> Any:
     finally:
         if everything:
             kept.unlink(missing_ok=True)
+
+
+def prepare(path: Path) -> None:
+    """Start the process that will read a checkpoint, if one has to: it loads torch while srbench does."""
+    if path.suffix.lower() != ".safetensors" and path.is_file() and not _kept(path).is_file():
+        _process.start()
+
+
+def _kept(path: Path, suffix: str = "") -> Path:
+    try:
+        digest = home.sha256_file(path)
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror or error})") from error
+    return home.home() / "unpacked" / f"{digest}{suffix}.{_FORM}.safetensors"
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -110,6 +119,8 @@ def _unpack(path: Path, target: Path, everything: bool) -> None:
         raise damaged(path) from ValueError(answer["damaged"])
     if number := answer.get("signal"):
         if number in _EXHAUSTED:
+            from srbench.zoo.unpack import EXHAUSTS
+
             raise BadInput(f"{path} {EXHAUSTS}")
         raise BadInput(f"{path} was refused: whatever reads it crashes ({signal.Signals(number).name})")
 
@@ -121,6 +132,8 @@ def _rebuilt(value: Any, tensors: dict[str, Tensor]) -> Any:
     if kind == "tensor":
         return tensors[content]
     if kind == "channels_last":
+        import torch
+
         return tensors[content].contiguous(memory_format=torch.channels_last)
     if kind == "dict":
         return {key: _rebuilt(part, tensors) for key, part in content}
@@ -161,14 +174,23 @@ class _Process:
             "the process that reads checkpoints ended at once: look at `python -c 'import torch'`"
         )
 
-    def _asked(self, request: str) -> str:
+    def start(self) -> None:
+        """Start the process ahead of the first request; where that fails, the request will say so."""
+        with self._lock, suppress(OSError):
+            self._ready()
+
+    def _ready(self) -> subprocess.Popen[str]:
         # After a fork it is the parent's.
         if self._running is None or self._owner != os.getpid():
             self._running, self._owner = _started(), os.getpid()
-        assert self._running.stdin is not None and self._running.stdout is not None
-        self._running.stdin.write(request + "\n")
-        self._running.stdin.flush()
-        return self._running.stdout.readline()
+        return self._running
+
+    def _asked(self, request: str) -> str:
+        process = self._ready()
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(request + "\n")
+        process.stdin.flush()
+        return process.stdout.readline()
 
     def end(self) -> None:
         """End the process, and what it does."""

@@ -14,7 +14,7 @@ from srbench.errors import BadInput
 from srbench.support.home import sha256_file, user_path
 from srbench.support.scales import SCALE, SCALES
 from srbench.support.toml import read_toml
-from srbench.zoo import runs
+from srbench.zoo import contained, runs
 from srbench.zoo.made_elsewhere import PREFIX, read_outputs
 from srbench.zoo.model_ref import ModelRef
 from srbench.zoo.options import Options, with_range
@@ -92,6 +92,7 @@ def _of_training(path: Path, folder: Path, which: str, said: Options) -> ModelRe
 
 
 def _tested(path: Path, name: str, facts: dict[str, str], said: Options) -> ModelRef:
+    contained.prepare(path)  # before torch is loaded here
     from srbench.zoo.factories import probe
     from srbench.zoo.loading import load_network
     from srbench.zoo.model import SRModel

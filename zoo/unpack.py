@@ -23,7 +23,7 @@ from typing import Any
 import safetensors.torch
 import torch
 
-_IDLE_SECONDS = 20.0  # it holds 150 MB, and starts again when it is needed
+_IDLE_SECONDS = 60.0  # it holds 150 MB, and starts again when it is needed
 # A file is read, copied and serialised; beside that reading takes next to nothing.
 _MEMORY, _COPIES = 256 << 20, 5
 _SECONDS, _BYTES_A_SECOND = 3, 25_000_000
