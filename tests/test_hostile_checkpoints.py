@@ -155,6 +155,10 @@ def check(outcomes: dict[str, dict[str, Outcome]]) -> None:
         if command == "memory":
             continue
         for one in of_command.values():
+            if command == "validate" and one["name"] == "another scale, network":
+                # A network like any other, of which the entry is not.
+                assert one["code"] == 1 and "weights_sha256: empty in the entry" in one["out"], one
+                continue
             assert one["code"] == 2, (command, one)
             assert one["err"].count("\n") == 1 and one["err"].startswith("srbench: "), (command, one)
             # A network of another scale is named as a model; a training says that no file of its can be read.
@@ -182,7 +186,7 @@ def test_every_command_refuses_every_file(command: str, tmp_path: Path) -> None:
     found, memory = outcomes[command].values(), outcomes["memory"]
     above = {who: memory["peaks"][who] - memory["first"][who] for who in ("srbench", "reader")}
     print(
-        f"{command}: {len(found)} tried, {sum(one['code'] == 2 for one in found)} refused, peak memory "
+        f"{command}: {len(found)} tried, {sum(one['code'] != 0 for one in found)} refused, peak memory "
         f"{above['srbench']:.0f} and {above['reader']:.0f} MB above a good file's, longest "
         f"{max(one['seconds'] for one in found):.1f} s of CPU"
     )
