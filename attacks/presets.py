@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -10,7 +11,7 @@ from srbench.attacks.preset_entry import Part, PresetEntry
 from srbench.attacks.recipe import AttackRecipe
 from srbench.attacks.registry import attack_class, presets
 from srbench.attacks.threat import parse_eps
-from srbench.errors import BadInput, Unavailable, unknown
+from srbench.errors import BadInput, Unavailable
 
 Choose: TypeAlias = Callable[[list[str]], tuple[str, str]]
 """It maps objectives, the best first, to the one that is used and a note; see :func:`first_available`."""
@@ -39,8 +40,12 @@ def preset(text: str) -> AttackRecipe:
     if name not in presets():
         from srbench.attacks.corruptions import CORRUPTIONS
 
-        known = ["none", *presets(), *CORRUPTIONS, "corruptions"]
-        raise unknown("attack", name, known, "srbench evaluate --help")
+        close = difflib.get_close_matches(name, [*presets(), *CORRUPTIONS], n=2)
+        meant = f"did you mean {' or '.join(close)}? " if close else ""
+        raise BadInput(
+            f"unknown attack '{name[:60]}': {meant}There are none, {', '.join(presets())}, "
+            "and natural corruptions such as jpeg:3, or corruptions for all of them"
+        )
     recipe = make_recipe(presets()[name], first_available)
     settings = dict(_setting(text, part) for part in inside.removesuffix(")").split(",") if part.strip())
     if at:

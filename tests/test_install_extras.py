@@ -83,7 +83,8 @@ def test_drive_goes_on_only_where_a_mixture_would_be_noticed(
     sent = bad.sent
     assert from_drive(bad, "good", tmp_path, monkeypatch, sha256).read_bytes() == CONTENT
     resumed = any(r == "bytes=75000-" for _, _, r in bad.asked)
-    assert resumed == (sha256 is not None)
+    # A cut within the first piece that gdown reads leaves nothing to go on from.
+    assert not resumed or sha256 is not None
     # gdown asks once for the whole file before it asks for the rest; the kernel may have taken that in.
     assert bad.sent - sent >= (75_000 if resumed else 150_000)
 

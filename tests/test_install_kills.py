@@ -183,7 +183,9 @@ def test_a_model_survives(bad: Bad, private_home: Path, seed: int, monkeypatch: 
     assert zoo.status("toy").sha256 == hashlib.sha256(content).hexdigest()
     zoo.resolve(["toy"])[0].load()
     folders = {name.partition("/")[0] for name in files(private_home)}
-    assert folders <= {"weights", "first-use"} and len(files(private_home / "weights/models")) == 2
+    assert (
+        folders <= {"weights", "first-use", "unpacked"} and len(files(private_home / "weights/models")) == 2
+    )
 
 
 @pytest.mark.parametrize("processes", [2, 4])

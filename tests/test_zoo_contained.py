@@ -170,3 +170,13 @@ def test_a_file_that_cannot_be_read_is_neither_unpacked_nor_installed(tmp_path: 
     for attempt in (contained.unpacked, lambda path: zoo.install("rsr", path)):
         with pytest.raises(BadInput, match=r"a\.pth cannot be read"):
             attempt(tmp_path / "a.pth")
+
+
+def test_a_relative_path_is_from_where_srbench_is_by_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value, name in ((1.0, "one"), (2.0, "two")):
+        (tmp_path / name).mkdir()
+        saved(tmp_path / name / "net.pth", value)
+        monkeypatch.chdir(tmp_path / name)
+        assert torch.equal(read_state_dict(Path("net.pth"))["conv.weight"], torch.full((2, 3), value))

@@ -112,7 +112,9 @@ def damaged(path: Path) -> BadInput:
 
 
 def _unpack(path: Path, target: Path, everything: bool) -> None:
-    answer = _process.ask({"source": str(path), "target": str(target), "everything": everything})
+    # Where that process began may be elsewhere than where this one is by now.
+    places = {"source": str(path.absolute()), "target": str(target.absolute())}
+    answer = _process.ask({**places, "everything": everything})
     if text := answer.get("refused"):
         raise BadInput(f"{path} {text}")
     if "damaged" in answer:

@@ -62,6 +62,8 @@ def _json(file: Path) -> Any:
         content = _content(file)
         raw = json.loads(content.decode(), object_pairs_hook=_once)
         json.dumps(raw, allow_nan=False)
+    except BadInput:
+        raise
     except OSError as error:
         raise BadInput(f"{file} cannot be read ({error.strerror or error}): name an entry's file") from error
     except (ValueError, RecursionError) as error:
