@@ -8,13 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from srbench.attacks.base import SRAttack, worst_of
-from srbench.attacks.checked import one_of, step_length, whole
-from srbench.attacks.noise import generator
-from srbench.attacks.passes import AttackPasses, restarted
-from srbench.attacks.problem import Problem
-from srbench.attacks.random_noise import unit_rms
-from srbench.attacks.threat import Norm
+from srbench.attacks.checked import one_of
+from srbench.attacks.pgd_l2 import PGDL2
 
 BANDS = {"low": (0.0, 1 / 3), "mid": (1 / 3, 2 / 3), "high": (2 / 3, 2.0)}
 """Each band goes from one distance from zero frequency up to another, in units of one cycle in two pixels."""
@@ -47,20 +42,18 @@ PRESETS = {
 }
 
 
-class BandPGD(SRAttack):
+class BandPGD(PGDL2):
     """Ascends the gradient in l2 with every step filtered to a band, so that models show where they are weak.
 
     Which frequencies of its input a network amplifies differs from network to network; bounded in l2, where
     filter and ball go together, the same radius is the same energy in each band. Only where the image ends at
     black or white, and is clipped, something gets outside the band. The source of the rest is PGD in l2
-    (:class:`~srbench.attacks.pgd_l2.PGDL2`); the filter is srbench's own.
+    (:class:`~srbench.attacks.pgd_l2.PGDL2`), from a random start; the filter is srbench's own.
 
     Args:
         model: see :class:`~srbench.attacks.base.SRAttack`.
         band: ``low``, ``mid`` or ``high``; see :data:`BANDS`.
-        alpha: step length as a root mean square; None is 2.5 * eps / steps.
-        steps: 1 or more.
-        restarts: independent starts; the worst of them is kept for each image.
+        alpha, steps, restarts: see :class:`~srbench.attacks.pgd_l2.PGDL2`.
         **settings: eps, rounded, objective, seed, precision of :class:`~srbench.attacks.base.SRAttack`.
 
     >>> import torch
@@ -71,7 +64,6 @@ class BandPGD(SRAttack):
     tensor([0.1000], dtype=torch.float64)
     """
 
-    norms: ClassVar[tuple[Norm, ...]] = ("l2",)
     options: ClassVar[tuple[str, ...]] = ("band", "alpha", "steps", "restarts")
 
     def __init__(
@@ -84,30 +76,12 @@ class BandPGD(SRAttack):
         restarts: int = 1,
         **settings: Any,
     ) -> None:
-        super().__init__(model, norm="l2", **settings)
+        super().__init__(model, alpha=alpha, steps=steps, restarts=restarts, **settings)
         one_of("band", band, tuple(BANDS))
         self.band = band
-        self.steps = whole("steps", steps)
-        self.alpha = step_length(alpha, 2.5 * self.threat.eps / self.steps)
-        self.restarts = whole("restarts", restarts)
 
-    def perturb(self, problem: Problem) -> Tensor:
-        runs = (self._ascend(problem, str(r)) for r in range(self.restarts))
-        return worst_of(problem, runs, self.restarts)
-
-    def asks(self) -> AttackPasses:
-        return restarted(AttackPasses(gradients=self.steps), self.restarts)
-
-    def _ascend(self, problem: Problem, stream: str) -> Tensor:
-        low, high = BANDS[self.band]
-        delta = unit_rms(within(problem.noise(1, stream), low, high))
-        length = [torch.rand((), generator=generator(self.seed, i, f"length {stream}")) for i in problem.ids]
-        delta = delta * self.threat.eps * torch.stack(length).to(delta).reshape(-1, 1, 1, 1)
-        for _ in range(self.steps):
-            gradient, _ = problem.gradient(delta)
-            step = self.alpha * unit_rms(within(gradient, low, high))
-            delta = self.threat.project(within(delta + step, low, high), problem.x)
-        return delta
+    def allowed(self, image: Tensor) -> Tensor:
+        return within(image, *BANDS[self.band])
 
 
 def within(image: Tensor, low: float, high: float) -> Tensor:

@@ -73,10 +73,15 @@ class PGDL2(SRAttack):
         return restarted(AttackPasses(gradients=self.steps), self.restarts)
 
     def _ascend(self, problem: Problem, stream: str) -> Tensor:
-        delta = problem.start(self.start, self.structure, stream)
+        delta = self.allowed(problem.start(self.start, self.structure, stream))
         length = [torch.rand((), generator=generator(self.seed, i, f"length {stream}")) for i in problem.ids]
         delta = unit_rms(delta) * self.threat.eps * torch.stack(length).to(delta).reshape(-1, 1, 1, 1)
         for _ in range(self.steps):
             gradient, _ = problem.gradient(delta)
-            delta = self.threat.project(delta + self.alpha * unit_rms(gradient), problem.x)
+            step = self.alpha * unit_rms(self.allowed(gradient))
+            delta = self.threat.project(self.allowed(delta + step), problem.x)
         return delta
+
+    def allowed(self, image: Tensor) -> Tensor:
+        """Return what of a perturbation or its gradient (N,3,H,W) may be used; here, all of it."""
+        return image

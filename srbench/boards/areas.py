@@ -17,9 +17,9 @@ from srbench.boards.index import Index
 from srbench.boards.stats import Array, Mean, interval
 from srbench.boards.table import Area, Column, RowKey, Table, column_of, row_key
 from srbench.metrics import metric
+from srbench.robustness.curves import mean_over
 from srbench.store.record import Record
 
-_RADIUS = re.compile(r"@[^( ]+")
 _NOT_THE_ATTACK = ("eps", "note", "tile", "halo", "adapted")
 """Settings in which two radii of one attack may differ, or that follow from the model."""
 
@@ -83,17 +83,22 @@ def _lines(records: Iterable[Record]) -> list[_Line]:
         if column in seen or "eps" not in settings:
             continue
         seen.add(column)
-        key = json.dumps(_without_radius(settings), sort_keys=True)
-        named = _RADIUS.sub("", record.attack)
+        key = json.dumps(_apart_from_radius(settings), sort_keys=True)
+        named = without_radius(record.attack)
         norm = str(settings.get("norm", "linf"))
         line = lines.setdefault(key, _Line(named, norm, attacks.is_noise(settings)))
         line.columns[column.dataset_hash][float(settings["eps"])] = column
     return sorted(lines.values(), key=lambda line: line.name)
 
 
-def _without_radius(settings: Mapping[str, Any]) -> dict[str, Any]:
+def without_radius(attack: str) -> str:
+    """Return the name of an attack's line: ``rsr(steps=10)`` of ``rsr@8(steps=10)``."""
+    return re.sub(r"@[^( ]+", "", attack)
+
+
+def _apart_from_radius(settings: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in settings.items() if key not in _NOT_THE_ATTACK}
-    return kept | {"parts": [_without_radius(part) for part in settings.get("parts", [])]}
+    return kept | {"parts": [_apart_from_radius(part) for part in settings.get("parts", [])]}
 
 
 def _curve(
@@ -115,17 +120,10 @@ def _curve(
         whole = [data.values(key, column, name) for column in columns]
         if any(np.isnan(each).any() or len(each) < data.complete[columns[0]] for each in whole):
             return None
-        xs = np.array([0.0, *radii])
-        values.append(_trapezoid(np.array([each.mean() for each in whole]), xs))
-        resampled.append(_trapezoid(np.stack([data.draws(key, column, name) for column in columns]), xs))
+        xs = [0.0, *radii]
+        values.append(mean_over(xs, [each.mean() for each in whole]))
+        resampled.append(mean_over(xs, [data.draws(key, column, name) for column in columns]))
     return _Curve(float(np.mean(values)), np.mean(resampled, axis=0))
-
-
-def _trapezoid(ys: Array, xs: Array) -> Array:
-    weights = np.zeros(len(xs))
-    weights[:-1] += np.diff(xs) / 2
-    weights[1:] += np.diff(xs) / 2
-    return np.asarray(weights @ ys / xs[-1])
 
 
 def _ratio(name: str, own: _Curve, other: _Curve | None) -> Mean | None:

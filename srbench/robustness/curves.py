@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srbench.robustness.attack import RANDOM, records
 
@@ -65,8 +65,8 @@ class Curve:
             return None
         xs = [0.0, *(point.eps for point in self.points)]
         ys = [self.clean[metric], *(point.effects[attack].metrics[metric] for point in self.points)]
-        area = sum((b - a) * (p + q) / 2 for a, b, p, q in zip(xs, xs[1:], ys, ys[1:], strict=False))
-        return area / xs[-1]
+        area: float = mean_over(xs, ys)
+        return area
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,16 @@ def corruption_table(attack: AttackRun) -> dict[str, dict[int, dict[str, float]]
         if spec.hash in rows:
             table.setdefault(spec.corruption, {})[spec.severity] = means(rows[spec.hash])
     return table
+
+
+def mean_over(xs: Sequence[float], ys: Sequence[Any]) -> Any:
+    """Return the mean of ys (numbers, or arrays alike) over xs from 0 up, by the trapezoidal rule.
+
+    >>> mean_over([0.0, 1.0, 4.0], [1.0, 3.0, 3.0])
+    2.75
+    """
+    parts = zip(xs, xs[1:], ys, ys[1:], strict=False)
+    return sum((b - a) * (p + q) / 2 for a, b, p, q in parts) / xs[-1]
 
 
 def means(rows: Sequence[Record], *, saved: bool = False) -> dict[str, float]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from srbench.attacks import is_noise
+from srbench.boards.areas import without_radius
 from srbench.boards.site.reported import Reported
 from srbench.boards.table import Table
 from srbench.metrics import metric
@@ -66,7 +67,7 @@ def attack_facts(record: Record) -> dict[str, Any]:
     if settings.get("kind") == "Corruption":
         line, at = settings["corruption"], settings["severity"]
         return {"name": name, "group": "corruption", "line": line, "at": at}
-    line = re.sub(r"@[^( ]+", "", name)
+    line = without_radius(name)
     group = "transfer" if "source" in settings else "random" if is_noise(settings) else "attack"
     at = round(float(settings["eps"]) * 255, 6) if "eps" in settings else None
     return {"name": name, "group": group, "line": line, "at": at, "norm": settings.get("norm", "linf")}
