@@ -112,8 +112,21 @@ def test_source_pairs_are_one_noisy_image_shrunk_and_at_full_size(context: Conte
 
 
 def test_training_pairs_are_clean(context: Context) -> None:
-    lr, real = training(context, pairs="training")[0]._batch(0)
+    flat = replace(context, crops_of=lambda indices, side: smooth(indices, 128)[..., :side, :side])
+    lr, real = training(flat, pairs="training")[0]._batch(0)
     assert (high_pass(lr, 3) - 0.5).std() < 0.5 * (high_pass(real, 3) - 0.5).std()
+
+
+def test_its_crops_may_be_larger_than_those_of_the_sr_stage(context: Context) -> None:
+    small = replace(context, crops=lambda indices: smooth(indices, 64))
+    made(small, pairs="training", crop=24)  # 16 px of LR are what the SR stage has
+    domain = open_domain("mini:ntire", small, count=2, side=24)
+    settings = parse(SMALL | {"pairs": "training", "crop": 24})
+    assert isinstance(settings, FrequencySeparationSettings)
+    lr, real = DSGANTraining(_plan(settings, ""), small, domain)._batch(0)
+    assert lr.shape == real.shape == (settings.batch, 3, 24, 24)
+    with pytest.raises(BadInput, match="set crop of frequency-separation to 16 or less"):
+        made(replace(small, crops_of=None), pairs="training", crop=24)
 
 
 def test_images_too_small_for_source_pairs_are_refused(context: Context, folder: Path) -> None:

@@ -16,6 +16,7 @@ from srbench.support.home import sha256_file
 from srbench.train import recipe as recipes
 from srbench.train import suite
 from srbench.train.job import TrainingRequest, train
+from srbench.train.recipe import TrainingRecipe
 from srbench.train.suite import Suite
 
 PAPER = json.loads((Path(__file__).parents[1] / "leaderboards" / "paper.json").read_text(encoding="utf-8"))
@@ -55,6 +56,32 @@ def test_the_generalists_have_the_start_the_losses_and_the_compute_of_the_mini_z
         assert spent == pytest.approx(theirs.schedule.iterations * 1.28, rel=0.01)
     attack = {key: value for key, value in theirs.degradation.items() if key != "kind"}
     assert own["blind-adversarial-mini-seed0"].recipe.degradation.items() >= attack.items()
+
+
+def every_run() -> list[TrainingRecipe]:
+    """The runs of every suite, of several seeds the first."""
+    firsts: dict[str, TrainingRecipe] = {}
+    for name in suite.names():
+        for training in suite.load(name).trainings():
+            firsts.setdefault(training.model, training.recipe)
+    return list(firsts.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", every_run(), ids=attrgetter("name"))
+def test_every_run_begins_with_the_sizes_it_has(recipe: TrainingRecipe, tmp_path: Path) -> None:
+    """A run that cannot begin shows when the others have trained for hours."""
+    changes: dict[str, object] = {"schedule.iterations": 1, "validation.images": 1, "schedule.milestones": []}
+    if recipe.degradation["kind"] == "frequency-separation":
+        changes |= {"degradation.iterations": 2, "degradation.checks": 1, "degradation.gate": 0.0}
+    if recipe.degradation.get("kernels") == "kernelgan":
+        # Too few images and steps for kernels, enough to cut their crops.
+        changes |= {"degradation.kernel_images": 2}
+    if recipe.losses.perceptual_net == "lpips-squeeze":  # which a fresh machine does not have
+        changes |= {"losses.perceptual_net": "lpips-lite"}
+    started = recipe.model_copy(update={"init": "scratch"}) if recipe.init == "esrgan-psnr-mini" else recipe
+    train(TrainingRequest(recipes.override(started, changes), tmp_path / "run"))
+    assert (tmp_path / "run" / "training.json").is_file()
 
 
 @pytest.fixture

@@ -197,8 +197,10 @@ class DSGANTraining:
     def _clean(self, indices: Sequence[int]) -> Tensor:
         """Return crops of clean LR of training images."""
         plan, context = self._plan, self._context
-        hr = context.crops([FIRST_INPUT + index for index in indices]).to(context.device)
-        lr = bicubic_lr(hr, quantize=True)
+        numbers = [FIRST_INPUT + index for index in indices]
+        if context.crops_of is not None:
+            return bicubic_lr(context.crops_of(numbers, SCALE * plan.crop).to(context.device), quantize=True)
+        lr = bicubic_lr(context.crops(numbers).to(context.device), quantize=True)
         side = lr.shape[-1]
         if plan.crop > side:
             raise BadInput(

@@ -39,7 +39,7 @@ class FrequencySeparationSettings(Table):
 
     Attributes:
         source: LR images of the source domain: a folder, or ``mini:ntire``, ``mini:aim``. The mini images are
-            four times ``crop`` a side where ``pairs`` is ``source``.
+            ``crop`` px a side, and four times that where ``pairs`` is ``source``.
         source_images: how many images the mini sources make; a folder is taken whole.
         iterations: steps of the DSGAN; 15,000 are 300 epochs of 800 images in batches of 16.
         batch: crops of one step.
@@ -133,7 +133,8 @@ class FrequencySeparation(Degradation):
         net, note = _net(settings)
         if note:
             context.report(f"DSGAN: {note}")
-        side = SCALE * settings.crop if settings.pairs == "source" else None
+        # Not as large as the SR stage's own crops, which may be smaller than the DSGAN's.
+        side = settings.crop * (SCALE if settings.pairs == "source" else 1)
         domain = open_domain(settings.source, context, count=settings.source_images, side=side)
         self._facts = {
             "source_hash": domain.content_hash,
