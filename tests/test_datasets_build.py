@@ -174,7 +174,7 @@ def test_an_interrupted_build_is_made_again(
             build_set("ntire-like", hr, name="n", to=out)
     assert datasets.own_names() == [] and (out / build.NOTES).is_file()
     assert build_set("ntire-like", hr, name="n", to=out)[1].images == 3
-    with pytest.raises(BadInput, match="n is registered already: choose another --name, or"):
+    with pytest.raises(BadInput, match="n is registered already: choose another name, or"):
         build_set("ntire-like", hr, name="n", to=out)
     with pytest.raises(BadInput, match=f"{out} holds the data set n: choose another folder"):
         build_set("ntire-like", hr, name="m", to=out)
@@ -195,7 +195,7 @@ def test_what_cannot_be_built_is_said_in_one_line(hr: Path, tmp_path: Path, priv
         f"blind --hr {empty}": "empty holds no images",
         f"blind --hr {small}": "s.png is 31 x 40: a photograph to be degraded has 32 pixels a side or more",
         f"blind --hr {twins}": "both stand for 't': keep one",
-        f"blind --hr {hr} --name set5": "set5 is a data set of its own: choose another --name",
+        f"blind --hr {hr} --name set5": "set5 is a data set of its own: choose another name",
         f"blind --hr {hr} --name ntire-mini": "ntire-mini is a data set of its own",
         f"blind --hr {hr} --name Set5": "differs from set5 in case only",
         f"blind --hr {hr} --name a/b": "'a/b' cannot name a data set",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,10 @@ from srbench.cli.options import Json, Limit, Metrics, Protocol, RunFlags, Scale,
 from srbench.cli.panels import HOW, OUTPUT, WHAT
 from srbench.support.progress import progress_bar
 from srbench.support.words import words
+
+if TYPE_CHECKING:
+    from srbench.run.image import Measured
+    from srbench.run.plan import Cell
 
 PRESETS = "the preset's"
 
@@ -136,6 +140,15 @@ def attack(
     out_dir: Annotated[
         Path | None, OUTPUT.value("--out", "DIR", "Write attacked images, noise, pictures and curves here.")
     ] = None,
+    keep: Annotated[
+        str,
+        OUTPUT.value(
+            "--keep",
+            "NAME",
+            "Keep the attacked images as a data set NAME, to measure any model on.",
+            show_default="not kept",
+        ),
+    ] = "",
     as_json: Json = False,
     run: RunFlags,
 ) -> None:
@@ -147,6 +160,7 @@ def attack(
     from srbench.errors import BadInput
     from srbench.figures.attack_gallery import Gallery
     from srbench.robustness import attack as job
+    from srbench.robustness.attacked_set import AttackedSet
     from srbench.robustness.curves import curve
     from srbench.robustness.strength import Strength, check_strength
     from srbench.support.scales import checked_scale
@@ -170,9 +184,18 @@ def attack(
         limit=limit,
         **run.options(),
     )
-    gallery = Gallery(out_dir)
+    gallery, kept = Gallery(out_dir), AttackedSet(keep)
+
+    def show(measured: Measured) -> None:
+        gallery.show(measured)
+        kept.show(measured)
+
+    def lacks(cell: Cell, image: str) -> bool:
+        return gallery.lacks(cell, image) or kept.lacks(cell, image)
+
     with err(run.quiet).status("checking inputs and loading metrics"):
-        prepared = gallery.attack = job.prepare(request, gallery.show, gallery.lacks)
+        prepared = gallery.attack = job.prepare(request, show, lacks)
+        kept.begin(prepared)
     say(prepared.run.notices, run.quiet)
     with following(prepared.run.runner, prepared.run.plan, "attack", run.quiet):
         outcome = job.run(prepared)
@@ -193,6 +216,8 @@ def attack(
 
             checked = check_strength(prepared, thorough=all_checks, progress=advance)
     report(prepared, damage, checked, out_dir, as_json)
+    if found := kept.register(outcome):
+        say([f"{keep} is registered: {found.images} images, `srbench evaluate --datasets {keep}`"], run.quiet)
     report_failures(outcome, quiet=run.quiet)
 
 

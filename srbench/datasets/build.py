@@ -49,9 +49,9 @@ def build_set(
     hr = hr.expanduser().resolve()
     files = photographs(hr, scale)
     name = name or f"{kind.title}-{distinct_names([hr], [''], set())[0]}"
-    _refuse_taken(name, scale)
+    refuse_taken(name, scale)
     target = (to.expanduser() if to else home() / "files" / name).resolve()
-    made = Made(degradation=kind.title, scale=scale, settings=dict(kind.settings), photographs=hr)
+    made = Made(degradation=kind.title, scale=scale, settings=dict(kind.settings), photographs=str(hr))
     with locked(target), cannot_write(target.parent):
         _refuse_used(target, scale)
         with whole_folder(target) as folder:
@@ -67,18 +67,19 @@ def build_set(
             with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
                 list(pool.map(write, files.items()))
             of = {i: {"file": file.path.name, "sha256": file.facts.sha256} for i, file in files.items()}
-            notes = made.model_dump(mode="json") | {"images": of}
+            notes = made.model_dump(mode="json", exclude_defaults=True) | {"images": of}
             write_atomic(folder / NOTES, json.dumps(notes, indent=1, ensure_ascii=False) + "\n")
     return name, add(name, target / "LR", target / "HR", domain=kind.domain, made=made, scale=scale)
 
 
-def _refuse_taken(name: str, scale: int) -> None:
+def refuse_taken(name: str, scale: int) -> None:
+    """Refuse the name of another data set: BadInput."""
     if name in own_names(scale):
         raise BadInput(
-            f"{name} is registered already: choose another --name, or `srbench datasets remove {name}` first"
+            f"{name} is registered already: choose another name, or `srbench datasets remove {name}` first"
         )
     if card := published(name, scale):
-        raise BadInput(f"{card.name} is a data set of its own: choose another --name")
+        raise BadInput(f"{card.name} is a data set of its own: choose another name")
 
 
 def _refuse_used(target: Path, scale: int) -> None:

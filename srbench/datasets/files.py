@@ -39,6 +39,7 @@ class FileSet(DataSet):
     Args:
         images: id to checked files.
         name: see :class:`~srbench.datasets.base.DataSet`, as for title, domain and scale.
+        sources: by id, :attr:`~srbench.datasets.base.LoadedImage.source` where somebody says.
     """
 
     def __init__(
@@ -49,8 +50,9 @@ class FileSet(DataSet):
         title: str,
         domain: SetDomain,
         scale: int = SCALE,
+        sources: Mapping[str, str] | None = None,
     ) -> None:
-        self._images = dict(images)
+        self._images, self._sources = dict(images), dict(sources or {})
         self.scale = scale
         self.name, self.title, self.domain = name, title, domain
         self.ids = tuple(sorted(self._images))
@@ -68,10 +70,11 @@ class FileSet(DataSet):
     def load(self, image_id: str) -> LoadedImage:
         image = self._images[image_id]
         lr = decode_checked(image.lr)
+        source = self._sources.get(image_id, "")
         if image.hr is None:
-            return LoadedImage(image_id, lr, None)
+            return LoadedImage(image_id, lr, None, source)
         hr = decode_checked(image.hr)[: self.scale * lr.shape[0], : self.scale * lr.shape[1]]
-        return LoadedImage(image_id, lr, hr.copy() if hr.base is not None else hr)
+        return LoadedImage(image_id, lr, hr.copy() if hr.base is not None else hr, source)
 
 
 def check_pairs(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from srbench.datasets.base import SetDomain
 from srbench.errors import BadInput
@@ -40,14 +40,16 @@ class Made(BaseModel):
         degradation: what tables call it, such as ``ntire-like``.
         scale: the factor between HR and LR.
         settings: its numbers.
-        photographs: the folder of the HR images it was made of.
+        photographs: the folder of the HR images it was made of, or the data set.
+        sources: by image, the photograph it shows, where its pixels do not tell.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     degradation: str
     scale: int
     settings: dict[str, Any]
-    photographs: Path
+    photographs: str
+    sources: dict[str, str] = Field(default_factory=dict)
 
 
 class Registration(BaseModel):

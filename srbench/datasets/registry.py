@@ -235,7 +235,14 @@ def open_set(card: SetManifest, scale: int = SCALE) -> DataSet:
         i: CheckedImage(_checked(image.lr), _checked(image.hr) if image.hr else None)
         for i, image in registration.images.items()
     }
-    return FileSet(images, name=card.name, title=card.title_at(scale), domain=card.domain, scale=scale)
+    return FileSet(
+        images,
+        name=card.name,
+        title=card.title_at(scale),
+        domain=card.domain,
+        scale=scale,
+        sources=registration.made.sources if registration.made else {},
+    )
 
 
 def add_command(card: SetManifest, scale: int = SCALE) -> str:

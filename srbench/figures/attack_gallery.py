@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.figures.attack_pictures import save_image
-from srbench.robustness.attack import RANDOM
+from srbench.robustness.attack import RANDOM, measure_here
 from srbench.store.address import open_store
 
 if TYPE_CHECKING:
@@ -52,10 +52,8 @@ class Gallery:
         Raises:
             RunFailed: one of them cannot be measured or written.
         """
-        if self.attack is None or self._folder is None or self.attack.run.runner is self.attack.run.local:
-            return
-        cells = [cell for cell in self.attack.run.plan if any(self.lacks(cell, i) for i in cell.images)]
-        self.attack.run.local.run(cells)
+        if self.attack is not None and self._folder is not None:
+            measure_here(self.attack, self.lacks)
 
     def _place(self, model: str, attack: str) -> Path | None:
         if self._folder is None or self.attack is None or model != self.attack.model.name:

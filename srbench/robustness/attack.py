@@ -223,6 +223,19 @@ def run(attack: AttackRun) -> Outcome:
     return attack.run.run()
 
 
+def measure_here(attack: AttackRun, lacks: Callable[[Cell, str], bool]) -> None:
+    """Measure again in this process what workers elsewhere have measured and this process lacks.
+
+    Args:
+        lacks: whether it lacks what an image of a cell gives.
+
+    Raises:
+        RunFailed: an image cannot be measured, or what it gives cannot be written.
+    """
+    if attack.run.runner is not attack.run.local:
+        attack.run.local.run([cell for cell in attack.run.plan if any(lacks(cell, i) for i in cell.images)])
+
+
 def records(attack: AttackRun, model: str | None = None) -> dict[str, list[Record]]:
     """Return a model's stored records by hash of the attack, in image order.
 
