@@ -39,6 +39,14 @@ def test_what_is_demanded_has_none_at_its_least(demanded: Requirement) -> None:
     assert least >= Version(ADVISORIES[demanded.name]["fixed"]), ADVISORIES[demanded.name]
 
 
+def test_what_is_not_mended_is_not_used() -> None:
+    used = [use for advisory in ADVISORIES.values() for use in advisory.get("open", {}).values()]
+    assert used == ["torch.export"]
+    code = [file for folder in ("srbench", "attacks", "zoo") for file in (ROOT / folder).rglob("*.py")]
+    assert len(code) > 300
+    assert not [file for file in code for use in used if use in file.read_text(encoding="utf-8")]
+
+
 def test_everything_demanded_is_pinned_as_demanded() -> None:
     for demanded in DEMANDED:
         assert PINNED[canonicalize_name(demanded.name)] in demanded.specifier, demanded
