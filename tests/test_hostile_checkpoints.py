@@ -2,7 +2,7 @@
 
 They are written by the tests (hostile_pickles.py, hostile_files.py) and given to commands in a process of its
 own (hostile_run.py), whose address space and time are limited: those that are quickly refused to ``srbench
-evaluate``, and, marked slow, all of them to every command that opens weights.
+evaluate``, and, marked slow, to every other command that opens weights; those that take their time to two.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ SLOW = (
     "padding before 3 million nested tuples",
 )
 """These are read until their time is up, or their memory."""
+LONG = ("evaluate", "--resume")
+"""They are read for networks and for trainings; whichever command asks, one process reads them so or so."""
 COMMANDS: dict[str, Callable[[Path, str], list[str]]] = {
     "evaluate": lambda folder, file: [
         *("evaluate", "--datasets", "clean-mini", "--limit", "1", "--metrics", "psnr", "--models", file)
@@ -133,6 +135,12 @@ def tried(folder: Path, made: dict[str, Path], commands: list[str]) -> dict[str,
     return outcomes
 
 
+def corpus(folder: Path, *, long: bool) -> dict[str, Path]:
+    """Build the corpus; name to file, of those that take their time or of the others."""
+    made = build(folder, folder / "mark")
+    return {name: path for name, path in made.items() if name.startswith(SLOW) == long}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("hostile")
@@ -140,8 +148,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def quick(folder: Path) -> dict[str, dict[str, Outcome]]:
-    made = {name: path for name, path in build(folder, folder / "mark").items() if not name.startswith(SLOW)}
-    return tried(folder, made, ["evaluate"])
+    return tried(folder, corpus(folder, long=False), ["evaluate"])
 
 
 @pytest.fixture(scope="module")
@@ -179,9 +186,13 @@ def test_what_is_quickly_refused(quick: dict[str, dict[str, Outcome]]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_refuses_every_file(command: str, tmp_path: Path) -> None:
-    outcomes = tried(tmp_path, build(tmp_path, tmp_path / "mark"), [command])
+@pytest.mark.parametrize(
+    ("command", "long"),
+    [*((command, False) for command in COMMANDS if command != "evaluate"), *((each, True) for each in LONG)],
+)
+def test_every_command_refuses_every_file(command: str, long: bool, tmp_path: Path) -> None:
+    outcomes = tried(tmp_path, corpus(tmp_path, long=long), [command])
+    assert len(outcomes[command]) > (10 if long else 250)
     check(outcomes)
     found, memory = outcomes[command].values(), outcomes["memory"]
     above = {who: memory["peaks"][who] - memory["first"][who] for who in ("srbench", "reader")}
