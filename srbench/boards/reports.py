@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from srbench.boards.csv_records import read_csv
+from srbench.boards.experiment import experiment
 from srbench.boards.markdown import markdown_table
 from srbench.boards.paper_tables import Paper, read_paper, table_1, table_2
 from srbench.boards.published import published
@@ -87,6 +88,7 @@ def _lite(folder: Path, paper: Paper) -> str:
 REPORTS: dict[str, Callable[[Path, Paper], str]] = {
     "published": published,
     "mini": _mini,
+    "mini2": experiment,
     "ablation-mini": _ablation,
     "lpips-lite": _lite,
 }

@@ -12,6 +12,7 @@ from srbench.train.export import FACTS
 
 COLUMNS = (
     "model",
+    "method",
     "start",
     "degradation",
     "iterations",
@@ -29,19 +30,27 @@ COLUMNS = (
 def account(runs: Iterable[Path]) -> list[dict[str, Any]]:
     """Return one row a finished run; no directory of the machine it ran on.
 
+    Runs whose recipes differ in name and seed alone are one ``method``, called as the first without its seed.
     ``validation`` is the best mean LPIPS on clean and noisy held-out crops, ``weights_sha256`` that of the
     fp32 weights.
 
     Raises:
         BadInput: a run is not finished.
     """
-    rows = []
+    finished = []
     for run in runs:
         if not (run / FACTS).is_file():
             raise BadInput(f"{run} holds no finished training: it has no {FACTS}")
-        facts = json.loads((run / FACTS).read_text(encoding="utf-8"))
+        finished.append(json.loads((run / FACTS).read_text(encoding="utf-8")))
+    methods: dict[str, str] = {}
+    for facts in finished:
+        short = facts["name"].removesuffix(f"-seed{facts['recipe']['seed']}")
+        methods.setdefault(_method(facts), facts["name"] if short in methods.values() else short)
+    rows = []
+    for facts in finished:
         values = (
             facts["name"],
+            methods[_method(facts)],
             facts["init"]["name"],
             _degradation(facts["degradation"]),
             facts["recipe"]["schedule"]["iterations"],
@@ -56,6 +65,11 @@ def account(runs: Iterable[Path]) -> list[dict[str, Any]]:
         )
         rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows
+
+
+def _method(facts: dict[str, Any]) -> str:
+    """Return the recipe without what sets two runs of one method apart."""
+    return json.dumps({k: v for k, v in facts["recipe"].items() if k not in ("name", "seed")}, sort_keys=True)
 
 
 def _degradation(settings: dict[str, Any]) -> str:

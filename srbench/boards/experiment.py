@@ -1,0 +1,242 @@
+"""Make leaderboards/mini2.md: methods trained side by side from several seeds, beside published networks."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from srbench.boards import text
+from srbench.boards.csv_records import read_csv
+from srbench.boards.markdown import escaped, markdown_table
+from srbench.boards.paper_tables import Paper
+from srbench.boards.table import Column, column_of
+from srbench.boards.trainings import Estimate, Trainings
+from srbench.metrics import metric
+from srbench.store.record import Record
+
+ROBUST = "rsr-mini"
+"""The paper's claim is about this method."""
+JUDGES = ("lpips", "lpips-vgg", "niqe")
+"""The paper's judge, and two that are of other networks or none."""
+COST = ("psnr", "block-mse", "overshoot")
+PUBLISHED = ("published/bsd100", "published/mini2")
+"""The boards of published networks on the same sets, from the folder of the reports."""
+
+
+class Family(NamedTuple):
+    """Name sets of the same photographs: of unseen degradations, and of none."""
+
+    title: str
+    unseen: tuple[str, str]
+    clean: str
+
+
+FAMILIES = (
+    Family("BSD100, 100 photographs", ("bsd100-ntire-like", "bsd100-aim-like"), "bsd100-clean"),
+    Family("The mini track, 12 photographs", ("ntire-mini2", "aim-mini2"), "clean-mini2"),
+)
+
+
+def experiment(folder: Path, paper: Paper) -> str:
+    """Return the tables, what becomes of the claim, the cost and the attacks, as Markdown.
+
+    Raises:
+        BadInput: records that cannot be read.
+    """
+    methods = _methods(folder / "training.csv")
+    records = read_csv(folder / "records.csv")
+    ours = {model for models in methods.values() for model in models} | methods.keys()
+    for other in PUBLISHED:
+        # What came with srbench before has the names of methods and is another network.
+        file = folder.parent / other / "records.csv"
+        published = read_csv(file) if file.is_file() else []
+        records += [record for record in published if record.model not in ours]
+    methods |= {record.model: [record.model] for record in records if record.model not in ours}
+    made = _Experiment(records, methods)
+    parts = [made.quality(family) for family in FAMILIES]
+    parts += ["## The claim", made.claim(), "## What it costs on clean input", *map(made.cost, FAMILIES)]
+    parts += ["## Under attack", made.under_attack(), made.notes()]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _methods(file: Path) -> dict[str, list[str]]:
+    """Return by method its trainings, as training.csv has them."""
+    methods: dict[str, list[str]] = {}
+    with file.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            methods.setdefault(row["method"], []).append(row["model"])
+    return methods
+
+
+class _Experiment:
+    """Hold the records of one experiment, and the methods they are of."""
+
+    def __init__(self, records: Sequence[Record], methods: Mapping[str, Sequence[str]]) -> None:
+        self._records, self._methods = records, methods
+        domains = {record.model: record.training_domain for record in records}
+        self._trained_for = {
+            name: {"none": text.DASH, "unknown": "?"}.get(domain, domain)
+            for name, models in methods.items()
+            for domain in {domains.get(model, "unknown") for model in models}
+        }
+
+    def _columns(self, sets: Sequence[str], attack: str = "none") -> list[Column]:
+        found = {column_of(record) for record in self._records if record.attack == attack}
+        return sorted((c for c in found if c.dataset in sets), key=lambda column: sets.index(column.dataset))
+
+    def _on(self, name: str, sets: Sequence[str], attack: str = "none") -> Trainings:
+        return Trainings(self._records, self._methods, name, self._columns(sets, attack))
+
+    def quality(self, family: Family) -> str:
+        """Return a table for each judge, the best method over the unseen sets first."""
+        parts = [f"## {family.title}"]
+        for judge in JUDGES:
+            found = self._on(judge, (*family.unseen, family.clean))
+            unseen = [column for column in found.columns if column.dataset in family.unseen]
+            if not found.methods or not unseen:
+                continue
+            head = ["Method", "Trained for", "Trainings"]
+            head += [f"{text.heading(judge)} {column.dataset}" for column in found.columns]
+            head += ["unseen", "95 %", "least to most"]
+            over = {method: found.mean(method, unseen) for method in found.methods}
+            rows = [
+                [
+                    escaped(method),
+                    escaped(self._trained_for[method]),
+                    str(over[method].trainings[0]),
+                    *(_shown(judge, found.mean(method, [column]).value) for column in found.columns),
+                    _shown(judge, over[method].value),
+                    _interval(judge, over[method]),
+                    _range(judge, over[method]),
+                ]
+                for method in sorted(found.methods, key=_best_first(judge, over))
+            ]
+            parts.append(markdown_table(head, rows, (0, 1)))
+        return "\n\n".join(parts) if len(parts) > 1 else ""
+
+    def claim(self) -> str:
+        """Say for each family and judge where the robust method is, and against which others it is sure."""
+        parts = [
+            "The paper's claim (section 5.2): \"we have a single robust model that achieves the best LPIPS "
+            'for both unseen datasets".'
+        ]
+        for family in FAMILIES:
+            columns: dict[str, dict[str, str]] = {}
+            said = []
+            for judge in JUDGES:
+                found = self._on(judge, family.unseen)
+                if ROBUST not in found.methods:
+                    continue
+                others = [method for method in found.methods if method != ROBUST]
+                apart = {method: found.difference(ROBUST, method) for method in others}
+                columns[judge] = {method: _difference(judge, each) for method, each in apart.items()}
+                said.append(f"- {metric(judge).title}: {_verdict(judge, found, apart)}")
+            if not columns:
+                continue
+            methods = sorted({method for each in columns.values() for method in each}, key=self._order)
+            head = ["Method", *(f"{metric(judge).title}: {ROBUST} minus it" for judge in columns)]
+            rows = [
+                [escaped(method), *(of.get(method, text.DASH) for of in columns.values())]
+                for method in methods
+            ]
+            parts += [f"{family.title}:", "\n".join(said), markdown_table(head, rows, (0,))]
+        return "\n\n".join(parts)
+
+    def cost(self, family: Family) -> str:
+        """Return what every method does to clean input: PSNR beside bicubic's, and two artefacts."""
+        columns: dict[str, dict[str, str]] = {}
+        for name in COST:
+            found = self._on(name, (family.clean,))
+            for method in found.methods:
+                shown = _shown(name, found.mean(method).value)
+                if name == "psnr" and "bicubic" in found.methods:
+                    gap = found.mean(method).value - found.mean("bicubic").value
+                    shown += f" ({gap:+.2f})"
+                columns.setdefault(name, {})[method] = shown
+        if not columns:
+            return ""
+        methods = sorted({method for each in columns.values() for method in each}, key=self._order)
+        head = ["Method", *(f"{text.heading(name)} {family.clean}" for name in columns)]
+        rows = [[escaped(m), *(of.get(m, text.DASH) for of in columns.values())] for m in methods]
+        return markdown_table(head, rows, (0,))
+
+    def under_attack(self) -> str:
+        """Return LPIPS and PSNR under each attack, over the sets that were attacked."""
+        attacks = dict.fromkeys(record.attack for record in self._records)
+        sets = sorted({record.dataset for record in self._records if record.attack != "none"})
+        if not sets:
+            return ""
+        head, columns = ["Method"], list[dict[str, str]]()
+        for name in ("lpips", "psnr"):
+            for attack in attacks:
+                found = self._on(name, sets, attack)
+                head.append(f"{text.heading(name)} {attack}")
+                columns.append({m: _shown(name, found.mean(m).value) for m in found.methods})
+        attacked = {method for each in columns[1:] for method in each}
+        rows = [
+            [escaped(method), *(each.get(method, text.DASH) for each in columns)]
+            for method in sorted(attacked, key=self._order)
+        ]
+        return f"Averaged over {', '.join(sets)}.\n\n{markdown_table(head, rows, (0,))}"
+
+    def notes(self) -> str:
+        """Return how to read the intervals."""
+        return (
+            "Intervals: 95 %, over photographs and trainings: Student's, with the degrees of freedom of "
+            "Welch and Satterthwaite; the part of the photographs by a bootstrap that draws each with all "
+            "its images. Of a network that was trained once nobody knows what another seed would give: its "
+            "intervals are over photographs alone. Differences in bold leave out zero, over six "
+            "photographs or more."
+        )
+
+    def _order(self, method: str) -> int:
+        return list(self._methods).index(method)
+
+
+def _sign(name: str) -> float:
+    return -1.0 if metric(name).higher_is_better else 1.0
+
+
+def _best_first(name: str, over: Mapping[str, Estimate]) -> Callable[[str], float]:
+    return lambda method: _sign(name) * over[method].value
+
+
+def _shown(name: str, value: float) -> str:
+    return f"{value:.{metric(name).decimals}f}"
+
+
+def _interval(name: str, found: Estimate) -> str:
+    if not math.isfinite(found.low):
+        return text.DASH
+    return f"{_shown(name, found.low)} to {_shown(name, found.high)}"
+
+
+def _range(name: str, found: Estimate) -> str:
+    """Return the least and the most of the trainings."""
+    if len(found.values) < 2:
+        return text.DASH
+    return f"{_shown(name, min(found.values))} to {_shown(name, max(found.values))}"
+
+
+def _difference(name: str, found: Estimate) -> str:
+    digits = metric(name).decimals
+    shown = f"{found.value:+.{digits}f} ({found.low:+.{digits}f} to {found.high:+.{digits}f})"
+    return f"**{shown}**" if found.certain else shown
+
+
+def _verdict(judge: str, found: Trainings, apart: Mapping[str, Estimate]) -> str:
+    """Say on how many sets the robust method is best, and how many others it is certainly better than."""
+    best = []
+    for column in found.columns:
+        means = {method: _sign(judge) * found.mean(method, [column]).value for method in found.methods}
+        place = sum(value < means[ROBUST] for value in means.values()) + 1
+        best.append(f"number {place} of {len(means)} on {column.dataset}")
+    better = [m for m, each in apart.items() if each.certain and _sign(judge) * each.value < 0]
+    worse = [m for m, each in apart.items() if each.certain and _sign(judge) * each.value > 0]
+    said = f"{ROBUST} is {' and '.join(best)}; over both certainly better than {len(better)} of {len(apart)}"
+    if worse:
+        said += f", certainly worse than {', '.join(escaped(method) for method in worse)}"
+    return f"{said}."
