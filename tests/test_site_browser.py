@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chromium import DESK, launched, missing
+from page_visits import Open, models, until, visiting
 from PIL import Image
 from screenshot import BOARDS, screenshot
 from site_pages import store_with_pictures, synthetic, write_store
@@ -20,8 +20,6 @@ from srbench.boards.site.build import build_page, read_store
 from srbench.store.record import Record
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
-
-Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -46,51 +44,6 @@ def visit(request: pytest.FixtureRequest, browser: Any) -> Iterator[Open]:
     content security policy forbids is one) and no request may have left the page."""
     with visiting(browser, served=request.param == "served") as open_page:
         yield open_page
-
-
-@contextmanager
-def visiting(browser: Any, *, served: bool) -> Iterator[Open]:
-    contexts, errors, outside, own = [], [], [], ["file:", "data:"]
-
-    def watch(request: Any) -> None:
-        if not request.url.startswith(tuple(own)):
-            outside.append(request.url)
-
-    with ExitStack() as servers:
-
-        def open_page(folder: Path, fragment: str = "", **options: Any) -> Any:
-            address = (folder / "index.html").as_uri()
-            if served:
-                address, _ = servers.enter_context(serve.serving(folder))
-                own.append(address)
-            context = browser.new_context(**({"viewport": DESK} | options))
-            context.set_default_timeout(30_000)
-            contexts.append(context)
-            page = context.new_page()
-            page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.on("request", watch)
-            page.goto(address + fragment)
-            page.wait_for_selector(".tabulator-row")
-            return page
-
-        yield open_page
-        for context in contexts:
-            context.close()
-    assert errors == []
-    assert outside == []
-
-
-def until(page: Any, expression: str) -> None:
-    """Wait for an expression to hold; playwright's own way is an eval, which the served page forbids."""
-    deadline = time.monotonic() + 30
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, expression
-        time.sleep(0.02)
-
-
-def models(page: Any) -> list[str]:
-    return [name for name in page.locator(".tabulator-row .model code").all_text_contents() if name]
 
 
 def test_sorting_by_a_click(small: Path, visit: Open) -> None:

@@ -11,7 +11,6 @@ const srbench = (() => {
     "": "no training domain known",
   };
   const state = { board: 0 };
-  const listeners = [];
 
   const board = () => data.boards[state.board];
   const metric = (name) => data.metrics[name];
@@ -101,11 +100,6 @@ const srbench = (() => {
   /** The address of a number: opens its record, at one of its images if that is given by its place. */
   const address = (row, column, name, at = state.board, image = null) =>
     `#record/${at}/${row}/${column}/${name}${image === null ? "" : `/${image}`}`;
-  const onBoard = (listener) => listeners.push(listener);
-  function setBoard(index) {
-    state.board = Number(index);
-    listeners.forEach((listener) => listener());
-  }
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   return {
@@ -129,8 +123,6 @@ const srbench = (() => {
     load,
     chunk,
     address,
-    onBoard,
-    setBoard,
     colour,
   };
 })();

@@ -1,8 +1,18 @@
 // Training domain by test domain, as a heat map that is a table: every cell has its number and its records.
 "use strict";
 srbench.matrix = (() => {
-  const { el, select, board, metric, heading, number, whole, fewer, titled, address, DASH, MARKS } = srbench;
+  const { el, board, choices, metric, heading, number, whole, fewer, titled, address, DASH, MARKS } = srbench;
   const choice = { attack: 0, metric: "", by: "domain" };
+  const SIDES = [
+    ["domain", "training and test domain"],
+    ["model", "model and data set"],
+  ];
+  const KINDS = [
+    choices.kind("by", "Rows and columns", () => SIDES),
+    choices.KINDS.attack,
+    choices.KINDS.metric,
+  ];
+  const chosen = choices.bind("matrix", () => KINDS, choice, () => fill());
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
   /** The value of a cell; none where a mean in it is not over every image. */
   const valued = (found) => (found.every((f) => whole(f.mean)) ? mean(found.map((f) => f.value)) : null);
@@ -146,40 +156,10 @@ srbench.matrix = (() => {
   }
 
   function draw() {
-    const b = board();
-    Object.assign(choice, { attack: 0, metric: b.rank_by });
-    const set = (name) => (value) => {
-      choice[name] = name === "attack" ? Number(value) : value;
-      fill();
-    };
+    chosen.restore();
     document.getElementById("matrix-lead").textContent =
       "What a model was trained for, against what it is tested on. Where several models or sets share a cell it is their mean, and opens to show each.";
-    document.getElementById("matrix-controls").replaceChildren(
-      select(
-        "Rows and columns",
-        "matrix-by",
-        [
-          ["domain", "training and test domain"],
-          ["model", "model and data set"],
-        ],
-        choice.by,
-        set("by"),
-      ),
-      select(
-        "Attack",
-        "matrix-attack",
-        b.attacks.map((a, i) => [i, a.group === "clean" ? "none (clean)" : a.name]),
-        0,
-        set("attack"),
-      ),
-      select(
-        "Metric",
-        "matrix-metric",
-        b.metrics.map((m) => [m, heading(m)]),
-        choice.metric,
-        set("metric"),
-      ),
-    );
+    document.getElementById("matrix-controls").replaceChildren(...chosen.boxes());
     fill();
   }
   return { draw };

@@ -5,6 +5,9 @@ srbench.rankingColumns = (() => {
   const { cell, average, rank, model, count, seconds } = srbench.cells;
   const { choice, columns, best } = srbench.rankingRows;
 
+  /** What the address calls a column, on this page and on one of more data sets. */
+  const key = (field) => (/^c\d+$/.test(field) ? `on:${board().columns[Number(field.slice(1))].title}` : field);
+
   /** A heading that the keyboard reaches: Enter on it sorts, as a click does. */
   const title = (text, about) => () => el("button", { type: "button", class: "sort", title: about, text });
   const column = (field, text, about, more = {}) => ({
@@ -128,5 +131,5 @@ srbench.rankingColumns = (() => {
     }
     return made;
   }
-  return { definition };
+  return { definition, key };
 })();

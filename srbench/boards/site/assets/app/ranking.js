@@ -1,9 +1,11 @@
 // The ranking table: one row a model, filtered and sorted by Tabulator.
 "use strict";
 srbench.ranking = (() => {
-  const { data, el, select, board, metric, heading, MARKS, MARK_WORDS } = srbench;
+  const { data, el, board, metric, heading, query, choices, MARKS, MARK_WORDS } = srbench;
   const { choice, licence, rows } = srbench.rankingRows;
-  const { definition } = srbench.rankingColumns;
+  const { definition, key } = srbench.rankingColumns;
+  const { shown, picker } = srbench.columnPicker;
+  const LONGEST = 200;
   const SIZES = [
     ["", "any"],
     ["1e6", "up to 1 M"],
@@ -11,6 +13,28 @@ srbench.ranking = (() => {
     ["2e7", "up to 20 M"],
     ["unknown", "unknown"],
   ];
+  const VIEW = ["set", "attack", "metric"];
+  const distinct = (of) => () => [["", "any"], ...[...new Set(board().rows.map(of))].sort().map((v) => [v, v])];
+  const KINDS = () => [
+    choices.KINDS.allSets,
+    choices.KINDS.attack,
+    choices.KINDS.metric,
+    choices.kind("trained", "Trained for", distinct((r) => r.trained)),
+    ...(board().rows.some((r) => data.models[r.model].licence)
+      ? [choices.kind("licence", "Licence", distinct(licence))]
+      : []),
+    ...(board().rows.some((r) => r.cost.parameters !== undefined)
+      ? [choices.kind("size", "Parameters", () => SIZES)]
+      : []),
+  ];
+  const chosen = choices.bind(
+    "",
+    KINDS,
+    choice,
+    (name) => (VIEW.includes(name) ? fill() : table.setFilter(matches)),
+    // What was up in one view may be down in another: a new view is in the order of its ranks.
+    (name) => (VIEW.includes(name) ? ["sort"] : []),
+  );
   let table = null;
 
   const matches = (found) => {
@@ -39,24 +63,42 @@ srbench.ranking = (() => {
     status.textContent = `${active.length} of ${b.rows.length} models · ${heading(choice.metric)}${order} · ${where} · ${attack.group === "clean" ? "clean input" : attack.name}`;
   }
 
+  /** The order that the address asks for, by a column that is there; that of the ranks otherwise. */
+  function order(columns) {
+    const [, down, wanted] = /^(-?)(.*)$/s.exec(query.get("sort") || "place");
+    const found = columns.find((c) => key(c.field) === wanted) ?? columns.find((c) => c.field === "place");
+    return found ? [{ column: found.field, dir: down && key(found.field) === wanted ? "desc" : "asc" }] : [];
+  }
+  function hold_order([sorter]) {
+    const sort = sorter ? `${sorter.dir === "desc" ? "-" : ""}${key(sorter.field)}` : "";
+    query.set({ sort: sort === "place" ? "" : sort });
+  }
+
   function fill() {
     table?.destroy();
     const found = rows();
-    table = new Tabulator("#ranking-table", {
+    const all = definition(found);
+    const columns = shown(all);
+    const made = new Tabulator("#ranking-table", {
       data: found,
-      columns: definition(found),
+      columns,
       index: "index",
       layout: "fitColumns",
       renderVertical: "basic",
-      initialSort: [{ column: "place", dir: "asc" }],
+      initialSort: order(columns),
       columnDefaults: { headerSortTristate: false },
       placeholder: "No model fits these filters.",
       headerSortClickElement: "header",
     });
+    table = made;
     const ranges = found.some(({ rank }) => rank && rank[1] !== rank[2]);
     document.getElementById("rank-meaning").textContent = ranges ? `${data.ranks_mean}.` : "";
-    table.on("dataFiltered", count_shown);
-    table.on("tableBuilt", () => table.setFilter(matches));
+    made.on("dataFiltered", count_shown);
+    made.on("tableBuilt", () => {
+      made.setFilter(matches);
+      made.on("dataSorted", hold_order);
+    });
+    offer(all);
     const flags = board().flags;
     document.getElementById("flags").replaceChildren(
       flags.length
@@ -76,72 +118,42 @@ srbench.ranking = (() => {
     );
   }
 
+  let offered = "";
+  /** The list of columns is made anew only when there are others, since the focus may be in it. */
+  function offer(columns) {
+    const fields = columns.map((c) => `${c.field} ${c.title}`).join("\n");
+    const old = document.getElementById("columns");
+    if (fields === offered && old.childElementCount) return;
+    offered = fields;
+    const made = picker(columns, fill);
+    made.open = old.open ?? false;
+    old.replaceWith(made);
+  }
+
   function controls() {
-    const b = board();
-    const set = (name) => (value) => {
-      choice[name] = name === "attack" ? Number(value) : value;
-      fill();
-    };
-    const filter = (name) => (value) => {
-      choice[name] = value;
-      table.setFilter(matches);
-    };
-    const distinct = (of) => [["", "any"], ...[...new Set(b.rows.map(of))].sort().map((v) => [v, v])];
     const search = el("input", {
       type: "search",
       id: "search",
       placeholder: "name",
       value: choice.text,
-      oninput: (event) => filter("text")(event.target.value),
+      oninput: (event) => {
+        choice.text = event.target.value;
+        query.set({ name: choice.text.slice(0, LONGEST) }, { step: false });
+        table.setFilter(matches);
+      },
     });
-    const boxes = [
-      select(
-        "Data set",
-        "set",
-        [["", "all"], ...b.datasets.map((d, i) => [i, d.title])],
-        choice.set,
-        set("set"),
-      ),
-      select(
-        "Attack",
-        "attack",
-        b.attacks.map((a, i) => [i, a.group === "clean" ? "none (clean)" : a.name]),
-        choice.attack,
-        set("attack"),
-      ),
-      select(
-        "Metric",
-        "metric",
-        b.metrics.map((m) => [m, heading(m)]),
-        choice.metric,
-        set("metric"),
-      ),
-      select(
-        "Trained for",
-        "trained",
-        distinct((r) => r.trained),
-        choice.trained,
-        filter("trained"),
-      ),
-    ];
-    if (b.rows.some((r) => data.models[r.model].licence))
-      boxes.push(select("Licence", "licence", distinct(licence), choice.licence, filter("licence")));
-    if (b.rows.some((r) => r.cost.parameters !== undefined))
-      boxes.push(select("Parameters", "size", SIZES, choice.size, filter("size")));
-    boxes.push(el("label", { class: "field" }, el("span", { text: "Model" }), search));
-    document.getElementById("ranking-controls").replaceChildren(...boxes);
+    document.getElementById("ranking-controls").replaceChildren(
+      ...chosen.boxes(),
+      el("label", { class: "field" }, el("span", { text: "Model" }), search),
+      el("div", { id: "columns" }),
+      el("button", { type: "button", id: "download", text: "CSV", title: "Download what is shown, as CSV", onclick: () => srbench.download.save(table) }),
+    );
   }
 
   function draw() {
-    Object.assign(choice, {
-      attack: 0,
-      metric: board().rank_by,
-      set: "",
-      trained: "",
-      licence: "",
-      size: "",
-      text: "",
-    });
+    Object.assign(choice, { trained: "", licence: "", size: "" });
+    chosen.restore();
+    choice.text = query.get("name").slice(0, LONGEST);
     controls();
     fill();
     document.getElementById("legend").replaceChildren(
