@@ -26,6 +26,7 @@ from srbench.cli import app
 from srbench.errors import BadInput, RunFailed
 from srbench.figures import ablation, curves, gather, matrix, qualitative, style
 from srbench.figures.strips import Panel, Strip, strips
+from srbench.metrics import metric
 from srbench.store import pictures as kept
 from srbench.store.record import Record
 
@@ -133,6 +134,25 @@ def test_the_matrix_is_the_pivot_of_the_committed_records() -> None:
         frame(r for r in records if r.attack == "strong").groupby(["model", "dataset"]).psnr.mean().unstack()
     )
     assert attacked.values == pytest.approx(means.loc[attacked.rows, attacked.columns].to_numpy())
+
+
+@pytest.mark.parametrize("name", ["lpips", "psnr"])
+def test_arrows_of_turned_labels_point_where_they_should(name: str) -> None:
+    """A label is turned by 90 degrees against the clock, and its arrow with it."""
+    from matplotlib.text import Text
+
+    ablated = read_csv(BOARDS / "ablation-mini" / "records.csv")
+    turned = {"←": "↓", "→": "↑", "↓": "→", "↑": "←"}
+    for figure in (
+        curves.draw(made(models=2), name),
+        matrix.draw(made(models=2), name),
+        ablation.draw(ablated, ablation.suite_settings("ablation-mini"), name),
+    ):
+        labels = [label for label in figure.findobj(Text) if metric(name).title in label.get_text()]
+        assert labels
+        for label in labels:
+            (arrow,) = (turned[sign] for sign in label.get_text() if sign in turned)
+            assert (label.get_rotation(), arrow) == (90, metric(name).arrow)
 
 
 def test_a_cell_that_was_not_measured_is_empty() -> None:

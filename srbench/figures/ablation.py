@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.boards.stats import Mean
 from srbench.boards.table import Column, Row, Table
-from srbench.boards.text import heading
 from srbench.errors import BadInput
 from srbench.figures import style
 from srbench.figures.board import one_board, table_of
@@ -151,7 +150,7 @@ def draw(
         grid = figure.subplots(1, len(varied), sharey=True, width_ratios=wide, squeeze=False)[0]
         for axis, factor in zip(grid, varied, strict=True):
             _panel(axis, factor)
-        grid[0].set_ylabel(heading(name) + ("" if attack == "none" else f" under {attack}"))
+        grid[0].set_ylabel(style.upright(name) + ("" if attack == "none" else f" under {attack}"))
         style.inner(grid[None, :])
         figure.suptitle("Bars: 95 % intervals", fontsize=6, x=0.99, ha="right")
         handles, labels = grid[0].get_legend_handles_labels()

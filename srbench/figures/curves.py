@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from srbench.boards.site.facts import attack_facts
 from srbench.boards.stats import Mean
 from srbench.boards.table import Row, Table, column_of
-from srbench.boards.text import heading
 from srbench.errors import BadInput
 from srbench.figures import style
 from srbench.figures.board import one_board, table_of
@@ -179,7 +178,7 @@ class _Block:
             if self.axis == "severity":
                 axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axis in grid[:, 0]:
-            axis.set_ylabel(heading(name))
+            axis.set_ylabel(style.upright(name))
         for column in grid.T:
             [axis for axis in column if axis.get_visible()][-1].set_xlabel(_AXIS[self.axis])
         style.inner(grid)

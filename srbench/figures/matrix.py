@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from srbench.boards.stats import Mean
-from srbench.boards.text import DASH, MARKS, heading
+from srbench.boards.text import DASH, MARKS
 from srbench.errors import BadInput, unknown
 from srbench.figures import style
 from srbench.figures.board import domain_place, one_board, table_of
@@ -147,7 +147,7 @@ def _draw(means: Matrix, name: str, attack: str, by: MatrixBy) -> Figure:
     bar = figure.colorbar(heat, ax=axis, fraction=0.05, pad=0.02, aspect=18)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=5.5, width=0.4, length=2)
-    bar.set_label(heading(name) + ("" if attack == "none" else f" under {attack}"))
+    bar.set_label(style.upright(name) + ("" if attack == "none" else f" under {attack}"))
     marks = {mark for row in means.marks for mark in row}
     figure.legend(
         handles=style.domain_key(marks, coloured=False),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srbench.boards.text import MARKS
+from srbench.boards.text import MARKS, heading
 from srbench.errors import BadInput
 from srbench.support.home import atomic_path, cannot_write
 
@@ -88,6 +88,18 @@ def line(number: int) -> dict[str, Any]:
         "marker": POINTS[number % len(POINTS)],
         "linestyle": DASHES[number // len(COLOURS) % len(DASHES)],
     }
+
+
+def upright(name: str) -> str:
+    """Return a metric's title and direction for a label that is read from below.
+
+    Its arrow is turned back by what the label is turned, so that down is down on the page.
+
+    >>> from srbench.figures.style import upright
+    >>> upright("lpips")
+    'LPIPS ←'
+    """
+    return heading(name).translate(str.maketrans("↓↑", "←→"))
 
 
 def domain_key(marks: Container[str], *, coloured: bool = True) -> list[Line2D]:
