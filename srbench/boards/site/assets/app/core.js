@@ -10,6 +10,7 @@ const srbench = (() => {
     generalist: "trained for no degradation in particular",
     "": "no training domain known",
   };
+  const SVG = new DOMParser().parseFromString("<svg>", "text/html").querySelector("svg").namespaceURI;
   const state = { board: 0 };
 
   const board = () => data.boards[state.board];
@@ -31,8 +32,10 @@ const srbench = (() => {
   const LEADS = /^(#|vendor\/|https?:\/\/)/i;
 
   /** An element with attributes (`on…` are listeners, `class`, `text`) and children; text is never markup. */
-  function el(tag, attributes = {}, ...children) {
-    const made = document.createElement(tag);
+  const el = (tag, ...content) => fill(document.createElement(tag), ...content);
+  /** The same of a drawing. */
+  const svg = (tag, ...content) => fill(document.createElementNS(SVG, tag), ...content);
+  function fill(made, attributes = {}, ...children) {
     for (const [key, value] of Object.entries(attributes)) {
       if (value === null || value === undefined || value === false) continue;
       if (key === "href" && !LEADS.test(value)) continue;
@@ -117,6 +120,7 @@ const srbench = (() => {
     fewer,
     better,
     el,
+    svg,
     select,
     plainTable,
     titled,

@@ -33,7 +33,7 @@
     document.getElementById("board-label").hidden = false;
   }
 
-  const parts = [srbench.ranking, srbench.matrix, srbench.curves, srbench.explorer, srbench.notes];
+  const parts = [srbench.ranking, srbench.matrix, srbench.cost, srbench.curves, srbench.explorer, srbench.notes];
   const draw = () => parts.forEach((part) => part.draw());
   /** Shows what the address says. */
   function restore() {
