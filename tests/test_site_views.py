@@ -12,6 +12,7 @@ from chromium import launched, missing
 from page_visits import Open, models, until, visiting
 from site_pages import synthetic
 
+from srbench import zoo
 from srbench.boards.site.build import build_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
@@ -168,3 +169,28 @@ def test_the_matrix_is_in_the_address_too(page_of_three: Path, visit: Open) -> N
     assert other.inner_text("#matrix-table") == tab.inner_text("#matrix-table")
     assert "PSNR ↑, jpeg:2" in other.inner_text("#matrix-note")
     assert other.inner_text("#ranking-status") == visit(page_of_three).inner_text("#ranking-status")
+
+
+def test_rows_link_to_what_their_cards_name_and_to_nothing_else(tmp_path: Path, visit: Open) -> None:
+    records = list(synthetic(SETS, IMAGES, clean=True))
+    dat = [r.model_copy(update={"model": "dat"}) for r in records if r.model == "clean-net"]
+    build_page(tmp_path / "page", [*records, *dat])
+    card = zoo.card("dat")
+    tab = visit(tmp_path / "page")
+    links = "found => found.map(a => [a.textContent, a.href, a.rel, a.getAttribute('aria-label')])"
+    row = tab.locator(".tabulator-row").filter(has=tab.locator("code", has_text="dat"))
+    assert row.locator(".links a").evaluate_all(links) == [
+        ["paper", card.paper, "noreferrer", "paper of Clean Net"],
+        ["project", card.homepage, "noreferrer", "project of Clean Net"],
+    ]
+    assert tab.locator(".tabulator-row", has_text="blind-net").locator(".links").count() == 0
+    # A page may be made of anything: an address that would run is no link.
+    data = tmp_path / "page" / "data" / "site.js"
+    text = data.read_text(encoding="utf-8")
+    assert str(card.paper) in text
+    data.write_text(text.replace(str(card.paper), "javascript:alert(1)"), encoding="utf-8")
+    tab = visit(tmp_path / "page")
+    assert row.count() == 1
+    row = tab.locator(".tabulator-row").filter(has=tab.locator("code", has_text="dat"))
+    assert row.locator("a").evaluate_all("found => found.every(a => /^(https|file):/.test(a.href))")
+    assert row.locator(".links a").all_inner_texts() == ["project"]

@@ -41,6 +41,7 @@ class Card(BaseModel):
         value_range: what the network wants its inputs in [0, 1] multiplied by (1 or 255).
         licence: of the weights; empty only for a user's own model.
         citation: the paper.
+        paper: where it can be read.
         homepage: the project.
         sources: published weight files, any of which will do.
         packaged: the sha256 of weights that come with srbench, as ``zoo/mini/NAME.safetensors``.
@@ -61,6 +62,7 @@ class Card(BaseModel):
     value_range: float = 1.0
     licence: str
     citation: str
+    paper: HttpUrl = None
     homepage: HttpUrl = None
     sources: tuple[Source, ...] = ()
     packaged: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")

@@ -30,6 +30,7 @@ def cards() -> str:
             "Notes": card.notes,
             "Licence": card.licence,
             "Cite": card.citation,
+            "Paper": link(card.paper) if card.paper else "",
             "Project": link(card.homepage) if card.homepage else "",
         }
         parts.append(f"### {code(card.name)}\n\n{facts(about)}")

@@ -40,6 +40,7 @@ def model_facts(name: str) -> dict[str, Any]:
         "licence": card.licence,
         "architecture": str(card.architecture.get("family", "")),
         "citation": card.citation,
+        "paper": card.paper or "",
         "homepage": card.homepage or "",
         "notes": " ".join(card.notes.split()),
     }

@@ -1,7 +1,7 @@
 // What the cells of the ranking table look like.
 "use strict";
 srbench.cells = (() => {
-  const { el, board, heading, number, interval, whole, fewer, address, MARKS, MARK_WORDS, DASH } = srbench;
+  const { data, el, board, heading, number, interval, whole, fewer, address, MARKS, MARK_WORDS, DASH } = srbench;
 
   /** A number that opens its record, with its interval beneath and its mark, which needs no colour. */
   function cell(name, row, column, top) {
@@ -82,6 +82,19 @@ srbench.cells = (() => {
     );
   }
 
+  /** What a card links to; none where it has no address that may be followed. */
+  function links(row) {
+    const card = data.models[row.model];
+    const made = [
+      ["paper", card.paper],
+      ["project", card.homepage],
+    ]
+      .filter(([, href]) => href)
+      .map(([text, href]) => el("a", { href, rel: "noreferrer", "aria-label": `${text} of ${row.title}`, text }))
+      .filter((link) => link.hasAttribute("href"));
+    return made.length ? el("span", { class: "links" }, made) : null;
+  }
+
   function model(found) {
     const { row } = found;
     return el(
@@ -89,6 +102,7 @@ srbench.cells = (() => {
       { class: "model" },
       el("b", { text: row.title }),
       el("code", { text: row.label }),
+      links(row),
       row.partial ? el("span", { class: "tag", title: row.partial, text: "partial" }) : null,
     );
   }

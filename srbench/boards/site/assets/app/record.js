@@ -183,9 +183,11 @@ srbench.record = (() => {
           fact("Licence of the weights", card.licence),
           fact("Citation", card.citation),
           fact("About", card.notes),
-          card.homepage
-            ? fact("Homepage", el("a", { href: card.homepage, rel: "noreferrer", text: card.homepage }))
-            : [],
+          ["paper", "homepage"].map((name) =>
+            card[name]
+              ? fact(name === "paper" ? "Paper" : "Project", el("a", { href: card[name], rel: "noreferrer", text: card[name] }))
+              : [],
+          ),
         ),
         images(chunk, cell, name, chosen),
       ),
