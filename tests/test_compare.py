@@ -14,7 +14,8 @@ from scipy import stats
 
 from srbench.boards.comparison import Pair, as_dict, pairs
 from srbench.boards.comparison_text import difference_grid, verdict
-from srbench.boards.row_selection import rows_by_name
+from srbench.boards.row_selection import names_of, rows_by_name
+from srbench.boards.table import row_key
 from srbench.errors import BadInput
 from srbench.store.folder import Store
 from srbench.store.record import Record
@@ -220,3 +221,19 @@ def test_what_cannot_be_compared_is_one_line(tmp_path: Path, arguments: list[str
     done = srbench("compare", *arguments, "--store", str(tmp_path))
     assert done.returncode == 2, (done.stdout, done.stderr)
     assert len(done.stderr.splitlines()) == 1 and line in done.stderr
+
+
+def test_the_names_of_rows_find_them() -> None:
+    alike = [
+        record(model="net", weights_sha256="a" * 64),
+        record(model="net", weights_sha256="b" * 64),
+        record(model="net", weights_sha256="b" * 64, precision="bf16"),
+        record(model="net", weights_sha256="b" * 64, tile=64, halo=16),
+        record(model="other", weights_sha256="b" * 64),
+    ]
+    names = names_of(map(row_key, alike))
+    assert len(set(names.values())) == len(alike)
+    assert names[row_key(alike[-1])] == "other"
+    for key, name in names.items():
+        ((found,),) = rows_by_name(alike, [name]).values()
+        assert row_key(found) == key

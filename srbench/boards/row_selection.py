@@ -49,9 +49,8 @@ def _row(name: str, rows: Iterable[RowKey]) -> RowKey:
         models = ", ".join(sorted({key[0] for key in known})) or "none"
         raise BadInput(f"'{name}' has no such records: name models that have, {models}")
     if len(keys) > 1:
-        raise BadInput(
-            f"'{name}' has records of {len(keys)} versions: name one, {' or '.join(_spellings(keys))}"
-        )
+        versions = " or ".join(sorted(names_of(keys).values()))
+        raise BadInput(f"'{name}' has records of {len(keys)} versions: name one, {versions}")
     return keys[0]
 
 
@@ -65,11 +64,19 @@ def _fits(part: str, key: RowKey) -> bool:
     return part in filter(None, _version(key)) or (len(part) >= SHORTEST and key[1].startswith(part.lower()))
 
 
-def _spellings(keys: Sequence[RowKey]) -> list[str]:
-    """Return a name for each version, of the parts in which they differ."""
-    versions = [_version(key) for key in keys]
-    differ = [len(set(part)) > 1 for part in zip(*versions, strict=True)]
-    return sorted(
-        f"{key[0]}@{'+'.join(filter(None, compress(version, differ)))}"
-        for key, version in zip(keys, versions, strict=True)
-    )
+def names_of(keys: Iterable[RowKey]) -> dict[RowKey, str]:
+    """Return for each row the name by which :func:`rows_by_name` finds it among these.
+
+    It is the model's; of several versions each has the parts in which they differ.
+    """
+    versions: dict[str, list[RowKey]] = defaultdict(list)
+    for key in keys:
+        versions[key[0]].append(key)
+    names = {}
+    for model, alike in versions.items():
+        parts = [_version(key) for key in alike]
+        differ = [len(set(part)) > 1 for part in zip(*parts, strict=True)]
+        for key, version in zip(alike, parts, strict=True):
+            told = "+".join(filter(None, compress(version, differ)))
+            names[key] = f"{model}@{told}" if told else model
+    return names

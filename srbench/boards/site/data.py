@@ -11,6 +11,7 @@ from typing import Any
 
 from srbench.boards import compute, text
 from srbench.boards.compute import BoardKey, tables
+from srbench.boards.row_selection import names_of
 from srbench.boards.site import cells, facts
 from srbench.boards.site.reported import Reported
 from srbench.boards.stats import Mean
@@ -73,7 +74,7 @@ def site(
 
 def _board(number: int, table: Table, records: Sequence[Record]) -> dict[str, Any]:
     sample = {column_of(record): record for record in records}
-    costs = _costs(records)
+    costs, names = _costs(records), names_of(map(row_key, table.rows))
     return {
         "protocol": table.protocol,
         "protocol_hash": table.protocol_hash,
@@ -106,7 +107,7 @@ def _board(number: int, table: Table, records: Sequence[Record]) -> dict[str, An
             }
             for index, column in enumerate(table.columns)
         ],
-        "rows": [_row(table, row, costs.get(row_key(row), {})) for row in table.rows],
+        "rows": [_row(table, row, costs.get(row_key(row), {}), names[row_key(row)]) for row in table.rows],
         "flagged": _flagged(table, records),
         "means": {
             name: [[_mean(name, row.means.get((name, c))) for c in table.columns] for row in table.rows]
@@ -149,8 +150,9 @@ def _title(table: Table, column: Column) -> str:
     return title if len(alike) == 1 else f"{title} #{column.attack_hash[:6]}"
 
 
-def _row(table: Table, row: Row, cost: dict[str, float]) -> dict[str, Any]:
+def _row(table: Table, row: Row, cost: dict[str, float], name: str) -> dict[str, Any]:
     return {
+        "name": name,
         "model": row.model,
         "label": row.label,
         "title": row.title,

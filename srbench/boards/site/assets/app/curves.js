@@ -1,21 +1,20 @@
 // Robustness curves: the metric over the radius of an attack, and over the severity of a corruption.
 "use strict";
 srbench.curves = (() => {
-  const { el, plainTable, select, board, state, heading, number, address, colour, DASH } = srbench;
+  const { el, plainTable, select, board, state, heading, number, address, colour, later, DASH } = srbench;
   const { wanted, columns, points, measured, lines, acceptance } = srbench.curveData;
   const { chart } = srbench.curveChart;
   const MOST = 6;
   const choice = { set: null, models: null, board: null };
   let charts = [];
 
-  /** One panel: a chart, drawn when it comes into view, and its numbers as a table with links. */
-  function panel(name, line, set, observer) {
+  /** One panel: a chart, drawn later, and its numbers as a table with links. */
+  function panel(name, line, set) {
     const canvas = el("canvas", {
       role: "img",
       "aria-label": `${heading(name)} under ${line.line}; the numbers are in the table below`,
     });
-    canvas.draw = () => charts.push(chart(canvas, name, line, set, choice.models));
-    observer.observe(canvas);
+    later(canvas, () => charts.push(chart(canvas, name, line, set, choice.models)));
     return el(
       "figure",
       { class: "chart" },
@@ -215,16 +214,6 @@ srbench.curves = (() => {
         )
         .slice(0, 3);
     }
-    const observer = new IntersectionObserver(
-      (seen) =>
-        seen
-          .filter((e) => e.isIntersecting)
-          .forEach((e) => {
-            observer.unobserve(e.target);
-            e.target.draw();
-          }),
-      { rootMargin: "200px" },
-    );
     const group = (title, chosen) =>
       chosen.length
         ? [
@@ -236,7 +225,7 @@ srbench.curves = (() => {
                 el(
                   "div",
                   { class: "charts" },
-                  wanted().map((name) => panel(name, line, set, observer)),
+                  wanted().map((name) => panel(name, line, set)),
                 ),
                 numbers(line, set),
                 areas(line),

@@ -181,6 +181,16 @@ srbench.explorer = (() => {
     );
   }
 
+  /** Shows an image of a set under an attack, or under one that was kept. */
+  function open(set, image, attack) {
+    Object.assign(choice, { set, image: 0 });
+    choice.image = entries().findIndex((entry) => entry.image === image);
+    if (entries()[choice.image].inputs[attack]) choice.attack = attack;
+    draw();
+    document.getElementById("images").scrollIntoView();
+    document.querySelectorAll("#explorer-strip button")[choice.image].focus({ preventScroll: true });
+  }
+
   function draw() {
     const body = document.getElementById("explorer-body");
     const sets = [...new Set(data.explorer.filter((e) => e.board === state.board).map((e) => e.dataset))];
@@ -229,5 +239,5 @@ srbench.explorer = (() => {
     );
     show();
   }
-  return { draw };
+  return { draw, open };
 })();

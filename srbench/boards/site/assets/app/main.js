@@ -33,7 +33,8 @@
     document.getElementById("board-label").hidden = false;
   }
 
-  const parts = [srbench.ranking, srbench.matrix, srbench.cost, srbench.curves, srbench.explorer, srbench.notes];
+  const { ranking, matrix, cost, curves, compare, worst, explorer, notes } = srbench;
+  const parts = [ranking, matrix, cost, curves, compare, worst, explorer, notes];
   const draw = () => parts.forEach((part) => part.draw());
   /** Shows what the address says. */
   function restore() {
@@ -41,7 +42,7 @@
     picker.value = String(state.board);
     draw();
   }
-  document.addEventListener("srbench-theme", () => srbench.curves.draw());
+  document.addEventListener("srbench-theme", () => curves.draw());
   query.onBack(restore);
   restore();
   srbench.record.route();
