@@ -340,8 +340,8 @@ def test_a_page_without_pictures_or_attacks_says_how_to_get_them(tmp_path: Path,
     records = list(synthetic([("one", "clean", "a" * 64)], ["i0", "i1"], clean=True))
     build_page(tmp_path / "page", records)
     page = visit(tmp_path / "page")
-    assert "--keep-images" in page.inner_text("#images")
-    assert "srbench attack" in page.inner_text("#robustness")
+    assert "--keep-images" in page.locator("#images pre code").inner_text()
+    assert "rsr@2,rsr@4,rsr@8,rsr" in page.locator("#robustness pre code").inner_text()
 
 
 def test_boards_of_several_protocols(tmp_path: Path, visit: Open) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
@@ -13,6 +13,7 @@ from srbench.boards import compute, text
 from srbench.boards.compute import BoardKey, tables
 from srbench.boards.row_selection import names_of
 from srbench.boards.site import cells, facts
+from srbench.boards.site.fill import curves_command, pictures_command
 from srbench.boards.site.reported import Reported
 from srbench.boards.stats import Mean
 from srbench.boards.table import Area, Column, Row, RowKey, Table, column_of, row_key
@@ -122,6 +123,7 @@ def _board(number: int, table: Table, records: Sequence[Record]) -> dict[str, An
             for name in table.metrics
         },
         "ranks": _ranks(table, records),
+        "fill": {"pictures": asdict(pictures_command(records)), "curves": asdict(curves_command(records))},
     }
 
 

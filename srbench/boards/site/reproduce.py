@@ -48,13 +48,13 @@ def reproducing_command(records: Sequence[Record]) -> Command:
         shared["scale"] = str(first.scale)
     if len(records) < first.dataset_images:
         shared["limit"] = str(len(records))
-    if not first.attack_hash or (parts := _parts(first.attack)) is None:
+    if not first.attack_hash or (parts := attack_parts(first.attack)) is None:
         options = {"models": model, "datasets": dataset}
         if first.attack_hash:
             options["attacks"] = first.attack
         if first.protocol != "rsr":
             options["protocol"] = first.protocol
-        return Command(_line("evaluate", [], options | _metrics(records) | shared), remarks)
+        return Command(command_line("evaluate", [], options | _metrics(records) | shared), remarks)
     changes = dict(pair.split("=", 1) for pair in parts["changes"].split(",")) if parts["changes"] else {}
     unknown = [name for name in changes if name not in _OPTIONS] + [n for n in shared if n == "precision"]
     if unknown:
@@ -67,11 +67,11 @@ def reproducing_command(records: Sequence[Record]) -> Command:
     if parts["source"]:
         options["transfer-to"] = model
     return Command(
-        _line("attack", [parts["source"] or model], options | {"dataset": dataset} | shared), remarks
+        command_line("attack", [parts["source"] or model], options | {"dataset": dataset} | shared), remarks
     )
 
 
-def _parts(attack: str) -> dict[str, str] | None:
+def attack_parts(attack: str) -> dict[str, str] | None:
     """Return the parts of an attack that ``srbench evaluate`` has no name for; None where it has one."""
     match = _ATTACK.fullmatch(attack)
     if match is None or not (match["changes"] or match["source"]):
@@ -113,8 +113,9 @@ def _metrics(records: Sequence[Record]) -> dict[str, str]:
     return {} if set(recorded) == set(default) else {"metrics": ",".join(recorded)}
 
 
-def _line(verb: str, arguments: list[str], options: dict[str, str]) -> str:
+def command_line(verb: str, arguments: list[str], options: dict[str, str]) -> str:
+    """Return a command of srbench as a shell takes it; an option without a value is a flag."""
     words = ["srbench", verb, *arguments]
     for name, value in options.items():
-        words += [f"--{name}", value]
+        words += [f"--{name}", value] if value else [f"--{name}"]
     return shlex.join(words)

@@ -4,6 +4,7 @@ srbench.curves = (() => {
   const { el, plainTable, select, board, state, heading, number, address, colour, later, DASH } = srbench;
   const { wanted, columns, points, measured, lines, acceptance } = srbench.curveData;
   const { chart } = srbench.curveChart;
+  const { fill } = srbench.commands;
   const MOST = 6;
   const choice = { set: null, models: null, board: null };
   let charts = [];
@@ -182,16 +183,7 @@ srbench.curves = (() => {
       .datasets.map((_, i) => i)
       .filter((i) => lines(i, ["attack", "transfer", "random", "corruption"]).length);
     if (!sets.length) {
-      body.replaceChildren(
-        el(
-          "p",
-          {},
-          "No attacked or corrupted input was measured. To add curves: ",
-          el("code", {
-            text: "srbench attack MODEL --attacks rsr,strong --eps 2,4,8,14 --datasets SET --corruptions",
-          }),
-        ),
-      );
+      body.replaceChildren(el("p", { text: "No attacked or corrupted input was measured. For curves over the radius:" }), ...fill("curves"));
       return;
     }
     // First the set with the most to show.
@@ -252,12 +244,15 @@ srbench.curves = (() => {
       key(),
       ...group("Under attack, over the radius", attacks),
       ...group("Natural corruptions, by severity", corruptions),
-      left.length
-        ? el("p", {
-            class: "small",
-            text: `Not drawn, since measured on fewer images than the clean input or at one point only: ${left.map((line) => line.line).join(", ")}.`,
-          })
-        : "",
+      ...(left.length
+        ? [
+            el("p", {
+              class: "small",
+              text: `Not drawn, since measured on fewer images than the clean input or at one point only: ${left.map((line) => line.line).join(", ")}. For curves over the radius:`,
+            }),
+            ...fill("curves"),
+          ]
+        : []),
     );
   }
   return { draw };

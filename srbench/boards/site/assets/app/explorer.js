@@ -195,15 +195,7 @@ srbench.explorer = (() => {
     const body = document.getElementById("explorer-body");
     const sets = [...new Set(data.explorer.filter((e) => e.board === state.board).map((e) => e.dataset))];
     if (!sets.length) {
-      body.replaceChildren(
-        el(
-          "p",
-          {},
-          "No pictures were kept. To have them here: ",
-          el("code", { text: "srbench evaluate … --keep-images" }),
-          ", then build the page again.",
-        ),
-      );
+      body.replaceChildren(el("p", { text: "No pictures were kept. To have them here:" }), ...srbench.commands.fill("pictures"));
       return;
     }
     if (choice.board !== state.board)

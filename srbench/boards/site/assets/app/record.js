@@ -1,29 +1,10 @@
 // Where a number comes from: the record behind it, as a dialog with an address of its own.
 "use strict";
 srbench.record = (() => {
+  const { copyable } = srbench.commands;
   const { data, el, plainTable, load, number, heading, interval, whole, fewer, metric, titled, DASH, MARK_WORDS } = srbench;
   const dialog = document.getElementById("record");
   let back = "#ranking";
-
-  function copyable(text, label) {
-    const button = el("button", {
-      type: "button",
-      class: "copy",
-      text: "Copy",
-      "aria-label": `Copy ${label}`,
-    });
-    button.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(text);
-        button.textContent = "Copied";
-      } catch {
-        // Without the clipboard (some browsers on file://) the text is selected for Ctrl-C.
-        getSelection().selectAllChildren(button.previousElementSibling);
-        button.textContent = "Selected";
-      }
-    });
-    return el("span", { class: "copyable" }, el("code", { text }), button);
-  }
 
   const fact = (name, value) =>
     value === "" || value === null || value === undefined
