@@ -2,34 +2,54 @@
 "use strict";
 srbench.explorer = (() => {
   const { data, el, select, board, state, metric, heading, titled, address, load, DASH, MARKS } = srbench;
-  const { view, picture, buttons, slider, mount } = srbench.panes;
+  const { view, picture, buttons, mount } = srbench.panes;
+  const { slider } = srbench.slider;
   const choice = { board: null, set: null, image: 0, attack: 0, input: false, left: null, right: null };
   const entries = () => data.explorer.filter((e) => e.board === state.board && e.dataset === choice.set);
   let turn = 0;
 
-  /** The pictures of an image under the chosen input, in the order they are shown. */
-  function pictures(entry) {
-    const attack = entry.inputs[choice.attack];
-    const clean = board().attacks[choice.attack].group === "clean";
-    const found = [];
-    if (entry.lr)
-      found.push({ id: "lr", name: clean ? "LR" : "LR before the attack", file: entry.lr, small: true });
-    const rows = Object.keys(attack.sr).map(Number);
-    const measured = rows.find((row) => board().rows[row].model === "bicubic");
-    if (measured === undefined && clean && entry.bicubic)
-      found.push({ id: "bicubic", name: "Bicubic", file: entry.bicubic });
-    for (const row of rows.sort((a, b) => (b === measured) - (a === measured) || a - b)) {
-      const input = choice.input && attack.lr[row];
-      found.push({
-        id: `${row}`,
+  const input = (attack) => (board().attacks[attack].group === "clean" ? "clean" : board().attacks[attack].name);
+
+  /** What an image's models were measured from and against: LR and bicubic where no model is bicubic, and HR. */
+  function references(entry) {
+    const measured = Object.keys(entry.inputs[choice.attack].sr).some((row) => board().rows[row].model === "bicubic");
+    const clean = input(choice.attack) === "clean";
+    return {
+      lr: entry.lr && { id: "lr", name: clean ? "LR" : "LR before the attack", file: entry.lr, small: true },
+      bicubic: !measured && clean && entry.bicubic ? { id: "bicubic", name: "Bicubic", file: entry.bicubic } : null,
+      hr: entry.hr && { id: "hr", name: "HR", file: entry.hr },
+    };
+  }
+
+  /** The SR of every model under an input, bicubic first, or the LR each was given. */
+  function outputs(entry, attack, given) {
+    const { sr, lr } = entry.inputs[attack];
+    const first = (row) => board().rows[row].model === "bicubic";
+    return Object.keys(sr)
+      .map(Number)
+      .sort((a, b) => first(b) - first(a) || a - b)
+      .map((row) => ({
+        id: `${attack}:${row}`,
         row,
         name: titled(board().rows[row]),
-        file: input || attack.sr[row],
-        small: Boolean(input),
-      });
-    }
-    if (entry.hr) found.push({ id: "hr", name: "HR", file: entry.hr });
-    return found;
+        file: (given && lr[row]) || sr[row],
+        small: Boolean(given && lr[row]),
+      }));
+  }
+
+  /** The pictures of an image under the chosen input, in the order they are shown. */
+  function pictures(entry) {
+    const { lr, bicubic, hr } = references(entry);
+    return [lr, bicubic, ...outputs(entry, choice.attack, choice.input), hr].filter(Boolean);
+  }
+
+  /** Every picture of an image that two can be chosen of: all models under all inputs. */
+  function everything(entry) {
+    const { lr, bicubic, hr } = references(entry);
+    const inputs = Object.keys(entry.inputs).map(Number);
+    const of = (attack) =>
+      outputs(entry, attack, false).map((p) => (inputs.length > 1 ? { ...p, name: `${p.name}, ${input(attack)}` } : p));
+    return [lr, bicubic, ...inputs.flatMap(of), hr].filter(Boolean);
   }
 
   /** The column of an image under the chosen input. */
@@ -83,16 +103,15 @@ srbench.explorer = (() => {
     });
   }
 
+  /** Two pictures for the slider: those that were chosen, else the first and the best model under the input. */
   function pairOf(entry) {
-    const shown = pictures(entry);
-    const has = (id) => shown.some((p) => p.id === id);
-    if (!has(choice.left)) choice.left = shown[0].id;
-    // Rows are in the order of the ranking: the first that is not bicubic is the best model.
-    const best = shown.find((p) => p.row !== undefined && board().rows[p.row].model !== "bicubic");
-    if (!has(choice.right)) choice.right = (best ?? shown.at(-1)).id;
-    const options = shown.map((p) => [p.id, p.name]);
+    const shown = everything(entry);
     const find = (id) => shown.find((p) => p.id === id);
-    return { options, left: find(choice.left), right: find(choice.right) };
+    // Rows are in the order of the ranking: the first that is not bicubic is the best model.
+    const models = shown.filter((p) => p.id.startsWith(`${choice.attack}:`));
+    const best = models.find((p) => board().rows[p.row].model !== "bicubic") ?? models.at(-1);
+    const options = shown.map((p) => [p.id, p.name]);
+    return { options, left: find(choice.left) ?? shown[0], right: find(choice.right) ?? best };
   }
 
   async function show() {

@@ -1,4 +1,4 @@
-// Pictures side by side that zoom and move in step, and two on top of each other with a slider.
+// Pictures side by side that zoom and move in step.
 "use strict";
 srbench.panes = (() => {
   const { el } = srbench;
@@ -16,11 +16,10 @@ srbench.panes = (() => {
     root.style.setProperty("--y", `${(0.5 - at.y) * 100 * at.zoom}%`);
     root.classList.toggle("zoomed", at.zoom > 1);
     const shown = document.getElementById("zoom-level");
-    if (shown) shown.textContent = `${at.zoom}×`;
+    if (shown) shown.textContent = `${Number(at.zoom.toFixed(1))}×`;
   }
   function zoom(direction) {
-    const next = STEPS.indexOf(at.zoom) + direction;
-    if (STEPS[next] !== undefined) at.zoom = STEPS[next];
+    at.zoom = (direction > 0 ? STEPS.find((s) => s > at.zoom) : STEPS.findLast((s) => s < at.zoom)) ?? at.zoom;
     apply();
   }
   function reset() {
@@ -42,24 +41,35 @@ srbench.panes = (() => {
     event.preventDefault();
   }
 
-  function drag(event) {
-    if (at.zoom === 1 || event.button) return;
-    const view = event.currentTarget;
-    const box = view.getBoundingClientRect();
-    const start = { x: at.x, y: at.y, left: event.clientX, top: event.clientY };
-    const move = (e) => {
-      at.x = start.x - (e.clientX - start.left) / box.width / at.zoom;
-      at.y = start.y - (e.clientY - start.top) / box.height / at.zoom;
-      apply();
-    };
-    const stop = () => {
-      view.removeEventListener("pointermove", move);
-    };
-    view.setPointerCapture(event.pointerId);
-    view.addEventListener("pointermove", move);
-    view.addEventListener("pointerup", stop, { once: true });
-    view.addEventListener("pointercancel", stop, { once: true });
-    event.preventDefault();
+  const fingers = new Map();
+  let start = null;
+  /** Where the picture and the fingers are as one comes or goes. */
+  function grip() {
+    const [a, b] = [...fingers.values()];
+    start = { ...at, a, apart: b ? Math.hypot(a.x - b.x, a.y - b.y) : 0 };
+  }
+  /** One finger or the pointer moves a picture that is zoomed, two fingers zoom it. */
+  function press(event) {
+    if (event.button) return;
+    event.currentTarget.setPointerCapture(event.pointerId);
+    fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    grip();
+    if (at.zoom > 1) event.preventDefault();
+  }
+  function move(event) {
+    if (!fingers.has(event.pointerId)) return;
+    fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    const [a, b] = [...fingers.values()];
+    if (b) at.zoom = Math.min(STEPS.at(-1), Math.max(1, (start.zoom * Math.hypot(a.x - b.x, a.y - b.y)) / (start.apart || 1)));
+    else {
+      const box = event.currentTarget.getBoundingClientRect();
+      at.x = start.x - (a.x - start.a.x) / box.width / at.zoom;
+      at.y = start.y - (a.y - start.a.y) / box.height / at.zoom;
+    }
+    apply();
+  }
+  function lift(event) {
+    if (fingers.delete(event.pointerId)) grip();
   }
 
   /** A picture in a frame: `pictures` lie on top of each other. */
@@ -73,7 +83,10 @@ srbench.panes = (() => {
         "aria-label": `${label}; plus and minus zoom, arrows move`,
         style: { "aspect-ratio": shape },
         onkeydown: keys,
-        onpointerdown: drag,
+        onpointerdown: press,
+        onpointermove: move,
+        onpointerup: lift,
+        onpointercancel: lift,
         ondblclick: () => zoom(1),
       },
       pictures,
@@ -98,40 +111,9 @@ srbench.panes = (() => {
       el("button", { type: "button", text: "Whole crop", onclick: reset }),
     );
 
-  /** Two pictures, the left one shown as far as the slider says. */
-  function slider(shape, left, right) {
-    const frame = view(
-      `${left.name} left of the line, ${right.name} right of it`,
-      shape,
-      picture(right.file, right.name, right.small ? "small" : ""),
-      // The line stands still in the frame while the pictures zoom: a layer is cut, not the picture.
-      el("div", { class: "layer top-layer" }, picture(left.file, left.name, left.small ? "small" : "")),
-      el("span", { class: "split", "aria-hidden": true }),
-    );
-    const range = el("input", {
-      type: "range",
-      id: "split",
-      min: 0,
-      max: 100,
-      value: 50,
-      "aria-label": `Share of ${left.name} shown`,
-    });
-    const set = () => figure.style.setProperty("--split", `${range.value}%`);
-    range.addEventListener("input", set);
-    const figure = el(
-      "figure",
-      { class: "slider" },
-      frame,
-      range,
-      el("figcaption", {}, el("b", { text: left.name }), el("b", { text: right.name })),
-    );
-    set();
-    return figure;
-  }
-
   function mount(element) {
     root = element;
     apply();
   }
-  return { view, picture, buttons, slider, mount, at };
+  return { view, picture, buttons, mount, keys, at };
 })();
