@@ -12,7 +12,9 @@ srbench.cost = (() => {
     choices.KINDS.metric,
   ];
   const bound = choices.bind("cost", () => KINDS, choice, () => fill());
+  const SHEET = 720;
   let drawn = 0;
+  let resized = () => {};
 
   function table(found, attack) {
     const cell = (point, quality) =>
@@ -62,14 +64,15 @@ srbench.cost = (() => {
       ? el("p", { class: "small", text: `Not drawn: ${left.map((p) => `${p.name} (${why(p)})`).join(", ")}.` })
       : null;
     const time = choice.cost === "seconds" ? el("p", { class: "small", text: "Time is as recorded: compare only rows of one device." }) : null;
+    resized = () => {};
     if (found.length < 2) {
       body.replaceChildren(...[el("p", { text: "Fewer than two models have this cost and this metric." }), missing].filter(Boolean));
       return;
     }
     body.replaceChildren(...[key, stage, said, time, missing, table(found, attack)].filter(Boolean));
-    const redraw = () => {
-      drawn = stage.clientWidth;
-      const room = { width: drawn, height: drawn < 500 ? 340 : 430 };
+    const redraw = (width = stage.clientWidth) => {
+      drawn = width;
+      const room = { width, height: drawn < 500 ? 340 : 430 };
       const { drawing, unnamed } = srbench.costChart.draw(found, choice, attack, room, say);
       stage.replaceChildren(drawing);
       say(unnamed ? `${unnamed} names have no room: a point says its own when it is touched or focused.` : "");
@@ -79,10 +82,13 @@ srbench.cost = (() => {
     sizes.observe(stage);
     resized = redraw;
   }
-  let resized = () => {};
   const sizes = new ResizeObserver(([entry]) => {
     if (entry.target.clientWidth && entry.target.clientWidth !== drawn) resized();
   });
+
+  // On paper names keep their size.
+  addEventListener("beforeprint", () => resized(SHEET));
+  addEventListener("afterprint", () => resized());
 
   function draw() {
     const some = known().length > 0;

@@ -193,7 +193,7 @@ srbench.explorer = (() => {
               show();
             },
           },
-          el("img", { src: `images/${file}`, alt: "", loading: "lazy" }),
+          el("img", { src: `images/${file}`, alt: "" }),
           el("span", { text: `${i + 1}. ${entry.image}` }),
         );
       }),

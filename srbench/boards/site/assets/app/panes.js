@@ -97,7 +97,6 @@ srbench.panes = (() => {
       alt,
       class: more,
       draggable: "false",
-      loading: "lazy",
       decoding: "async",
     });
 

@@ -46,7 +46,7 @@ srbench.rankingColumns = (() => {
         hozAlign: "left",
         headerHozAlign: "left",
         frozen: true,
-        minWidth: narrow ? 128 : 184,
+        minWidth: narrow ? 128 : 176,
         widthGrow: 2,
         width: narrow ? 128 : undefined,
       }),
@@ -55,7 +55,7 @@ srbench.rankingColumns = (() => {
         sorter: "string",
         hozAlign: "left",
         headerHozAlign: "left",
-        minWidth: 118,
+        minWidth: 98,
       }),
     ];
     const main = column(
@@ -77,7 +77,7 @@ srbench.rankingColumns = (() => {
         column("worst", "Worst", "The worst data set's mean", {
           formatter: of((f) => (f.worst === null ? DASH : cell(name, f.index, f.worstAt, null))),
           headerSortStartingDir: start,
-          minWidth: 118,
+          minWidth: 110,
         }),
       );
     }
@@ -90,7 +90,7 @@ srbench.rankingColumns = (() => {
           {
             formatter: plain((v) => (v > 0 ? "+" : v < 0 ? "−" : "") + number(name, Math.abs(v))),
             headerSortStartingDir: start,
-            minWidth: 80,
+            minWidth: 72,
           },
         ),
       );
@@ -107,7 +107,7 @@ srbench.rankingColumns = (() => {
             {
               formatter: of((f) => cell(name, f.index, c.index, top)),
               headerSortStartingDir: start,
-              minWidth: 118,
+              minWidth: 110,
               cssClass: "domain",
             },
           ),
@@ -125,7 +125,7 @@ srbench.rankingColumns = (() => {
         made.push(
           column(field, text, about, {
             formatter: plain(format),
-            minWidth: field === "memory" ? 96 : 86,
+            minWidth: field === "memory" ? 84 : 76,
           }),
         );
     }

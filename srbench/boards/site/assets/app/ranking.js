@@ -166,5 +166,5 @@ srbench.ranking = (() => {
       }),
     );
   }
-  return { draw };
+  return { draw, table: () => table };
 })();
