@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -442,7 +443,16 @@ def test_hostile_names_are_only_text(tmp_path: Path, visit: Open) -> None:
         "numbers": "#robustness details[open] tbody th",
         "explorer": ".pane figcaption > b",
         "slider": "#slider-right option",
+        "columns": "#columns label",
+        "cost": ".drawing title",
+        "compared": "#compare-left option",
+        "worst images": "#worst-body tbody th",
     }
+    page.select_option("#worst-set", label=HOSTILE)
+    page.select_option("#compare-set", label=HOSTILE)
+    until(page, f"document.querySelector('#worst-body th[scope=row]')?.textContent.startsWith({HOSTILE!r})")
+    until(page, "document.querySelector('#compare-body code')?.textContent.includes('<script>')")
+    assert HOSTILE in shlex.split(page.inner_text("#compare-body code"))
     for where, selector in places.items():
         texts = page.locator(selector).all_text_contents()
         assert any(HOSTILE in text for text in texts), where

@@ -158,3 +158,43 @@ def test_any_two_cells_are_compared(page_of_pictures: Path, visit: Open) -> None
     until(tab, "document.querySelector('.pane b').textContent.startsWith('LR before')")
     assert dict(tab.evaluate(panes))["Blind Net ◆"] == right
     assert tab.evaluate(shown) == [right, left], "what was chosen stays"
+
+
+def test_pictures_and_curves_are_in_the_address_too(page_of_pictures: Path, visit: Open) -> None:
+    tab = visit(page_of_pictures)
+    ready(tab)
+    tab.locator("#explorer-strip button").nth(1).click()
+    until(tab, "document.querySelector('#explorer-strip button:nth-child(2)').ariaPressed === 'true'")
+    for name, label in (
+        ("explorer-attack", "rsr"),
+        ("slider-left", "HR"),
+        ("slider-right", "Clean Net, clean"),
+    ):
+        tab.select_option(f"#{name}", label=label)
+        until(tab, f"document.getElementById('{name}').selectedOptions[0].text === '{label}'")
+    until(tab, "document.querySelector('.slider figcaption').textContent === 'HRClean Net, clean'")
+    tab.select_option("#curve-set", label="other")
+    tab.uncheck('#curve-models input[value="0"]')
+    assert tab.evaluate("document.activeElement.value") == "0"
+    seen = """[[...document.querySelectorAll('.slider img, .pane img')].map((i) => i.getAttribute('src')),
+      document.querySelector('#explorer-strip [aria-pressed=true]').title,
+      document.querySelector('#curve-set').value,
+      [...document.querySelectorAll('#curve-models input:checked')].map((i) => i.value)]"""
+    other = visit(page_of_pictures, tab.evaluate("location.search"))
+    ready(other)
+    assert other.evaluate(seen) == tab.evaluate(seen)
+    other.uncheck('#curve-models input[value="1"]')
+    assert other.locator("#curve-models input:checked").count() == 0
+    # The keyboard stays where it was, though the pictures are new.
+    other.focus("#slider-left")
+    other.keyboard.press("ArrowUp")
+    until(other, "!document.querySelector('.slider figcaption').textContent.startsWith('HR')")
+    assert other.evaluate("document.activeElement.id") == "slider-left"
+    hostile = visit(
+        page_of_pictures,
+        "?explorer-image=__proto__&explorer-set=%3Cb%3E&slider-left=x&curve-model=y&curve-set=-1",
+    )
+    ready(hostile)
+    fresh = visit(page_of_pictures)
+    ready(fresh)
+    assert hostile.evaluate(seen) == fresh.evaluate(seen)

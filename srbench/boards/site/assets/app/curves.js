@@ -1,12 +1,13 @@
 // Robustness curves: the metric over the radius of an attack, and over the severity of a corruption.
 "use strict";
 srbench.curves = (() => {
-  const { el, plainTable, select, board, state, heading, number, address, colour, later, DASH } = srbench;
+  const { el, plainTable, select, board, query, heading, number, address, colour, later, DASH } = srbench;
   const { wanted, columns, points, measured, lines, acceptance } = srbench.curveData;
   const { chart } = srbench.curveChart;
   const { fill } = srbench.commands;
   const MOST = 6;
-  const choice = { set: null, models: null, board: null };
+  const NONE = "-";
+  const choice = { models: [] };
   let charts = [];
 
   /** One panel: a chart, drawn later, and its numbers as a table with links. */
@@ -157,9 +158,10 @@ srbench.curves = (() => {
           value: index,
           checked: choice.models.includes(index),
           onchange: (event) => {
-            choice.models = event.target.checked
+            const next = event.target.checked
               ? [...choice.models, index].slice(-MOST)
               : choice.models.filter((m) => m !== index);
+            query.set({ "curve-model": next.length ? next.map((m) => board().rows[m].name) : NONE });
             draw();
             document.querySelector(`#curve-models input[value="${index}"]`)?.focus();
           },
@@ -174,8 +176,14 @@ srbench.curves = (() => {
     );
   }
 
+  /** The models that the address names; the first three where it names none that are drawn. */
+  function chosen(able) {
+    const names = query.all("curve-model");
+    const found = names.map((name) => able.find((i) => board().rows[i].name === name)).filter((i) => i !== undefined);
+    return found.length || names.includes(NONE) ? [...new Set(found)].slice(0, MOST) : able.slice(0, 3);
+  }
+
   function draw() {
-    if (choice.board !== state.board) Object.assign(choice, { set: null, models: null, board: state.board });
     charts.forEach((made) => made.destroy());
     charts = [];
     const body = document.getElementById("robustness-body");
@@ -188,8 +196,7 @@ srbench.curves = (() => {
     }
     // First the set with the most to show.
     const most = sets.reduce((a, i) => (columns(i).length > columns(a).length ? i : a), sets[0]);
-    if (!sets.includes(choice.set)) choice.set = most;
-    const set = choice.set;
+    const set = sets.find((i) => board().datasets[i].title === query.get("curve-set")) ?? most;
     const able = (line) => board().rows.some((_, row) => points(wanted()[0], row, line, set).length > 1);
     const every = lines(set, ["attack", "transfer"]);
     const attacks = (every.length ? every : lines(set, ["random"])).filter(able);
@@ -198,14 +205,11 @@ srbench.curves = (() => {
     const left = lines(set, ["attack", "transfer", "corruption"]).filter(
       (line) => !drawn.some((d) => d.line === line.line && d.norm === line.norm),
     );
-    if (!choice.models) {
-      choice.models = board()
+    choice.models = chosen(
+      board()
         .rows.map((_, i) => i)
-        .filter(
-          (i) => i !== acceptance() && drawn.some((line) => points(wanted()[0], i, line, set).length > 1),
-        )
-        .slice(0, 3);
-    }
+        .filter((i) => i !== acceptance() && drawn.some((line) => points(wanted()[0], i, line, set).length > 1)),
+    );
     const group = (title, chosen) =>
       chosen.length
         ? [
@@ -232,11 +236,12 @@ srbench.curves = (() => {
         select(
           "Data set",
           "curve-set",
-          sets.map((i) => [i, board().datasets[i].title]),
-          set,
-          (v) => {
-            choice.set = Number(v);
+          sets.map((i) => [board().datasets[i].title, board().datasets[i].title]),
+          board().datasets[set].title,
+          (title) => {
+            query.set({ "curve-set": title });
             draw();
+            document.getElementById("curve-set").focus();
           },
         ),
       ),

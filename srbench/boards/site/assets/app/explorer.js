@@ -1,10 +1,10 @@
 // The image explorer: the same crop of every model, worst images first.
 "use strict";
 srbench.explorer = (() => {
-  const { data, el, select, board, state, metric, heading, titled, address, load, DASH, MARKS } = srbench;
+  const { data, el, select, board, state, query, metric, heading, titled, address, load, DASH, MARKS } = srbench;
   const { view, picture, buttons, mount } = srbench.panes;
   const { slider } = srbench.slider;
-  const choice = { board: null, set: null, image: 0, attack: 0, input: false, left: null, right: null };
+  const choice = { set: null, image: 0, attack: 0, input: false, left: "", right: "" };
   const entries = () => data.explorer.filter((e) => e.board === state.board && e.dataset === choice.set);
   let turn = 0;
 
@@ -29,7 +29,8 @@ srbench.explorer = (() => {
       .map(Number)
       .sort((a, b) => first(b) - first(a) || a - b)
       .map((row) => ({
-        id: `${attack}:${row}`,
+        id: `${board().attacks[attack].name}:${board().rows[row].name}`,
+        attack,
         row,
         name: titled(board().rows[row]),
         file: (given && lr[row]) || sr[row],
@@ -108,11 +109,29 @@ srbench.explorer = (() => {
     const shown = everything(entry);
     const find = (id) => shown.find((p) => p.id === id);
     // Rows are in the order of the ranking: the first that is not bicubic is the best model.
-    const models = shown.filter((p) => p.id.startsWith(`${choice.attack}:`));
+    const models = shown.filter((p) => p.attack === choice.attack);
     const best = models.find((p) => board().rows[p.row].model !== "bicubic") ?? models.at(-1);
     const options = shown.map((p) => [p.id, p.name]);
     return { options, left: find(choice.left) ?? shown[0], right: find(choice.right) ?? best };
   }
+
+  /** Takes what the address says, as far as there is such an image. */
+  function restore() {
+    const named = (list, of, name) => Math.max(0, list.findIndex((item) => of(item) === query.get(name)));
+    const sets = [...new Set(data.explorer.filter((e) => e.board === state.board).map((e) => e.dataset))];
+    choice.set = sets[named(sets, (i) => board().datasets[i].title, "explorer-set")];
+    choice.image = named(entries(), (entry) => entry.image, "explorer-image");
+    choice.attack = named(board().attacks, (attack) => attack.name, "explorer-attack");
+    choice.left = query.get("slider-left");
+    choice.right = query.get("slider-right");
+    return sets;
+  }
+  /** Puts a choice into the address and shows it. */
+  const hold = (name) => (value) => {
+    query.set({ [name]: value });
+    restore();
+    show();
+  };
 
   async function show() {
     const mine = ++turn;
@@ -121,14 +140,7 @@ srbench.explorer = (() => {
     const of = await numbers(entry).catch(() => () => null);
     if (mine !== turn) return; // another image was chosen while the numbers were on their way
     const shape = `${entry.box[2]} / ${entry.box[3]}`;
-    const attacks = Object.keys(entry.inputs).map((i) => [
-      i,
-      board().attacks[i].group === "clean" ? "clean" : board().attacks[i].name,
-    ]);
-    const again = (name) => (value) => {
-      choice[name] = name === "attack" ? Number(value) : value;
-      show();
-    };
+    const attacks = Object.keys(entry.inputs).map((i) => [board().attacks[i].name, input(i)]);
     const pair = pairOf(entry);
     const hasInputs = Object.keys(entry.inputs[choice.attack].lr).length > 0;
     const [x, y, w, h] = entry.box;
@@ -138,7 +150,7 @@ srbench.explorer = (() => {
       el(
         "div",
         { class: "controls" },
-        select("Input", "explorer-attack", attacks, choice.attack, again("attack")),
+        select("Input", "explorer-attack", attacks, board().attacks[choice.attack].name, hold("explorer-attack")),
         hasInputs
           ? el(
               "label",
@@ -147,7 +159,10 @@ srbench.explorer = (() => {
                 type: "checkbox",
                 id: "show-input",
                 checked: choice.input,
-                onchange: (e) => again("input")(e.target.checked),
+                onchange: (e) => {
+                  choice.input = e.target.checked;
+                  show();
+                },
               }),
               "show each model’s attacked LR",
             )
@@ -163,13 +178,15 @@ srbench.explorer = (() => {
       el(
         "div",
         { class: "controls" },
-        select("Left", "slider-left", pair.options, pair.left.id, again("left")),
-        select("Right", "slider-right", pair.options, pair.right.id, again("right")),
+        select("Left", "slider-left", pair.options, pair.left.id, hold("slider-left")),
+        select("Right", "slider-right", pair.options, pair.right.id, hold("slider-right")),
       ),
       slider(shape, pair.left, pair.right),
     );
+    const focused = document.activeElement.id;
     document.getElementById("explorer-stage").replaceChildren(stage);
     mount(stage);
+    if (!document.activeElement.id && focused) document.getElementById(focused)?.focus({ preventScroll: true });
     document
       .querySelectorAll("#explorer-strip button")
       .forEach((button, i) => button.setAttribute("aria-pressed", String(i === choice.image)));
@@ -188,10 +205,7 @@ srbench.explorer = (() => {
             type: "button",
             "aria-pressed": "false",
             title: entry.image,
-            onclick: () => {
-              choice.image = i;
-              show();
-            },
+            onclick: () => hold("explorer-image")(i ? entry.image : ""),
           },
           el("img", { src: `images/${file}`, alt: "" }),
           el("span", { text: `${i + 1}. ${entry.image}` }),
@@ -202,9 +216,11 @@ srbench.explorer = (() => {
 
   /** Shows an image of a set under an attack, or under one that was kept. */
   function open(set, image, attack) {
-    Object.assign(choice, { set, image: 0 });
-    choice.image = entries().findIndex((entry) => entry.image === image);
-    if (entries()[choice.image].inputs[attack]) choice.attack = attack;
+    query.set({
+      "explorer-set": board().datasets[set].title,
+      "explorer-image": image,
+      "explorer-attack": board().attacks[attack].name,
+    });
     draw();
     document.getElementById("images").scrollIntoView();
     document.querySelectorAll("#explorer-strip button")[choice.image].focus({ preventScroll: true });
@@ -212,20 +228,11 @@ srbench.explorer = (() => {
 
   function draw() {
     const body = document.getElementById("explorer-body");
-    const sets = [...new Set(data.explorer.filter((e) => e.board === state.board).map((e) => e.dataset))];
-    if (!sets.length) {
+    if (!data.explorer.some((e) => e.board === state.board)) {
       body.replaceChildren(el("p", { text: "No pictures were kept. To have them here:" }), ...srbench.commands.fill("pictures"));
       return;
     }
-    if (choice.board !== state.board)
-      Object.assign(choice, {
-        board: state.board,
-        set: sets[0],
-        image: 0,
-        attack: 0,
-        left: null,
-        right: null,
-      });
+    const titles = restore().map((i) => board().datasets[i].title);
     body.replaceChildren(
       el(
         "div",
@@ -233,11 +240,12 @@ srbench.explorer = (() => {
         select(
           "Data set",
           "explorer-set",
-          sets.map((i) => [i, board().datasets[i].title]),
-          choice.set,
-          (v) => {
-            Object.assign(choice, { set: Number(v), image: 0 });
+          titles.map((title) => [title, title]),
+          board().datasets[choice.set].title,
+          (title) => {
+            query.set({ "explorer-set": title, "explorer-image": "" });
             draw();
+            document.getElementById("explorer-set").focus();
           },
         ),
       ),
