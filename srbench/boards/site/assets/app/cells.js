@@ -1,7 +1,8 @@
 // What the cells of the ranking table look like.
 "use strict";
 srbench.cells = (() => {
-  const { data, el, board, heading, number, interval, whole, fewer, address, MARKS, MARK_WORDS, DASH } = srbench;
+  const { data, el, board, heading, number, interval, whole, fewer, address, MARKS, MARK_WORDS, DASH } =
+    srbench;
 
   /** A number that opens its record, with its interval beneath and its mark, which needs no colour. */
   function cell(name, row, column, top) {
@@ -90,7 +91,9 @@ srbench.cells = (() => {
       ["project", card.homepage],
     ]
       .filter(([, href]) => href)
-      .map(([text, href]) => el("a", { href, rel: "noreferrer", "aria-label": `${text} of ${row.title}`, text }))
+      .map(([text, href]) =>
+        el("a", { href, rel: "noreferrer", "aria-label": `${text} of ${row.title}`, text }),
+      )
       .filter((link) => link.hasAttribute("href"));
     return made.length ? el("span", { class: "links" }, made) : null;
   }

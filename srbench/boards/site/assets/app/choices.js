@@ -12,7 +12,8 @@ srbench.choices = (() => {
     attack: {
       name: "attack",
       label: "Attack",
-      options: () => board().attacks.map((a, i) => [a.name, a.group === "clean" ? "none (clean)" : a.name, i]),
+      options: () =>
+        board().attacks.map((a, i) => [a.name, a.group === "clean" ? "none (clean)" : a.name, i]),
     },
     metric: {
       name: "metric",

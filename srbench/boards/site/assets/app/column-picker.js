@@ -37,5 +37,10 @@ srbench.columnPicker = (() => {
     });
     return opened;
   }
+  // Elsewhere is away from the list.
+  addEventListener("pointerdown", (event) => {
+    const list = document.getElementById("columns");
+    if (list?.open && !list.contains(event.target)) list.open = false;
+  });
   return { shown, picker };
 })();

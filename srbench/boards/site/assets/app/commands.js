@@ -30,7 +30,12 @@ srbench.commands = (() => {
     return [
       el("pre", { class: "fill" }, copyable(text, "the command")),
       remarks.map((remark) => el("p", { class: "small", text: remark })),
-      el("p", { class: "small" }, "Then build the page again from that store: ", el("code", { text: "srbench leaderboard --html DIR" })),
+      el(
+        "p",
+        { class: "small" },
+        "Then build the page again from that store: ",
+        el("code", { text: "srbench leaderboard --html DIR" }),
+      ),
     ].flat();
   }
   return { copyable, fill };

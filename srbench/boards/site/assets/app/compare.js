@@ -12,10 +12,16 @@ srbench.compare = (() => {
     choices.KINDS.attack,
     choices.KINDS.metric,
   ];
-  const bound = choices.bind("compare", () => KINDS, choice, () => fill());
+  const bound = choices.bind(
+    "compare",
+    () => KINDS,
+    choice,
+    () => fill(),
+  );
   const body = document.getElementById("compare-body");
   const called = (side) => titled(board().rows[choice[side]]);
-  const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${text(choice.metric, Math.abs(value))}`;
+  const signed = (value) =>
+    `${value > 0 ? "+" : value < 0 ? "−" : ""}${text(choice.metric, Math.abs(value))}`;
 
   /** The command that says how sure a difference is, in a shell's quotes where it needs them. */
   function command() {
@@ -40,7 +46,12 @@ srbench.compare = (() => {
   async function content(place) {
     const name = choice.metric;
     const both = (await images(place, name))
-      .map(({ image, at, values }) => ({ image, at, left: values.get(choice.left) ?? null, right: values.get(choice.right) ?? null }))
+      .map(({ image, at, values }) => ({
+        image,
+        at,
+        left: values.get(choice.left) ?? null,
+        right: values.get(choice.right) ?? null,
+      }))
       .filter((found) => found.left !== null && found.right !== null)
       .map((found) => ({ ...found, difference: found.left - found.right }));
     if (!both.length) return [el("p", { text: "The two have no image in common there." })];
@@ -54,7 +65,10 @@ srbench.compare = (() => {
       el(
         "span",
         { class: "difference", "aria-hidden": true },
-        el("i", { class: difference > 0 ? "more" : "less", style: { width: `${(50 * Math.abs(difference)) / largest}%` } }),
+        el("i", {
+          class: difference > 0 ? "more" : "less",
+          style: { width: `${(50 * Math.abs(difference)) / largest}%` },
+        }),
       );
     const lines = both.map((f) =>
       el(

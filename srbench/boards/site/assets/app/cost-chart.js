@@ -24,7 +24,9 @@ srbench.costChart = (() => {
       next to none, what a plain axis would have. */
   function powers(low, high, most) {
     const steps = (of) =>
-      [...Array(40).keys()].flatMap((k) => of.map((m) => m * 10 ** (k - 20))).filter((v) => v >= low && v <= high);
+      [...Array(40).keys()]
+        .flatMap((k) => of.map((m) => m * 10 ** (k - 20)))
+        .filter((v) => v >= low && v <= high);
     const fine = steps([1, 2, 5]);
     if (fine.length < 3) return round(low, high);
     return fine.length > most ? steps([1]) : fine;
@@ -34,45 +36,78 @@ srbench.costChart = (() => {
   function words(point, choice, attack) {
     const { axis, format } = COSTS[choice.cost];
     const of = (found) => number(choice.metric, found?.value);
-    const input = point.attacked ? `${of(point.clean)} clean, ${of(point.attacked)} under ${attack}` : of(point.clean ?? point.attacked);
+    const input = point.attacked
+      ? `${of(point.clean)} clean, ${of(point.attacked)} under ${attack}`
+      : of(point.clean ?? point.attacked);
     return `${point.name}: ${axis} ${format(point.x)}, ${metric(choice.metric).title} ${input}`;
   }
 
   /** Draws points into a room of so many pixels; `say` is told of a point that is looked at. */
   function draw(points, choice, attack, room, say) {
-    const left = 64, right = 12, top = 14, bottom = 46;
+    const left = 64,
+      right = 12,
+      top = 14,
+      bottom = 46;
     const area = { left, right: room.width - right, top, bottom: room.height - bottom };
     const xs = points.map((p) => Math.log10(p.x));
     const ys = points.flatMap((p) => [p.clean, p.attacked].filter(Boolean).map((q) => q.value));
     const spread = (values, share) => {
-      const low = Math.min(...values), high = Math.max(...values);
+      const low = Math.min(...values),
+        high = Math.max(...values);
       const pad = (high - low || 1) * share;
       return [low - pad, high + pad];
     };
-    const [x0, x1] = spread(xs, 0.12), [y0, y1] = spread(ys, 0.1);
+    const [x0, x1] = spread(xs, 0.12),
+      [y0, y1] = spread(ys, 0.1);
     const at = (x) => area.left + ((Math.log10(x) - x0) / (x1 - x0)) * (area.right - area.left);
     const up = (y) => area.bottom - ((y - y0) / (y1 - y0)) * (area.bottom - area.top);
     const { axis, format } = COSTS[choice.cost];
     const grid = [
       powers(10 ** x0, 10 ** x1, room.width / 80).map((x) => [
         svg("line", { class: "grid", x1: at(x), x2: at(x), y1: area.top, y2: area.bottom }),
-        svg("text", { x: at(x), y: area.bottom + 16, "text-anchor": "middle", text: format(Number(x.toPrecision(3))).replace(/\.0+(?= )/, "") }),
+        svg("text", {
+          x: at(x),
+          y: area.bottom + 16,
+          "text-anchor": "middle",
+          text: format(Number(x.toPrecision(3))).replace(/\.0+(?= )/, ""),
+        }),
       ]),
       round(y0, y1).map((y) => [
         svg("line", { class: "grid", x1: area.left, x2: area.right, y1: up(y), y2: up(y) }),
         svg("text", { x: area.left - 6, y: up(y) + 4, "text-anchor": "end", text: Number(y.toPrecision(6)) }),
       ]),
-      svg("text", { x: (area.left + area.right) / 2, y: room.height - 8, "text-anchor": "middle", text: `${axis} (log scale)` }),
-      svg("text", { class: "turned", x: -(area.top + area.bottom) / 2, y: 12, "text-anchor": "middle", text: heading(choice.metric).replace("↑", "→").replace("↓", "←") }),
+      svg("text", {
+        x: (area.left + area.right) / 2,
+        y: room.height - 8,
+        "text-anchor": "middle",
+        text: `${axis} (log scale)`,
+      }),
+      svg("text", {
+        class: "turned",
+        x: -(area.top + area.bottom) / 2,
+        y: 12,
+        "text-anchor": "middle",
+        text: heading(choice.metric).replace("↑", "→").replace("↓", "←"),
+      }),
     ];
-    const spots = points.map((p) => ({ x: at(p.x), y: up((p.clean ?? p.attacked).value), text: short(p.name) }));
-    const attacked = points.filter((p) => p.clean && p.attacked).map((p) => ({ x: at(p.x), y: up(p.attacked.value) }));
+    const spots = points.map((p) => ({
+      x: at(p.x),
+      y: up((p.clean ?? p.attacked).value),
+      text: short(p.name),
+    }));
+    const attacked = points
+      .filter((p) => p.clean && p.attacked)
+      .map((p) => ({ x: at(p.x), y: up(p.attacked.value) }));
     const taken = attacked.map(({ x, y }) => ({ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }));
     const names = srbench.names.place(spots, area, taken, width);
     const made = points.map((point, i) => mark(point, spots[i], names[i], up, choice, attack, say));
     const drawing = svg(
       "svg",
-      { viewBox: `0 0 ${room.width} ${room.height}`, role: "group", "aria-label": `${heading(choice.metric)} over ${axis}; the same as a table below` },
+      {
+        viewBox: `0 0 ${room.width} ${room.height}`,
+        role: "group",
+        "aria-label": `${heading(choice.metric)} over ${axis}; the same as a table below`,
+      },
       svg("g", { "aria-hidden": "true" }, grid),
       made,
     );
@@ -94,7 +129,13 @@ srbench.costChart = (() => {
         : null,
       svg("circle", { class: point.clean ? "clean" : "attacked", cx: spot.x, cy: spot.y, r: 5 }),
       far
-        ? svg("line", { class: "lead", x1: spot.x, y1: spot.y, x2: Math.min(Math.max(spot.x, name.left), name.right), y2: (name.top + name.bottom) / 2 })
+        ? svg("line", {
+            class: "lead",
+            x1: spot.x,
+            y1: spot.y,
+            x2: Math.min(Math.max(spot.x, name.left), name.right),
+            y2: (name.top + name.bottom) / 2,
+          })
         : null,
       name ? svg("text", { class: "name", x: name.left + 1, y: name.bottom - 4, text: spot.text }) : null,
     ];
@@ -102,7 +143,11 @@ srbench.costChart = (() => {
     // Where a point is of one data set it opens its record; a mean over several has none.
     return column === null
       ? svg("g", { class: "point", tabindex: 0, role: "img", "aria-label": text, ...look }, parts)
-      : svg("a", { class: "point", href: address(point.row, column, choice.metric), "aria-label": text, ...look }, parts);
+      : svg(
+          "a",
+          { class: "point", href: address(point.row, column, choice.metric), "aria-label": text, ...look },
+          parts,
+        );
   }
   return { draw };
 })();

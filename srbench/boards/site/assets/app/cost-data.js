@@ -9,10 +9,12 @@ srbench.costData = (() => {
     seconds: { text: "time", axis: "Time an image, clean input", format: seconds },
   };
   /** Costs that two rows or more have, since one point is no picture. */
-  const known = () => Object.keys(COSTS).filter((name) => board().rows.filter((row) => row.cost[name] > 0).length > 1);
+  const known = () =>
+    Object.keys(COSTS).filter((name) => board().rows.filter((row) => row.cost[name] > 0).length > 1);
 
   /** A title, or the name where another model has the same title. */
-  const called = (row) => (board().rows.some((other) => other !== row && other.title === row.title) ? row.label : row.title);
+  const called = (row) =>
+    board().rows.some((other) => other !== row && other.title === row.title) ? row.label : row.title;
 
   /** A mean over every image it should be, under an attack, on one set or on all; and the column it is of, where it
       is of one. */

@@ -11,7 +11,12 @@ srbench.cost = (() => {
     choices.KINDS.attack,
     choices.KINDS.metric,
   ];
-  const bound = choices.bind("cost", () => KINDS, choice, () => fill());
+  const bound = choices.bind(
+    "cost",
+    () => KINDS,
+    choice,
+    () => fill(),
+  );
   const SHEET = 720;
   let drawn = 0;
   let resized = () => {};
@@ -25,7 +30,10 @@ srbench.cost = (() => {
           ? DASH
           : quality.column === null
             ? number(choice.metric, quality.value)
-            : el("a", { href: address(point.row, quality.column, choice.metric), text: number(choice.metric, quality.value) }),
+            : el("a", {
+                href: address(point.row, quality.column, choice.metric),
+                text: number(choice.metric, quality.value),
+              }),
       );
     const attacked = board().attacks[choice.attack].group !== "clean";
     const rows = found.map((point) =>
@@ -57,16 +65,38 @@ srbench.cost = (() => {
       said.textContent = text;
     };
     const key = found.some((p) => p.attacked)
-      ? el("p", { class: "small" }, el("span", { class: "dot clean" }), " clean  ", el("span", { class: "dot attacked" }), ` under ${attack}`)
+      ? el(
+          "p",
+          { class: "small" },
+          el("span", { class: "dot clean" }),
+          " clean  ",
+          el("span", { class: "dot attacked" }),
+          ` under ${attack}`,
+        )
       : null;
-    const why = (p) => (p.x === 0 ? "no cost, which a logarithm cannot show" : p.x > 0 ? "no mean over every image" : "cost unknown");
+    const why = (p) =>
+      p.x === 0
+        ? "no cost, which a logarithm cannot show"
+        : p.x > 0
+          ? "no mean over every image"
+          : "cost unknown";
     const missing = left.length
-      ? el("p", { class: "small", text: `Not drawn: ${left.map((p) => `${p.name} (${why(p)})`).join(", ")}.` })
+      ? el("p", {
+          class: "small",
+          text: `Not drawn: ${left.map((p) => `${p.name} (${why(p)})`).join(", ")}.`,
+        })
       : null;
-    const time = choice.cost === "seconds" ? el("p", { class: "small", text: "Time is as recorded: compare only rows of one device." }) : null;
+    const time =
+      choice.cost === "seconds"
+        ? el("p", { class: "small", text: "Time is as recorded: compare only rows of one device." })
+        : null;
     resized = () => {};
     if (found.length < 2) {
-      body.replaceChildren(...[el("p", { text: "Fewer than two models have this cost and this metric." }), missing].filter(Boolean));
+      body.replaceChildren(
+        ...[el("p", { text: "Fewer than two models have this cost and this metric." }), missing].filter(
+          Boolean,
+        ),
+      );
       return;
     }
     body.replaceChildren(...[key, stage, said, time, missing, table(found, attack)].filter(Boolean));
@@ -75,7 +105,9 @@ srbench.cost = (() => {
       const room = { width, height: drawn < 500 ? 340 : 430 };
       const { drawing, unnamed } = srbench.costChart.draw(found, choice, attack, room, say);
       stage.replaceChildren(drawing);
-      say(unnamed ? `${unnamed} names have no room: a point says its own when it is touched or focused.` : "");
+      say(
+        unnamed ? `${unnamed} names have no room: a point says its own when it is touched or focused.` : "",
+      );
     };
     redraw();
     sizes.disconnect();

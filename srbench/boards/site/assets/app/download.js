@@ -27,7 +27,8 @@ srbench.download = (() => {
   function parts(field) {
     const b = board();
     if (field === "place") return [["", " low", " high"], (f) => f.rank ?? [null, null, null]];
-    if (field === "label") return [["", " name", " partial"], (f) => [f.row.title, f.label, f.row.partial || null]];
+    if (field === "label")
+      return [["", " name", " partial"], (f) => [f.row.title, f.label, f.row.partial || null]];
     if (field === "trained") return [[""], (f) => [f.trained]];
     if (field === "average") return [MEAN, (f) => mean(f.mean)];
     const at = (f, column) => mean(b.means[choice.metric][f.index][column]);
@@ -62,7 +63,10 @@ srbench.download = (() => {
     const file = new Blob(["\uFEFF", csv(content(table))], { type: "text/csv;charset=utf-8" });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(file);
-    link.download = `${name.join("-").replace(/[^\w.-]+/g, "-").slice(0, 80)}.csv`;
+    link.download = `${name
+      .join("-")
+      .replace(/[^\w.-]+/g, "-")
+      .slice(0, 80)}.csv`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }

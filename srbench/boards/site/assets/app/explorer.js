@@ -1,22 +1,27 @@
 // The image explorer: the same crop of every model, worst images first.
 "use strict";
 srbench.explorer = (() => {
-  const { data, el, select, board, state, query, metric, heading, titled, address, load, DASH, MARKS } = srbench;
+  const { data, el, select, board, state, query, metric, heading, titled, address, load, DASH, MARKS } =
+    srbench;
   const { view, picture, buttons, mount } = srbench.panes;
   const { slider } = srbench.slider;
   const choice = { set: null, image: 0, attack: 0, input: false, left: "", right: "" };
   const entries = () => data.explorer.filter((e) => e.board === state.board && e.dataset === choice.set);
   let turn = 0;
 
-  const input = (attack) => (board().attacks[attack].group === "clean" ? "clean" : board().attacks[attack].name);
+  const input = (attack) =>
+    board().attacks[attack].group === "clean" ? "clean" : board().attacks[attack].name;
 
   /** What an image's models were measured from and against: LR and bicubic where no model is bicubic, and HR. */
   function references(entry) {
-    const measured = Object.keys(entry.inputs[choice.attack].sr).some((row) => board().rows[row].model === "bicubic");
+    const measured = Object.keys(entry.inputs[choice.attack].sr).some(
+      (row) => board().rows[row].model === "bicubic",
+    );
     const clean = input(choice.attack) === "clean";
     return {
       lr: entry.lr && { id: "lr", name: clean ? "LR" : "LR before the attack", file: entry.lr, small: true },
-      bicubic: !measured && clean && entry.bicubic ? { id: "bicubic", name: "Bicubic", file: entry.bicubic } : null,
+      bicubic:
+        !measured && clean && entry.bicubic ? { id: "bicubic", name: "Bicubic", file: entry.bicubic } : null,
       hr: entry.hr && { id: "hr", name: "HR", file: entry.hr },
     };
   }
@@ -49,7 +54,9 @@ srbench.explorer = (() => {
     const { lr, bicubic, hr } = references(entry);
     const inputs = Object.keys(entry.inputs).map(Number);
     const of = (attack) =>
-      outputs(entry, attack, false).map((p) => (inputs.length > 1 ? { ...p, name: `${p.name}, ${input(attack)}` } : p));
+      outputs(entry, attack, false).map((p) =>
+        inputs.length > 1 ? { ...p, name: `${p.name}, ${input(attack)}` } : p,
+      );
     return [lr, bicubic, ...inputs.flatMap(of), hr].filter(Boolean);
   }
 
@@ -117,7 +124,11 @@ srbench.explorer = (() => {
 
   /** Takes what the address says, as far as there is such an image. */
   function restore() {
-    const named = (list, of, name) => Math.max(0, list.findIndex((item) => of(item) === query.get(name)));
+    const named = (list, of, name) =>
+      Math.max(
+        0,
+        list.findIndex((item) => of(item) === query.get(name)),
+      );
     const sets = [...new Set(data.explorer.filter((e) => e.board === state.board).map((e) => e.dataset))];
     choice.set = sets[named(sets, (i) => board().datasets[i].title, "explorer-set")];
     choice.image = named(entries(), (entry) => entry.image, "explorer-image");
@@ -137,6 +148,9 @@ srbench.explorer = (() => {
     const mine = ++turn;
     const entry = entries()[choice.image];
     if (!entry.inputs[choice.attack]) choice.attack = Number(Object.keys(entry.inputs)[0]);
+    document
+      .querySelectorAll("#explorer-strip button")
+      .forEach((button, i) => button.setAttribute("aria-pressed", String(i === choice.image)));
     const of = await numbers(entry).catch(() => () => null);
     if (mine !== turn) return; // another image was chosen while the numbers were on their way
     const shape = `${entry.box[2]} / ${entry.box[3]}`;
@@ -150,7 +164,13 @@ srbench.explorer = (() => {
       el(
         "div",
         { class: "controls" },
-        select("Input", "explorer-attack", attacks, board().attacks[choice.attack].name, hold("explorer-attack")),
+        select(
+          "Input",
+          "explorer-attack",
+          attacks,
+          board().attacks[choice.attack].name,
+          hold("explorer-attack"),
+        ),
         hasInputs
           ? el(
               "label",
@@ -186,10 +206,8 @@ srbench.explorer = (() => {
     const focused = document.activeElement.id;
     document.getElementById("explorer-stage").replaceChildren(stage);
     mount(stage);
-    if (!document.activeElement.id && focused) document.getElementById(focused)?.focus({ preventScroll: true });
-    document
-      .querySelectorAll("#explorer-strip button")
-      .forEach((button, i) => button.setAttribute("aria-pressed", String(i === choice.image)));
+    if (!document.activeElement.id && focused)
+      document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
   function strip() {
@@ -229,7 +247,10 @@ srbench.explorer = (() => {
   function draw() {
     const body = document.getElementById("explorer-body");
     if (!data.explorer.some((e) => e.board === state.board)) {
-      body.replaceChildren(el("p", { text: "No pictures were kept. To have them here:" }), ...srbench.commands.fill("pictures"));
+      body.replaceChildren(
+        el("p", { text: "No pictures were kept. To have them here:" }),
+        ...srbench.commands.fill("pictures"),
+      );
       return;
     }
     const titles = restore().map((i) => board().datasets[i].title);

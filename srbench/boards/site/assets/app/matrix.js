@@ -12,7 +12,12 @@ srbench.matrix = (() => {
     choices.KINDS.attack,
     choices.KINDS.metric,
   ];
-  const chosen = choices.bind("matrix", () => KINDS, choice, () => fill());
+  const chosen = choices.bind(
+    "matrix",
+    () => KINDS,
+    choice,
+    () => fill(),
+  );
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
   /** The value of a cell; none where a mean in it is not over every image. */
   const valued = (found) => (found.every((f) => whole(f.mean)) ? mean(found.map((f) => f.value)) : null);

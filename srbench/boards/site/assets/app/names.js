@@ -21,8 +21,12 @@ srbench.names = (() => {
   /** For every point (x, y, text) the box of its name, or null where none is free; `taken` are boxes that stay
       free, and `width` measures a text. */
   function place(points, area, taken, width) {
-    const used = [...taken, ...points.map(({ x, y }) => ({ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }))];
-    const inside = (b) => b.left >= area.left && b.right <= area.right && b.top >= area.top && b.bottom <= area.bottom;
+    const used = [
+      ...taken,
+      ...points.map(({ x, y }) => ({ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 })),
+    ];
+    const inside = (b) =>
+      b.left >= area.left && b.right <= area.right && b.top >= area.top && b.bottom <= area.bottom;
     const found = points.map(() => null);
     const order = points.map((_, i) => i).sort((a, b) => points[a].x - points[b].x);
     for (const i of order) {

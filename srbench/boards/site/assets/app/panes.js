@@ -19,7 +19,8 @@ srbench.panes = (() => {
     if (shown) shown.textContent = `${Number(at.zoom.toFixed(1))}×`;
   }
   function zoom(direction) {
-    at.zoom = (direction > 0 ? STEPS.find((s) => s > at.zoom) : STEPS.findLast((s) => s < at.zoom)) ?? at.zoom;
+    at.zoom =
+      (direction > 0 ? STEPS.find((s) => s > at.zoom) : STEPS.findLast((s) => s < at.zoom)) ?? at.zoom;
     apply();
   }
   function reset() {
@@ -60,7 +61,11 @@ srbench.panes = (() => {
     if (!fingers.has(event.pointerId)) return;
     fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     const [a, b] = [...fingers.values()];
-    if (b) at.zoom = Math.min(STEPS.at(-1), Math.max(1, (start.zoom * Math.hypot(a.x - b.x, a.y - b.y)) / (start.apart || 1)));
+    if (b)
+      at.zoom = Math.min(
+        STEPS.at(-1),
+        Math.max(1, (start.zoom * Math.hypot(a.x - b.x, a.y - b.y)) / (start.apart || 1)),
+      );
     else {
       const box = event.currentTarget.getBoundingClientRect();
       at.x = start.x - (a.x - start.a.x) / box.width / at.zoom;

@@ -4,7 +4,8 @@ srbench.perImage = (() => {
   const { el, board, state, load, metric, address, DASH } = srbench;
 
   /** The column of a data set under an attack; the first where one attack's name has two settings. */
-  const column = ({ set, attack }) => board().columns.findIndex((c) => c.dataset === set && c.attack === attack);
+  const column = ({ set, attack }) =>
+    board().columns.findIndex((c) => c.dataset === set && c.attack === attack);
 
   /** Images with, by row, what was measured of them; null where nothing was, or a metric is undefined. */
   async function images(place, name) {
@@ -14,7 +15,11 @@ srbench.perImage = (() => {
       const whole = chunk.rows[row].values[name]?.[at] ?? null;
       return whole === null ? null : whole / 10 ** metric(name).decimals;
     };
-    return chunk.images.map((image, at) => ({ image, at, values: new Map(rows.map((row) => [row, value(row, at)])) }));
+    return chunk.images.map((image, at) => ({
+      image,
+      at,
+      values: new Map(rows.map((row) => [row, value(row, at)])),
+    }));
   }
   const text = (name, value) => (value === null ? DASH : value.toFixed(metric(name).decimals));
   const link = (name, value, row, place, at) =>

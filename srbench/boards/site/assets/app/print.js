@@ -9,10 +9,17 @@
   /** What the ranking shows, without the frame that scrolls. */
   function sheet() {
     const columns = ranking.table().getColumns();
-    const rows = ranking.table().getRows("active").map((row) => {
-      const cells = columns.map((column) => row.getCell(column).getElement());
-      return el("tr", {}, cells.map((cell) => el("td", {}, [...cell.cloneNode(true).childNodes])));
-    });
+    const rows = ranking
+      .table()
+      .getRows("active")
+      .map((row) => {
+        const cells = columns.map((column) => row.getCell(column).getElement());
+        return el(
+          "tr",
+          {},
+          cells.map((cell) => el("td", {}, [...cell.cloneNode(true).childNodes])),
+        );
+      });
     const heads = columns.map((column) => el("th", { scope: "col", text: column.getDefinition().title }));
     return el("table", { class: "sheet" }, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows));
   }

@@ -125,7 +125,7 @@ srbench.rankingColumns = (() => {
         made.push(
           column(field, text, about, {
             formatter: plain(format),
-            minWidth: field === "memory" ? 84 : 76,
+            minWidth: { seconds: 68, memory: 88 }[field] ?? 80,
           }),
         );
     }

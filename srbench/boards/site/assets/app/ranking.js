@@ -14,12 +14,19 @@ srbench.ranking = (() => {
     ["unknown", "unknown"],
   ];
   const VIEW = ["set", "attack", "metric"];
-  const distinct = (of) => () => [["", "any"], ...[...new Set(board().rows.map(of))].sort().map((v) => [v, v])];
+  const distinct = (of) => () => [
+    ["", "any"],
+    ...[...new Set(board().rows.map(of))].sort().map((v) => [v, v]),
+  ];
   const KINDS = () => [
     choices.KINDS.allSets,
     choices.KINDS.attack,
     choices.KINDS.metric,
-    choices.kind("trained", "Trained for", distinct((r) => r.trained)),
+    choices.kind(
+      "trained",
+      "Trained for",
+      distinct((r) => r.trained),
+    ),
     ...(board().rows.some((r) => data.models[r.model].licence)
       ? [choices.kind("licence", "Licence", distinct(licence))]
       : []),
@@ -142,12 +149,20 @@ srbench.ranking = (() => {
         table.setFilter(matches);
       },
     });
-    document.getElementById("ranking-controls").replaceChildren(
-      ...chosen.boxes(),
-      el("label", { class: "field" }, el("span", { text: "Model" }), search),
-      el("div", { id: "columns" }),
-      el("button", { type: "button", id: "download", text: "CSV", title: "Download what is shown, as CSV", onclick: () => srbench.download.save(table) }),
-    );
+    document
+      .getElementById("ranking-controls")
+      .replaceChildren(
+        ...chosen.boxes(),
+        el("label", { class: "field" }, el("span", { text: "Model" }), search),
+        el("div", { id: "columns" }),
+        el("button", {
+          type: "button",
+          id: "download",
+          text: "CSV",
+          title: "Download what is shown, as CSV",
+          onclick: () => srbench.download.save(table),
+        }),
+      );
   }
 
   function draw() {
