@@ -75,6 +75,7 @@ def test_runs_begin_with_the_sizes_they_have(recipe: TrainingRecipe, tmp_path: P
     changes: dict[str, object] = {"schedule.iterations": 1, "validation.images": 1, "schedule.milestones": []}
     if recipe.degradation["kind"] == "frequency-separation":
         changes |= {"degradation.iterations": 2, "degradation.checks": 1, "degradation.gate": 0.0}
+        changes |= {"degradation.source_images": 64}
     if recipe.degradation.get("kernels") == "kernelgan":
         # Minutes for each kernel, which have tests of their own, and for a thousand large images.
         changes |= {"degradation.kernels": None, "degradation.source_images": 64}
