@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import blurry_upscaler, srbench, write_pairs
+from helpers import blurry_upscaler, inside, srbench, write_pairs
 from PIL import Image
 
 from srbench import zoo
@@ -197,7 +197,7 @@ def test_an_attack_of_this_run_is_not_made_again_to_be_checked(tmp_path: Path) -
 def test_the_report_has_natural_signs_and_a_perceptual_column(tmp_path: Path) -> None:
     """Offline and without weights LPIPS cannot be had; what stands in for it is shown, and judges."""
     lr, hr = write_pairs(tmp_path, 1, side=32)
-    done = srbench("attack", "bicubic", "--pairs", f"{lr}:{hr}")
+    done = inside("attack", "bicubic", "--pairs", f"{lr}:{hr}")
     assert done.returncode == 0, done.stderr
     assert "LPIPS-lite ↓" in done.stdout and "LPIPS-lite as PNG" in done.stdout
     checks = [line for line in done.stdout.splitlines() if "beats random" in line]
@@ -207,9 +207,9 @@ def test_the_report_has_natural_signs_and_a_perceptual_column(tmp_path: Path) ->
     assert numbers is not None and all(0 < float(number) < 60 for number in numbers.groups())
     assert "(higher is worse)" in next(line for line in checks if "(lpips-lite)" in line)
     assert "Not checked, as it takes more than the attack" in done.stdout
-    again = srbench("attack", "bicubic", "--pairs", f"{lr}:{hr}", "--no-checks")
+    again = inside("attack", "bicubic", "--pairs", f"{lr}:{hr}", "--no-checks")
     assert "Is the attack strong?" not in again.stdout and "LPIPS-lite ↓" in again.stdout
-    both = srbench("attack", "bicubic", "--no-checks", "--all-checks")
+    both = inside("attack", "bicubic", "--no-checks", "--all-checks")
     assert both.returncode == 2 and "contradict" in both.stderr
 
 
@@ -327,7 +327,7 @@ def test_workers_elsewhere_leave_the_pictures_to_this_process(tmp_path: Path) ->
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], words: list[str]) -> None:
-    done = srbench("attack", *arguments)
+    done = inside("attack", *arguments)
     assert done.returncode == 2, (done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("srbench: ")]
@@ -339,7 +339,7 @@ def test_what_cannot_be_attacked_is_named_and_the_rest_is_reported(tmp_path: Pat
     pixels = np.random.default_rng(0).integers(0, 255, (32, 40, 3), dtype=np.uint8)
     for name, shape in (("a", (1, 1)), ("b", (32, 40)), ("c", (2, 2)), ("d", (24, 24))):
         Image.fromarray(pixels[: shape[0], : shape[1]]).save(tmp_path / f"{name}.png")
-    done = srbench("attack", "bicubic", "--images", str(tmp_path), "--json")
+    done = inside("attack", "bicubic", "--images", str(tmp_path), "--json")
     assert done.returncode == 1, done.stderr
     assert "unexpected" not in done.stderr
     content = json.loads(done.stdout)
@@ -359,7 +359,7 @@ def test_images_without_hr_are_drawn_and_tabled(side: int, measured: bool, tmp_p
     for name in "ab":
         Image.fromarray(pixels).save(tmp_path / "images" / f"{name}.png")
     out, preset = tmp_path / "out", ["--preset", "random", "--metrics", "piqe"]
-    done = srbench("attack", "bicubic", "--images", str(tmp_path / "images"), *preset, "--out", str(out))
+    done = inside("attack", "bicubic", "--images", str(tmp_path / "images"), *preset, "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert (out / "curves.png").is_file() == measured
     assert "2 images" in (out / "attack.md").read_text() and ("PIQE ↓" in done.stdout) == measured

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import Nearest, srbench
+from helpers import Nearest, inside
 from PIL import Image
 from test_attacks_truth import EPS, Smooth, images
 from torch.nn import functional as F
@@ -89,7 +89,7 @@ def test_the_command_says_how_near_it_came(picture: Path, tmp_path: Path) -> Non
     shared = ["attack", "bicubic", "--dataset", "clean-mini", "--limit", "1", "--metrics", "psnr"]
     shared += ["--store", str(tmp_path / "store")]
     shared += ["--preset", "rsr", "--loss", "mse", "--steps", "8", "--alpha", "2", "--target", str(picture)]
-    done = srbench(*shared, "--eps", "4,16", "--json")
+    done = inside(*shared, "--eps", "4,16", "--json")
     assert done.returncode == 0, done.stderr
     assert "with --target there are none" in done.stderr
     found = json.loads(done.stdout)
@@ -98,7 +98,7 @@ def test_the_command_says_how_near_it_came(picture: Path, tmp_path: Path) -> Non
     assert near[1]["target_psnr"] > near[0]["target_psnr"]
     assert found["curve"][0]["effects"]["random"]["target_psnr"] is None
     assert len(found["attacks"]["rsr"]["target"]) == 64 and str(picture) not in done.stdout
-    shown = srbench(*shared, "--eps", "4,16")
+    shown = inside(*shared, "--eps", "4,16")
     assert "towards the target: PSNR of SR against it" in shown.stdout
-    bad = srbench(*shared[:-1], str(tmp_path / "none.png"))
+    bad = inside(*shared[:-1], str(tmp_path / "none.png"))
     assert bad.returncode == 2 and "neither an image nor a folder" in bad.stderr.splitlines()[-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import srbench, write_pairs
+from helpers import inside, write_pairs
 
 import srbench as package
 from srbench import attacks, datasets, zoo
@@ -55,13 +55,13 @@ def test_it_is_found_on_the_first_images_whatever_the_limit(pairs: str, tmp_path
 def test_attack_reports_it_and_says_what_it_did_not_check(pairs: str, tmp_path: Path) -> None:
     shared = ["attack", "bicubic", "--pairs", pairs.removeprefix("pairs:"), "--preset", "universal"]
     shared += ["--steps", "3", "--metrics", "psnr", "--store", str(tmp_path / "store")]
-    done = srbench(*shared, "--eps", "8", "--json")
+    done = inside(*shared, "--eps", "8", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     (point,) = found["curve"]
     assert point["effects"]["universal"]["metrics"]["psnr"] < found["clean"]["psnr"]
     assert found["not_checked"] == ["universal: all of one image, as it is found on a set"]
-    tiled = srbench(*shared, "--eps", "8", "--tile", "16", "--store", str(tmp_path / "tiled"))
+    tiled = inside(*shared, "--eps", "8", "--tile", "16", "--store", str(tmp_path / "tiled"))
     assert "attack universal(steps=3) is one noise for whole images: use --tile whole" in tiled.stderr
 
 

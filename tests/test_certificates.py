@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import Nearest, srbench, write_pairs
+from helpers import Nearest, inside, write_pairs
 from scipy.stats import binom, norm
 from torch import Tensor, nn
 
@@ -199,7 +199,7 @@ def test_the_command_says_what_is_guaranteed(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 2, side=8)
     command = ("certify", "bicubic", "--sigma", "0.1", "--n", "60", "--radius", "0.01,0.03")
     given = ("--dataset", f"pairs:{lr}:{hr}", "--attack-steps", "3", "--out", str(tmp_path / "out"))
-    done = srbench(*command, *given, "--json", SRBENCH_HOME=str(tmp_path / "home"))
+    done = inside(*command, *given, "--json", SRBENCH_HOME=str(tmp_path / "home"))
     assert done.returncode == 0, done.stderr
     near, far = json.loads(done.stdout)
     assert near["radius"] == 0.01 and near["images"] == 2
@@ -214,5 +214,5 @@ def test_the_command_says_what_is_guaranteed(tmp_path: Path) -> None:
         "certified.png",
         *(f"certified@{r}/{i}.png" for r in (0.01, 0.03) for i in ("000", "001")),
     ]
-    refused = srbench(*command[:-1], "0.01,wide", *given, SRBENCH_HOME=str(tmp_path / "home"))
+    refused = inside(*command[:-1], "0.01,wide", *given, SRBENCH_HOME=str(tmp_path / "home"))
     assert refused.returncode == 2 and "--radius wide: it has to be a number" in refused.stderr

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import record, srbench, write_pairs
+from helpers import inside, record, srbench, write_pairs
 
 from srbench import zoo
 from srbench.store.folder import Store
@@ -19,7 +19,7 @@ from srbench.version import __version__
 
 def refused(*arguments: str, code: int = 2, **environment: str) -> str:
     """Run, expect failure with one line and no traceback, and give that line."""
-    done = srbench(*arguments, **environment)
+    done = inside(*arguments, **environment)
     assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("srbench: ")]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from helpers import record, srbench
+from helpers import inside, record
 from scipy import stats
 
 from srbench.boards.comparison import Pair, as_dict, pairs
@@ -158,7 +158,7 @@ def test_versions_of_a_model_must_be_told_apart() -> None:
 
 
 def test_the_command_gives_what_pandas_and_scipy_give() -> None:
-    done = srbench("compare", "rsr-mini", "esrgan-mini", "--records", str(MINI), "--json")
+    done = inside("compare", "rsr-mini", "esrgan-mini", "--records", str(MINI), "--json")
     assert done.returncode == 0, done.stderr
     (found,) = json.loads(done.stdout)
     table = pd.read_csv(MINI)
@@ -188,7 +188,7 @@ def test_the_command_gives_what_pandas_and_scipy_give() -> None:
 
 
 def test_the_command_prints_the_sentence_and_the_table() -> None:
-    done = srbench("compare", "bicubic", "esrgan-mini", "--records", str(MINI), "--metric", "psnr",
+    done = inside("compare", "bicubic", "esrgan-mini", "--records", str(MINI), "--metric", "psnr",
                    "--attack", "rsr", "--datasets", "aim*")  # fmt: skip
     assert done.returncode == 0, done.stderr
     first, rest = done.stdout.split("\n", 1)
@@ -218,7 +218,7 @@ def test_what_cannot_be_compared_is_one_line(tmp_path: Path, arguments: list[str
         for protocol, digest in (("rsr", "p" * 64), ("y", "q" * 64)):
             found = record(model=model, protocol=protocol, protocol_hash=digest)
             Store(tmp_path).replace(Path(protocol, f"{model}.jsonl"), [found])  # type: ignore[arg-type]
-    done = srbench("compare", *arguments, "--store", str(tmp_path))
+    done = inside("compare", *arguments, "--store", str(tmp_path))
     assert done.returncode == 2, (done.stdout, done.stderr)
     assert len(done.stderr.splitlines()) == 1 and line in done.stderr
 

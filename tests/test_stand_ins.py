@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from helpers import srbench
+from helpers import inside
 
 from srbench import zoo
 from srbench.errors import BadInput
@@ -69,7 +69,7 @@ def test_track_full_insists_on_the_model() -> None:
 def test_records_and_tables_name_the_mini(tmp_path: Path) -> None:
     out = tmp_path / "out"
     models = ["--models", "rsr,esrgan,impressionism-ntire", "--datasets", "ntire", "--limit", "1"]
-    done = srbench("evaluate", *models, "--metrics", "psnr", "--out", str(out))
+    done = inside("evaluate", *models, "--metrics", "psnr", "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert "rsr is not installed: using rsr-mini" in done.stderr
     rows = {record["model"] for record in csv.DictReader((out / "records.csv").open(newline=""))}
@@ -79,10 +79,10 @@ def test_records_and_tables_name_the_mini(tmp_path: Path) -> None:
 
 def test_an_attack_and_an_entry(tmp_path: Path) -> None:
     short = ["--preset", "random", "--limit", "1", "--metrics", "psnr", "--out", str(tmp_path / "out")]
-    done = srbench("attack", "rsr", "--eps", "14", *short)
+    done = inside("attack", "rsr", "--eps", "14", *short)
     assert done.returncode == 0, done.stderr
     assert "rsr is not installed: using rsr-mini" in done.stderr
     assert "rsr-mini on ntire-mini" in (tmp_path / "out" / "attack.md").read_text()
-    refused = srbench("submit", "rsr", "--limit", "1", "--out", str(tmp_path / "rsr.json"))
+    refused = inside("submit", "rsr", "--limit", "1", "--out", str(tmp_path / "rsr.json"))
     assert refused.returncode == 2 and "rsr is not installed" in refused.stderr
     assert not (tmp_path / "rsr.json").exists()

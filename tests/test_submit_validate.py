@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import srbench
+from helpers import inside
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
@@ -241,16 +241,16 @@ def test_a_command_names_no_folder_of_the_submitter(tmp_path: Path) -> None:
 
 
 def test_exit_codes_and_lines(entry: Path, tmp_path: Path) -> None:
-    done = srbench("validate", str(entry), "--rerun", "0")
+    done = inside("validate", str(entry), "--rerun", "0")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, f"{entry}: valid, but partial")
     broken = tmp_path / "broken.json"
     broken.write_text(entry.read_text().replace('"lr_max": 13', '"lr_max": 15'))
-    done = srbench("validate", str(entry), str(broken), "--rerun", "0")
+    done = inside("validate", str(entry), str(broken), "--rerun", "0")
     assert done.returncode == 1
     assert f"{entry}: valid, but partial" in done.stdout.splitlines()
     assert done.stdout.count("leaves the ball") == 2 and "digest: " in done.stdout
     (tmp_path / "text.json").write_text("hello")
-    done = srbench("validate", str(tmp_path / "text.json"))
+    done = inside("validate", str(tmp_path / "text.json"))
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("srbench: ") and "is not an entry" in done.stderr
     assert "Traceback" not in done.stderr

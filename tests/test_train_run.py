@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import srbench
+from helpers import inside
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -171,7 +171,7 @@ def test_a_start_of_another_architecture_is_refused(whole: Path) -> None:
 )
 def test_bad_input_is_one_line(arguments: list[str], words: list[str], tmp_path: Path) -> None:
     extra = [] if "--resume" in arguments else ["--out", str(tmp_path / "runs")]
-    done = srbench(*arguments, *extra)
+    done = inside(*arguments, *extra)
     assert done.returncode == 2, (done.stdout, done.stderr)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("srbench: ")]
     for word in words:

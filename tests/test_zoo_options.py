@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import srbench, write_pairs
+from helpers import inside, write_pairs
 from torch import Tensor, nn
 
 from srbench import zoo
@@ -172,7 +172,7 @@ def test_ranges_do_not_share_records_and_titles_do(file: Path, tmp_path: Path) -
     lr, hr = write_pairs(tmp_path, 1)
     rest = ["--datasets", f"pairs:{lr}:{hr}", "--metrics", "psnr", "--store", str(tmp_path / "s"), "--json"]
     done = {
-        spec: srbench("evaluate", "--models", spec, *rest)
+        spec: inside("evaluate", "--models", spec, *rest)
         for spec in (f"{file}", f"{file},range=255", f"{file},range=1,title=My\\, net")
     }
     measured = [run.stderr.splitlines()[-1].partition(" in ")[0] for run in done.values()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers import srbench, write_pairs
+from helpers import inside, write_pairs
 from torch import Tensor, nn
 
 from srbench import zoo
@@ -60,12 +60,12 @@ def test_records_of_other_code_are_not_taken_for_this_ones(code: Path) -> None:
     lr, hr = write_pairs(code, 1, side=24)
     command = ["evaluate", "--models", "my_network:make_model", "--datasets", f"pairs:{lr}:{hr}"]
     command += ["--metrics", "psnr", "--store", str(code / "store"), "--json"]
-    first = srbench(*command)
-    again = srbench(*command)
+    first = inside(*command)
+    again = inside(*command)
     assert first.stdout == again.stdout, again.stderr
     assert "0 images measured, 1 already" in again.stderr
     (code / "my_deeper.py").write_text("BY = 0.25\n")
-    changed = srbench(*command)
+    changed = inside(*command)
     assert "1 images measured, 0 already" in changed.stderr
     assert changed.stdout != first.stdout
 
