@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import srbench
+from helpers import inside
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -179,8 +179,8 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path) -> None:
     annotations, images, _ = tree(tmp_path)
     given = ("--annotations", str(annotations), "--images", str(images))
-    done = srbench("datasets", "build", "faces", *given)
+    done = inside("datasets", "build", "faces", *given)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("faces is registered: 100 images, content ")
-    done = srbench("datasets", "build", "ntire", *given)
+    done = inside("datasets", "build", "ntire", *given)
     assert done.returncode == 2 and "'ntire' is nothing srbench builds" in done.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import srbench
+from helpers import inside
 from misbehaving import Bad, misbehaving
 from safetensors.torch import load, load_file
 from test_zoo_weights import small_network
@@ -192,7 +192,7 @@ def test_the_command_installs_a_family(bad: Bad, publish: Publish, tmp_path: Pat
 
 def test_offline_is_one_line_and_asks_nobody(tmp_path: Path) -> None:
     for name in ("esrgan", "impressionism", "esrgan-fs"):
-        done = srbench("models", "install", name)
+        done = inside("models", "install", name)
         assert done.returncode == 1 and "Traceback" not in done.stderr
         [line] = [line for line in done.stderr.splitlines() if line.startswith("srbench: ")]
         assert "SRBENCH_OFFLINE=1 forbids fetching it" in line and "--from " in line

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from helpers import srbench, write_pairs
+from helpers import inside, write_pairs
 from misbehaving import Bad, misbehaving
 from typer.testing import CliRunner
 
@@ -343,6 +343,6 @@ def test_the_command_fails_with_one_line() -> None:
         ("ntire-mini", 2, "built in"),
         ("ntir", 2, "ntire"),
     ):
-        done = srbench("datasets", "install", name)
+        done = inside("datasets", "install", name)
         assert done.returncode == code and word in done.stderr and "Traceback" not in done.stderr
         assert len([line for line in done.stderr.splitlines() if line.startswith("srbench: ")]) == 1

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import record, srbench
+from helpers import inside, record
 from site_pages import synthetic
 
 from srbench.boards.csv_records import read_csv
@@ -135,13 +135,13 @@ def test_a_broken_file_of_reported_numbers_is_named(tmp_path: Path, records: lis
 
 def test_the_command_line_writes_the_page(tmp_path: Path) -> None:
     file = ROOT / "leaderboards" / "cross-dataset-mini" / "records.csv"
-    done = srbench(
+    done = inside(
         "leaderboard", "--records", str(file), "--models", "bicubic,*general", "--html", str(tmp_path / "p")
     )
     assert done.returncode == 0, done.stderr
     assert "shows 48 records" in done.stderr
     assert done.stdout == ""
-    refused = srbench(
+    refused = inside(
         "leaderboard", "--records", str(file), "--models", "nothing", "--html", str(tmp_path / "q")
     )
     assert refused.returncode == 2

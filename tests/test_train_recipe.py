@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import srbench
+from helpers import inside
 
 from srbench.errors import BadInput
 from srbench.support.toml import to_toml
@@ -173,6 +173,6 @@ def test_strings_survive_toml() -> None:
 
 
 def test_the_command_line_lists_recipes() -> None:
-    done = srbench("train")
+    done = inside("train")
     assert done.returncode == 0
     assert [line.split()[0] for line in done.stdout.splitlines()] == recipes.names()
