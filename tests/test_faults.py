@@ -46,7 +46,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
             [("full disk", 1), ("read-only", 1), ("four processes", 4)],
         ),
         (
-            ["--works", "train", "--kills", "1", "--others", "1", "--faults", "kill,readonly"],
+            ["--works", "train", "--kills", "3", "--others", "1", "--faults", "kill,readonly"],
             [("SIGKILL", 1), ("read-only", 1)],
         ),
     ],
