@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from page_visits import Open
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -62,3 +66,21 @@ def few_images_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """For boards made by hand: two images are enough to be certain, where six photographs are asked for."""
     for module in ("ranks", "paired", "text"):
         monkeypatch.setattr(f"srbench.boards.{module}.LEAST", 2)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, for the tests of the page; they skip where it is missing."""
+    from chromium import launched
+
+    with launched() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Open]:
+    """Opens a page from the disk; at the end no error may be on the console, and no request have left."""
+    from page_visits import visiting
+
+    with visiting(browser, served=False) as open_page:
+        yield open_page

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import launched, missing
+from chromium import missing
 from page_visits import Open, until, visiting
 from site_pages import store_with_pictures
 
@@ -91,18 +90,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = [r for r in records if (r.model, r.dataset, r.image) != ("clean-net", "other", records[0].image)]
     build_page(folder.parent / "page", kept, pictures=pictures, data=[spec])
     return folder.parent / "page"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Open]:
-    with visiting(browser, served=False) as open_page:
-        yield open_page
 
 
 def opened(tab: Any) -> None:

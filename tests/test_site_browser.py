@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import DESK, launched, missing
+from chromium import DESK, missing
 from page_visits import Open, models, until, visiting
 from PIL import Image
 from screenshot import BOARDS, screenshot
@@ -31,12 +31,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     records, pictures = read_store(store)
     build_page(folder / "page", records, pictures=pictures, data=[spec])
     return folder / "page"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as chromium:
-        yield chromium
 
 
 @pytest.fixture(params=["opened", pytest.param("served", marks=pytest.mark.slow)])

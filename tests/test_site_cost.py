@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from chromium import launched, missing
-from page_visits import Open, until, visiting
+from chromium import missing
+from page_visits import Open, until
 from site_pages import synthetic
 
 from srbench.boards.compute import tables
@@ -40,18 +38,6 @@ def page_of_many(tmp_path_factory: pytest.TempPathFactory, records: list[Record]
     folder = tmp_path_factory.mktemp("cost") / "page"
     build_page(folder, records)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Open]:
-    with visiting(browser, served=False) as open_page:
-        yield open_page
 
 
 CENTRES = """(kind) => [...document.querySelectorAll(`.drawing .point circle.${kind}`)].map((c) => [

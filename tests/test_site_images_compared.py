@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from chromium import launched, missing
-from page_visits import Open, until, visiting
+from chromium import missing
+from page_visits import Open, until
 from site_pages import store_with_pictures
 from typer.testing import CliRunner
 
@@ -39,18 +38,6 @@ def page_of_pictures(store: Path) -> Path:
 @pytest.fixture(scope="module")
 def table(store: Path) -> pd.DataFrame:
     return frame(read_store(store)[0])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Open]:
-    with visiting(browser, served=False) as open_page:
-        yield open_page
 
 
 def cells(tab: Any, part: str) -> list[list[str]]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from chromium import launched, missing
-from page_visits import Open, models, until, visiting
+from chromium import missing
+from page_visits import Open, models, until
 from PIL import Image
 from site_pages import store_with_pictures
 
@@ -44,18 +42,6 @@ def pages(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     records, pictures = read_store(folder)
     build_page(folder.parent / "page", records, pictures=pictures, data=[spec])
     return folder.parent / "page"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Open]:
-    with visiting(browser, served=False) as open_page:
-        yield open_page
 
 
 def test_everything_is_drawn_without_scrolling(pages: Path, visit: Open, tmp_path: Path) -> None:

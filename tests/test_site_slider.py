@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import launched, missing
-from page_visits import Open, until, visiting
+from chromium import missing
+from page_visits import Open, until
 from site_pages import store_with_pictures
 
 from srbench.boards.site.build import build_page, read_store
@@ -28,18 +27,6 @@ def page_of_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     records, pictures = read_store(folder)
     build_page(folder.parent / "page", records, pictures=pictures, data=[spec])
     return folder.parent / "page"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Open]:
-    with visiting(browser, served=False) as open_page:
-        yield open_page
 
 
 def share(tab: Any) -> float:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import launched, missing
-from page_visits import Open, models, until, visiting
+from chromium import missing
+from page_visits import Open, models, until
 from site_pages import synthetic
 
 from srbench import zoo
@@ -33,18 +32,6 @@ def page_of_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     build_page(folder, records)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with launched() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Open]:
-    with visiting(browser, served=False) as open_page:
-        yield open_page
 
 
 def columns(tab: Any) -> list[str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from srbench.boards import text
 from srbench.boards.csv_records import read_csv
 from srbench.boards.markdown import escaped, markdown_table
-from srbench.boards.paper_tables import Paper
+from srbench.boards.paper_tables import CLAIM, Paper
 from srbench.boards.table import Column, column_of
 from srbench.boards.trainings import Estimate, Trainings
 from srbench.metrics import metric
@@ -78,7 +78,7 @@ class _Experiment:
         self._records, self._methods = records, methods
         domains = {record.model: record.training_domain for record in records}
         self._trained_for = {
-            name: {"none": text.DASH, "unknown": "?"}.get(domain, domain)
+            name: text.domain(domain)
             for name, models in methods.items()
             for domain in {domains.get(model, "unknown") for model in models}
         }
@@ -119,10 +119,7 @@ class _Experiment:
 
     def claim(self) -> str:
         """Say for each family and judge where the robust method is, and against which others it is sure."""
-        parts = [
-            "The paper's claim (section 5.2): \"we have a single robust model that achieves the best LPIPS "
-            'for both unseen datasets".'
-        ]
+        parts = [CLAIM]
         for family in FAMILIES:
             columns: dict[str, dict[str, str]] = {}
             said = []
@@ -164,23 +161,26 @@ class _Experiment:
         return markdown_table(head, rows, (0,))
 
     def under_attack(self) -> str:
-        """Return LPIPS and PSNR under each attack, over the sets that were attacked."""
-        attacks = dict.fromkeys(record.attack for record in self._records)
-        sets = sorted({record.dataset for record in self._records if record.attack != "none"})
-        if not sets:
+        """Return LPIPS and PSNR under each attack and without, on the images that were attacked."""
+        attacked = [record for record in self._records if record.attack != "none"]
+        if not attacked:
             return ""
+        places = {(record.dataset_hash, record.image) for record in attacked}
+        models = {record.model for record in attacked}
+        only = _Experiment(
+            [r for r in self._records if r.model in models and (r.dataset_hash, r.image) in places],
+            {method: each for method, each in self._methods.items() if models.issuperset(each)},
+        )
+        sets = sorted({record.dataset for record in attacked})
         head, columns = ["Method"], list[dict[str, str]]()
         for name in ("lpips", "psnr"):
-            for attack in attacks:
-                found = self._on(name, sets, attack)
+            for attack in ("none", *dict.fromkeys(record.attack for record in attacked)):
+                found = only._on(name, sets, attack)
                 head.append(f"{text.heading(name)} {attack}")
                 columns.append({m: _shown(name, found.mean(m).value) for m in found.methods})
-        attacked = {method for each in columns[1:] for method in each}
-        rows = [
-            [escaped(method), *(each.get(method, text.DASH) for each in columns)]
-            for method in sorted(attacked, key=self._order)
-        ]
-        return f"Averaged over {', '.join(sets)}.\n\n{markdown_table(head, rows, (0,))}"
+        rows = [[escaped(m), *(each.get(m, text.DASH) for each in columns)] for m in only._methods]
+        images = f"{len(places)} image{'s' * (len(places) != 1)} of {', '.join(sets)}"
+        return f"Averaged over the {images}.\n\n{markdown_table(head, rows, (0,))}"
 
     def notes(self) -> str:
         """Return how to read the intervals."""

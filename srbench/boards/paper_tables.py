@@ -19,6 +19,10 @@ from srbench.store.record import Record
 
 METRICS = ("psnr", "ssim", "lpips")
 SETS = ("ntire-mini", "aim-mini")
+CLAIM = (
+    "The paper's claim (section 5.2): \"we have a single robust model that achieves the best LPIPS for "
+    'both unseen datasets".'
+)
 Paper = Mapping[str, Any]
 
 
@@ -110,8 +114,7 @@ def _claim(table: Table, records: Sequence[Record], robust: str) -> str:
     places = " and ".join(f"{_place(column, own, others)} on {column.dataset}" for column in columns)
     parts = [
         "## The claim",
-        "The paper's claim (section 5.2): \"we have a single robust model that achieves the best LPIPS for "
-        'both unseen datasets".',
+        CLAIM,
         f"Here {robust} is {places}, and has rank {text.rank(own)} of {len(table.rows)} by average LPIPS. "
         f"Against each other model, average LPIPS (negative: {robust} is better), "
         "images won, paired bootstrap over photographs:",

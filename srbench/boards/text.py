@@ -97,12 +97,14 @@ def fewer_images(table: Table) -> bool:
     return any(not mean.whole for row in table.rows for mean in row.means.values())
 
 
-def trained_for(row: Row) -> str:
-    """Return the training domain; a dash where nothing was learnt, ``?`` where nobody knows.
+def domain(name: str) -> str:
+    """Return a training domain; a dash where nothing was learnt, ``?`` where nobody knows."""
+    return {"none": DASH, "unknown": "?"}.get(name, name)
 
-    Where only the model's name says it, ``?`` stands behind it.
-    """
-    shown = {"none": DASH, "unknown": "?"}.get(row.training_domain, row.training_domain)
+
+def trained_for(row: Row) -> str:
+    """Return the training domain; where only the model's name says it, ``?`` stands behind it."""
+    shown = domain(row.training_domain)
     return f"{shown}?" if row.identity else shown
 
 
