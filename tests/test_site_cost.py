@@ -87,7 +87,7 @@ def test_names_lie_on_nothing(page_of_many: Path, visit: Open, width: int) -> No
     )
     assert all(left <= name[0] and name[1] <= right for name in names)
     if len(names) < len(SIZES):
-        assert f"{len(SIZES) - len(names)} names have no room" in tab.inner_text("#cost-body .said")
+        assert f"Names without room: {len(SIZES) - len(names)}." in tab.inner_text("#cost-body .said")
     assert tab.evaluate("document.documentElement.scrollWidth") == width
 
 

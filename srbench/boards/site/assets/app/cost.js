@@ -106,7 +106,7 @@ srbench.cost = (() => {
       const { drawing, unnamed } = srbench.costChart.draw(found, choice, attack, room, say);
       stage.replaceChildren(drawing);
       say(
-        unnamed ? `${unnamed} names have no room: a point says its own when it is touched or focused.` : "",
+        unnamed ? `Names without room: ${unnamed}. A point says its own when it is touched or focused.` : "",
       );
     };
     redraw();
