@@ -55,6 +55,8 @@ class SRAttack(Attack):  # type: ignore[misc]
         norms: the norms it can be bounded in, its usual one first. Where there are several, ``norm`` is an
             argument.
         options: the names of its own options.
+        edition: 1, and one more each time that the same settings come to do something else: it is part of
+            the hash from 2 on, so that records of both never meet as one attack.
 
     Args:
         model: maps LR (N,3,H,W) to SR (N,3,sH,sW), s one of :data:`srbench.support.scales.SCALES`.
@@ -95,6 +97,7 @@ class SRAttack(Attack):  # type: ignore[misc]
     fitted: ClassVar[bool] = False
     norms: ClassVar[tuple[Norm, ...]] = ("linf",)
     options: ClassVar[tuple[str, ...]] = ()
+    edition: ClassVar[int] = 1
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from srbench.attacks.base import SRAttack
 
 BASE = "SRAttack"
-_STATED = ("needs_gradient", "is_noise", "fitted", "norms", "options")
+_STATED = ("needs_gradient", "is_noise", "fitted", "norms", "options", "edition")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class AttackClass:
         fitted: whether it has to see images of a set before it attacks one.
         norms: the norms it can be bounded in, its usual one first.
         options: the names of its own options.
+        edition: how often what it does with the same settings has changed, and 1.
 
     >>> from srbench.attacks import registry
     >>> registry.attack_class("SquareSearch").needs_gradient
@@ -48,6 +49,7 @@ class AttackClass:
     fitted: bool
     norms: tuple[Literal["linf", "l2"], ...]
     options: tuple[str, ...]
+    edition: int
 
     def load(self) -> type[SRAttack]:
         """Import the class, and torch with it."""

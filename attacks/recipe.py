@@ -108,6 +108,7 @@ class AttackRecipe(AttackSpec):
             "straight_through": (self.straight_through, False),
             "adaptive": (self.adaptive, True),
             "target": (self.target.sha256 if self.target else None, None),
+            "edition": (attack_class(self.kind).edition, 1),
         }
         return {key: value for key, (value, default) in later.items() if value != default} | {
             "version": 1,

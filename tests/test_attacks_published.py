@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from srbench.attacks import (
     UniversalPerturbation,
     checked,
 )
+from srbench.attacks.apgd import checkpoints
 from srbench.errors import BadInput
 
 EPS = 8 / 255
@@ -151,3 +153,13 @@ def test_words_flags_and_ids_are_what_they_are_named() -> None:
     for ids, count in (("ab", 2), (["a"], 2), (["a", "b", "c"], 2)):
         with pytest.raises(BadInput, match="image ids"):
             checked.image_ids(ids, count)
+
+
+def test_apgd_looks_at_its_step_where_the_paper_does_whatever_the_number_of_steps() -> None:
+    """Section 3.1 of Croce and Hein 2020, in exact arithmetic: p is 0, .22, and grows by what it last grew
+    by less .03, by .06 at least."""
+    p = [Fraction(0), Fraction(22, 100)]
+    while p[-1] < 1:
+        p.append(p[-1] + max(p[-1] - p[-2] - Fraction(3, 100), Fraction(6, 100)))
+    for steps in range(1, 301):
+        assert checkpoints(steps) == {math.ceil(each * steps) for each in p[1:-1]}, steps
