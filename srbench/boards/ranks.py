@@ -21,6 +21,8 @@ from srbench.boards.stats import (
     resampled_means,
 )
 
+_FEW = 100
+
 ColumnValues = Sequence[tuple[Array, Draws]]
 """A data set gives a metric of every row, shape (rows, images), and how the images are resampled."""
 
@@ -68,9 +70,11 @@ def certainly_below(view: ColumnValues) -> npt.NDArray[np.bool_]:
             continue
         first = _average(view, shared, groups[p])
         second = first if p == q else _average(view, shared, groups[q])
-        for row, means in zip(groups[p], first, strict=True):
-            below[row, groups[q]] = _lower(means, second, 1.0)
-            below[groups[q], row] = _lower(means, second, -1.0)
+        ours, theirs = _places(first), _places(second)
+        for k, row in enumerate(groups[p]):
+            left = slice(k + 1 if p == q else 0, None)  # a pair is looked at once
+            for sign, place in ((1.0, (row, groups[q][left])), (-1.0, (groups[q][left], row))):
+                below[place] = _lower(first[k], second[left], sign, ours[k], theirs[left])
     return below
 
 
@@ -90,20 +94,50 @@ def _average(view: ColumnValues, shared: npt.NDArray[np.bool_], rows: npt.NDArra
     return np.ascontiguousarray(total[np.isfinite(total[:, 0])].T / len(view))
 
 
-def _lower(means: Array, others: Array, sign: float) -> npt.NDArray[np.bool_]:
+def _places(means: Array) -> Array:
+    """Return four of each row's draws by their place in the order, (rows, 4), the least first.
+
+    Few draws are below the first or above the last; more than half and a few are at most the third, or at
+    least the second. :func:`_lower` has to look at no pair that these decide. NaN where draws are too few.
+    """
+    n = means.shape[1]
+    if n < _FEW:
+        return np.full((len(means), 4), np.nan)
+    low, high = _last_place(n) // 2, n // 2 + _last_place(n)
+    places = [low, n - 1 - high, high, n - 1 - low]
+    return np.partition(means, places, axis=1)[:, places]
+
+
+def _last_place(n: int) -> int:
+    """Return the place of the draw just below the interval's lower end, of n in their order."""
+    return int(ENDS[0] / 100 * (n - 1))
+
+
+def _lower(
+    means: Array, others: Array, sign: float, places: Array, others_places: Array
+) -> npt.NDArray[np.bool_]:
     """Return, for each of the others, whether the interval of ``sign * (other - mean)`` is above zero.
 
     The lower end lies between the draws at two neighbouring places in their order. So counting the draws
     above zero decides, unless zero lies between these two; a percentile of every pair would take far longer.
+    Most pairs need no counting: where a row's low draws are above the other's high ones nearly all draws of
+    their difference are, and where its middle is below the other's middle too many are not.
     """
     n = len(means)
-    if not n:
+    if not n or not len(others):
         return np.zeros(len(others), dtype=np.bool_)
     margin = ROUNDING * np.abs(means)
-    above = others > means + margin if sign > 0 else others < means - margin
+    if sign > 0:
+        certain = others_places[:, 0] > places[3] + margin.max()
+        never = others_places[:, 2] <= places[1]
+    else:
+        certain = others_places[:, 3] < places[0] - margin.max()
+        never = others_places[:, 1] >= places[2]
+    undecided = np.flatnonzero(~certain & ~never)
+    ahead = others[undecided]
+    above = ahead > means + margin if sign > 0 else ahead < means - margin
     not_above = n - np.count_nonzero(above, axis=1)
-    place = int(ENDS[0] / 100 * (n - 1))
-    certain: npt.NDArray[np.bool_] = not_above <= place
-    for close in np.flatnonzero(not_above == place + 1):
+    certain[undecided] = not_above <= _last_place(n)
+    for close in undecided[not_above == _last_place(n) + 1]:
         certain[close] = interval(sign * apart(others[close], means))[0] > 0
     return certain
