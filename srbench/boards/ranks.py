@@ -127,6 +127,7 @@ def _lower(
     if not n or not len(others):
         return np.zeros(len(others), dtype=np.bool_)
     margin = ROUNDING * np.abs(means)
+    certain: npt.NDArray[np.bool_]
     if sign > 0:
         certain = others_places[:, 0] > places[3] + margin.max()
         never = others_places[:, 2] <= places[1]
