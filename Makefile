@@ -45,10 +45,14 @@ docs: install
 docs-serve: install
 	$(BIN)/mkdocs serve --strict --dev-addr 127.0.0.1:8000
 
-# The page of the published board, beside the documentation: build/docs/board/index.html.
+# The page of the published board, beside the documentation: build/docs/board/index.html. Its records hold no
+# pictures, so build/docs/board/pictures/ shows those of every installed model on four images of each mini set.
+MINI := clean-mini2,ntire-mini2,aim-mini2
 board: install
 	$(BIN)/srbench leaderboard --records leaderboards/published/bsd100/records.csv \
 		--datasets bsd100-ntire-like,bsd100-aim-like,bsd100-clean --html build/docs/board
+	$(BIN)/srbench evaluate --quiet --models all --datasets $(MINI) --limit 4 --keep-images --store build/pictures
+	$(BIN)/srbench leaderboard --store build/pictures --datasets $(MINI) --html build/docs/board/pictures
 
 # The sdist and the wheel as an index takes them: dist/.
 dist: install

@@ -31,7 +31,8 @@ def test_workflows_run_what_there_is() -> None:
     for command in commands:
         word, *rest = command.split()
         assert set(rest) <= TARGETS if word == "make" else (ROOT / word).is_file()
-    assert "--html build/docs/board" in MAKEFILE and "--dev-addr 127.0.0.1:8000" in MAKEFILE
+    assert "--html build/docs/board\n" in MAKEFILE and "--html build/docs/board/pictures\n" in MAKEFILE
+    assert "--dev-addr 127.0.0.1:8000" in MAKEFILE
 
 
 def test_the_makefile_says_what_is_no_file() -> None:
