@@ -91,6 +91,35 @@ def test_names_lie_on_nothing(page_of_many: Path, visit: Open, width: int) -> No
     assert tab.evaluate("document.documentElement.scrollWidth") == width
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_models_of_one_cost_are_told_apart(
+    visit: Open, records: list[Record], tmp_path: Path, width: int
+) -> None:
+    """Each has a line of its own, and no name has another model's point nearer than its own, unless it is led."""
+    alike = [r.model_copy(update={"cost": {"parameters": 1e6}}) for r in records if r.model in SIZES]
+    build_page(tmp_path / "page", alike)
+    tab = visit(tmp_path / "page", "?cost-attack=rsr", viewport={"width": width, "height": 900})
+    places = {kind: tab.evaluate(CENTRES, kind) for kind in ("clean", "attacked")}
+    xs = sorted(x for _, x, _ in places["clean"])
+    assert len(xs) == len(SIZES) and min(b - a for a, b in itertools.pairwise(xs)) > 8
+    across = {kind: {label: x for label, x, _ in found} for kind, found in places.items()}
+    assert across["clean"] == across["attacked"]
+    assert "Models of one cost stand side by side." in tab.inner_text("#cost-body .said")
+    names = tab.evaluate("""() => [...document.querySelectorAll(".drawing .point")].flatMap((point) => {
+      const text = point.querySelector(".name");
+      if (!text) return [];
+      const {x, y, width, height} = text.getBBox();
+      return [[point.getAttribute("aria-label"), Boolean(point.querySelector(".lead")), x, y, width, height]];
+    })""")
+    assert names
+    for label, led, x, y, wide, high in names:
+        away = {
+            other: math.hypot(max(x - a, 0, a - x - wide), max(y - b, 0, b - y - high))
+            for other, a, b in places["clean"]
+        }
+        assert led or min(away, key=lambda other: away[other]) == label, label
+
+
 def test_every_point_is_reached_by_keyboard_and_says_itself(page_of_many: Path, visit: Open) -> None:
     tab = visit(page_of_many, "?cost-set=two")
     tab.focus("#cost-metric")

@@ -42,6 +42,31 @@ srbench.costChart = (() => {
     return `${point.name}: ${axis} ${format(point.x)}, ${metric(choice.metric).title} ${input}`;
   }
 
+  /** Moves points that stand above each other apart, the upper to the left, so that each one's line down to where
+      an attack takes it is its own; returns whether any was moved. */
+  function dodge(spots, area) {
+    const order = [...spots].sort((a, b) => a.x - b.x || a.y - b.y);
+    let moved = false;
+    for (let from = 0, to; from < order.length; from = to) {
+      to = from + 1;
+      while (to < order.length && order[to].x - order[from].x < 1) to++;
+      const step = Math.min(11, (area.right - area.left) / (2 * (to - from)));
+      for (let k = from; k < to; k++) {
+        const aside = order[k].x + (k - from - (to - from - 1) / 2) * step;
+        order[k].x = Math.min(Math.max(aside, area.left), area.right);
+      }
+      moved ||= to - from > 1;
+    }
+    return moved;
+  }
+
+  /** Whether somebody would take a name for that of another point, or of none. */
+  function needsLead(name, spot, others) {
+    const away = ({ x, y }) =>
+      Math.hypot(Math.max(name.left - x, 0, x - name.right), Math.max(name.top - y, 0, y - name.bottom));
+    return Math.abs((name.top + name.bottom) / 2 - spot.y) > 16 || others.some((other) => away(other) < 14);
+  }
+
   /** Draws points into a room of so many pixels; `say` is told of a point that is looked at. */
   function draw(points, choice, attack, room, say) {
     const left = 64,
@@ -95,12 +120,17 @@ srbench.costChart = (() => {
       y: up((p.clean ?? p.attacked).value),
       text: short(p.name),
     }));
+    const dodged = points.some((p) => p.clean && p.attacked) && dodge(spots, area);
     const attacked = points
-      .filter((p) => p.clean && p.attacked)
-      .map((p) => ({ x: at(p.x), y: up(p.attacked.value) }));
+      .map((p, i) => ({ x: spots[i].x, y: p.clean && p.attacked ? up(p.attacked.value) : null }))
+      .filter((spot) => spot.y !== null);
     const taken = attacked.map(({ x, y }) => ({ left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }));
     const names = srbench.names.place(spots, area, taken, width);
-    const made = points.map((point, i) => mark(point, spots[i], names[i], up, choice, attack, say));
+    const made = points.map((point, i) => {
+      const others = [...spots.filter((spot) => spot !== spots[i]), ...attacked];
+      const lead = names[i] && needsLead(names[i], spots[i], others);
+      return mark(point, spots[i], names[i], lead, up, choice, attack, say);
+    });
     const drawing = svg(
       "svg",
       {
@@ -111,14 +141,13 @@ srbench.costChart = (() => {
       svg("g", { "aria-hidden": "true" }, grid),
       made,
     );
-    return { drawing, unnamed: names.filter((name) => !name).length };
+    return { drawing, dodged, unnamed: names.filter((name) => !name).length };
   }
 
-  function mark(point, spot, name, up, choice, attack, say) {
+  function mark(point, spot, name, lead, up, choice, attack, say) {
     const text = words(point, choice, attack);
     const target = point.clean ?? point.attacked;
     const column = (point.attacked ?? target).column;
-    const far = name && Math.abs((name.top + name.bottom) / 2 - spot.y) > 16;
     const parts = [
       svg("title", { text }),
       point.clean && point.attacked
@@ -128,7 +157,7 @@ srbench.costChart = (() => {
           ]
         : null,
       svg("circle", { class: point.clean ? "clean" : "attacked", cx: spot.x, cy: spot.y, r: 5 }),
-      far
+      lead
         ? svg("line", {
             class: "lead",
             x1: spot.x,

@@ -103,10 +103,15 @@ srbench.cost = (() => {
     const redraw = (width = stage.clientWidth) => {
       drawn = width;
       const room = { width, height: drawn < 500 ? 340 : 430 };
-      const { drawing, unnamed } = srbench.costChart.draw(found, choice, attack, room, say);
+      const { drawing, dodged, unnamed } = srbench.costChart.draw(found, choice, attack, room, say);
       stage.replaceChildren(drawing);
       say(
-        unnamed ? `Names without room: ${unnamed}. A point says its own when it is touched or focused.` : "",
+        [
+          dodged ? "Models of one cost stand side by side." : "",
+          unnamed ? `Names without room: ${unnamed}. A point says its own when it is touched or focused.` : "",
+        ]
+          .filter(Boolean)
+          .join(" "),
       );
     };
     redraw();
