@@ -95,7 +95,7 @@ def test_names_lie_on_nothing(page_of_many: Path, visit: Open, width: int) -> No
 def test_models_of_one_cost_are_told_apart(
     visit: Open, records: list[Record], tmp_path: Path, width: int
 ) -> None:
-    """Each has a line of its own, and no name has another model's point nearer than its own, unless it is led."""
+    """Each has its own line; a name that has another model's point nearer than its own is led to it."""
     alike = [r.model_copy(update={"cost": {"parameters": 1e6}}) for r in records if r.model in SIZES]
     build_page(tmp_path / "page", alike)
     tab = visit(tmp_path / "page", "?cost-attack=rsr", viewport={"width": width, "height": 900})
