@@ -73,7 +73,7 @@ def prepare(request: EvaluationRequest) -> PreparedRun:
     scale = checked_scale(request.scale)
     protocol = protocols.protocol(request.protocol, scale)
     specs = attacks.resolve(request.attacks)
-    models = zoo.resolve(request.models, scale, stand_in=request.track != "full")
+    models = zoo.resolve(request.models, scale, stand_in=request.stand_in)
     sets, notices = datasets.resolve(request.datasets, track=request.track, scale=scale)
     for model in models:
         if model.outputs is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from srbench.support.progress import progress_bar
+from srbench.support.progress import PIPED_WIDTH, progress_bar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from srbench.run.outcome import Outcome, Runner
     from srbench.run.plan import Cell
-
-# A pipe has no width; a table cut to 80 columns would lose its numbers.
-PIPED_WIDTH = 400
 
 
 def out() -> Console:

@@ -111,8 +111,7 @@ def prepare(
     scale = checked_scale(request.scale)
     protocol = protocols.protocol(request.protocol, scale)
     recipes = _recipes(request)
-    stand_in = request.track != "full"
-    models = zoo.resolve([request.model], scale, stand_in=stand_in)
+    models = zoo.resolve([request.model], scale, stand_in=request.stand_in)
     sets, notices = datasets.resolve([request.dataset], track=request.track, scale=scale)
     if len(models) != 1 or len(sets) != 1:
         raise BadInput("srbench attack takes one model and one data set; srbench evaluate takes many")
@@ -120,7 +119,7 @@ def prepare(
         raise BadInput(f"{models[0].name} is SR images made elsewhere: there is no network to attack")
     corruptions = natural.parse(natural.ALL) if request.corruptions else []
     strongest = recipes[max(recipes)]
-    sources, targets = _transfer(request.transfer_to, models[0], scale, stand_in)
+    sources, targets = _transfer(request.transfer_to, models[0], scale, request.stand_in)
 
     def cells(model: ModelRef, specs: Iterable[AttackSpec]) -> list[Cell]:
         return make_plan(

@@ -103,7 +103,7 @@ def prepare(request: CertifyRequest, on_measured: Callable[[Measured], None] | N
 
     def smoothed(n: int) -> list[ModelRef]:
         spec = f"mrs({request.model},sigma={request.sigma:g},n={n})"
-        return zoo.resolve([spec], scale, stand_in=request.track != "full")
+        return zoo.resolve([spec], scale, stand_in=request.stand_in)
 
     models = smoothed(request.n)
     if len(models) != 1 or len(sets) != 1:

@@ -122,3 +122,8 @@ class MeasuringOptions(RunOptions):
     track: Track = "auto"
     limit: int | None = None
     scale: int = SCALE
+
+    @property
+    def stand_in(self) -> bool:
+        """Return whether a mini model may stand in for one that is not installed."""
+        return self.track != "full"

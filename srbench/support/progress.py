@@ -1,4 +1,4 @@
-"""Show the progress bar of a long command."""
+"""Show the progress bar of a long command, and say how wide a line may be."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+# A pipe has no width; a line or table cut to 80 columns would lose its numbers.
+PIPED_WIDTH = 400
 WIDE = 110
 """A terminal with fewer columns has no room for the rate and the time that has passed."""
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from srbench.errors import RunFailed
 from srbench.support.home import write_atomic
-from srbench.support.progress import progress_bar, room
+from srbench.support.progress import PIPED_WIDTH, progress_bar, room
 from srbench.support.screen import fitting
 from srbench.train.trainer import COLUMNS
 
@@ -30,8 +30,6 @@ VALIDATION_LOG = "validation.csv"
 # On a GPU, looking at a loss waits for it; a few at a time keep the device busy.
 _LOOK_EVERY = 20
 _SMOOTHING = 0.05
-PIPED = 400
-"""A line is at most so long where it goes to no terminal."""
 
 
 class Log:
@@ -168,8 +166,7 @@ class Log:
             *([f"{rate:.2f} it/s"] if rate > 0 else []),
         ]
         if self._console is not None:
-            # A pipe has no width: what reads it gets everything.
-            wide = self._console.width if self._console.is_terminal else PIPED
+            wide = self._console.width if self._console.is_terminal else PIPED_WIDTH
             self.say(fitting(parts, wide))
 
     def say(self, line: str) -> None:
