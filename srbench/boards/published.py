@@ -14,22 +14,42 @@ from srbench.boards.table import Column, Row, Table
 from srbench.store.record import Record
 
 SETS = ("bsd100-ntire-like", "bsd100-aim-like", "bsd100-clean")
-UNSEEN, ATTACKED = "bsd100", "bsd100-attacked"
-"""The folders of the two boards, as ``evaluate --out`` wrote them."""
+MINIS = ("clean-mini2", "ntire-mini2", "aim-mini2")
+UNSEEN, REAL = "bsd100", "realsrset"
+ATTACKED = {
+    "bsd100-attacked": "Under attack",
+    "mini2-attacked": "Under attack, degraded input too",
+    "mini2-strong": "Under a strong attack",
+}
+"""The folders of the boards, as ``evaluate --out`` wrote them; those of attacks with their headings."""
 
 
 def published(folder: Path, paper: Paper) -> str:
-    """Return both boards, with the paper's Table 2 between them, as Markdown.
+    """Return the boards, with the paper's Table 2 after the first of them, as Markdown.
 
     Raises:
         BadInput: records that cannot be read.
     """
-    (unseen,) = tables(read_csv(folder / UNSEEN / "records.csv"), dataset_order=SETS)
+    unseen = _table(folder / UNSEEN)
     parts = [_opening(unseen, paper), _notes(unseen), "## The same of the paper", _table_2(paper)]
-    if (folder / ATTACKED / "records.csv").is_file():
-        (attacked,) = tables(read_csv(folder / ATTACKED / "records.csv"), dataset_order=SETS)
-        parts += ["## Under attack", under_attack(attacked), _notes(attacked)]
+    for name, heading in ATTACKED.items():
+        if (folder / name).is_dir():
+            attacked = _table(folder / name)
+            parts += [f"## {heading}", under_attack(attacked), _notes(attacked)]
+    if (folder / REAL).is_dir():
+        real = _table(folder / REAL)
+        header, rows = text.grid(real, real.attacks[0], bold="**{}**".format)
+        parts += [
+            "## Photographs without ground truth",
+            markdown_table(header, rows, text.WORDS),
+            _notes(real),
+        ]
     return "\n\n".join(parts) + "\n"
+
+
+def _table(board: Path) -> Table:
+    (table,) = tables(read_csv(board / "records.csv"), dataset_order=(*SETS, *MINIS))
+    return table
 
 
 def opening(records: Sequence[Record], paper: Paper) -> str:
