@@ -562,6 +562,18 @@ def test_dsgan_has_the_published_size() -> None:
     assert judge(noisy(1)).shape == (1, 1, P, P)
 
 
+def test_a_batch_norm_hides_how_strong_noise_is() -> None:
+    """Real and made are batches of their own: noise of twice the strength gets the same logits."""
+    noise = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    for norm, ratio in (("batch", 1.0), ("none", 2.0)):
+        judge = build_texture_discriminator(4, torch.Generator().manual_seed(0), norm)  # type: ignore[arg-type]
+        for layer in judge.modules():
+            if isinstance(layer, torch.nn.Conv2d):
+                assert layer.bias is not None
+                torch.nn.init.zeros_(layer.bias)
+        assert torch.allclose(judge(2 * noise), ratio * judge(noise), atol=1e-4)
+
+
 def test_a_dsgan_that_skips_starts_as_the_identity() -> None:
     network = build_dsgan(4, 1, True, torch.Generator().manual_seed(0))
     x = torch.cat([noisy(2), torch.zeros(1, 3, P, P), torch.ones(1, 3, P, P)])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from srbench.attacks.noise import generator
 
+Norm = Literal["batch", "none"]
 _DARKEST = 0.5 / 255
 """Pixels are held half a level off black and white, where a logit would be infinite."""
 
@@ -86,20 +88,23 @@ def build_dsgan(
     return network
 
 
-def build_texture_discriminator(features: int, random: torch.Generator) -> nn.Sequential:
+def build_texture_discriminator(
+    features: int, random: torch.Generator, norm: Norm = "batch"
+) -> nn.Sequential:
     """Return a network that gives each pixel of a high-pass (N,3,H,W) a logit: three 5 x 5 layers, a 1 x 1.
 
-    Its initial weights are those that ``random`` (on the CPU) gives.
+    Its initial weights are those that ``random`` (on the CPU) gives. ``norm`` is what stands behind the
+    second and third layer: ``batch``, as published, or ``none``.
     """
     with torch.device("meta"):
         network = nn.Sequential(
             nn.Conv2d(3, features, 5, padding=2),
             nn.LeakyReLU(0.2),
             nn.Conv2d(features, 2 * features, 5, padding=2),
-            nn.BatchNorm2d(2 * features),
+            *([nn.BatchNorm2d(2 * features)] if norm == "batch" else []),
             nn.LeakyReLU(0.2),
             nn.Conv2d(2 * features, 4 * features, 5, padding=2),
-            nn.BatchNorm2d(4 * features),
+            *([nn.BatchNorm2d(4 * features)] if norm == "batch" else []),
             nn.LeakyReLU(0.2),
             nn.Conv2d(4 * features, 1, 1),
         )

@@ -18,7 +18,7 @@ from srbench.errors import BadInput, RunFailed
 from srbench.support.scales import SCALE
 from srbench.train.degradations.base import Context
 from srbench.train.degradations.clean import bicubic_lr
-from srbench.train.degradations.dsgan import DSGAN, build_dsgan, build_texture_discriminator, draw_noise
+from srbench.train.degradations.dsgan import DSGAN, Norm, build_dsgan, build_texture_discriminator, draw_noise
 from srbench.train.degradations.source_domain import FIRST_CROP, SourceDomain
 from srbench.train.frequency import high_pass, low_pass
 
@@ -51,6 +51,7 @@ class DSGANPlan:
     blocks: int
     skip: bool
     discriminator_features: int
+    discriminator_norm: Norm = "batch"
     pairs: str = "source"
     high_pass_scale: float = 1.0
     noise_channels: int = 0
@@ -68,7 +69,9 @@ class DSGANTraining:
         first = generator(context.seed, "generator", "dsgan")
         second = generator(context.seed, "discriminator", "dsgan")
         self.network: DSGAN = build_dsgan(plan.features, plan.blocks, plan.skip, first, plan.noise_channels)
-        self._judge: nn.Sequential = build_texture_discriminator(plan.discriminator_features, second)
+        self._judge: nn.Sequential = build_texture_discriminator(
+            plan.discriminator_features, second, plan.discriminator_norm
+        )
         # Convolutions in bf16 on a CPU are faster with the channels last.
         order = torch.channels_last if plan.precision == "bf16" else torch.contiguous_format
         for network in (self.network, self._judge):

@@ -20,7 +20,7 @@ from srbench.support.home import atomic_path
 from srbench.support.scales import SCALE
 from srbench.train.degradations.base import Batch, Context, Degradation, DegradationKind, Table
 from srbench.train.degradations.clean import bicubic_lr
-from srbench.train.degradations.dsgan import DSGAN, draw_noise
+from srbench.train.degradations.dsgan import DSGAN, Norm, draw_noise
 from srbench.train.degradations.dsgan_gate import FIRST_CHOICE, check, compare, facts, misses
 from srbench.train.degradations.dsgan_training import FIRST_INPUT, DSGANPlan, DSGANTraining
 from srbench.train.degradations.source_domain import DEFAULT_IMAGES, SourceDomain, open_domain
@@ -64,6 +64,8 @@ class FrequencySeparationSettings(Table):
         skip: the generator starts from the identity; see :class:`~srbench.train.degradations.dsgan.DSGAN`.
         noise_channels: channels of noise that the generator gets; 0 in the published code.
         discriminator_features: of the DSGAN's discriminator.
+        discriminator_norm: ``batch``, as in the published code, or ``none``. It sees what is real and what is
+            made in batches of their own, and norming each of them hides how strong the noise is.
         average: the weights kept are a running mean of those trained, this share of it old at each step; 0,
             as in the published code, keeps the last.
         checks: how many times over the last half of the training the DSGAN is compared with its source, on
@@ -96,6 +98,7 @@ class FrequencySeparationSettings(Table):
     skip: bool = False
     noise_channels: int = Field(default=0, ge=0)
     discriminator_features: int = Field(default=64, ge=1)
+    discriminator_norm: Norm = "batch"
     average: float = Field(default=0.0, ge=0, lt=1)
     checks: int = Field(default=0, ge=0)
     precision: Literal["fp32", "bf16"] = "fp32"
