@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain, combinations
+from typing import Any
 
 from srbench.attacks.objectives_text import NEEDS_NO_DOWNLOAD, TERMS, canonical, parse_terms
 from srbench.attacks.presets import Choose, make_recipe
 from srbench.attacks.recipe import AttackRecipe
 from srbench.attacks.registry import presets
+from srbench.attacks.spec import settings_hash
 
 
 def variants(name: str) -> list[AttackRecipe]:
@@ -33,6 +35,35 @@ def variants(name: str) -> list[AttackRecipe]:
     entry = presets()[name]
     recipes = (make_recipe(entry, _chooser(present)) for present in installed)
     return list({recipe.hash: recipe for recipe in recipes}.values())
+
+
+def is_former(name: str, settings: Mapping[str, Any], digest: str) -> bool:
+    """Return whether an attack is a preset but for the editions of its classes, which cannot be run.
+
+    Args:
+        name: a preset's name.
+        settings: of an attack, as records have them, with notes beside.
+        digest: the attack's hash, which notes are no part of.
+
+    >>> from srbench.attacks.variants import is_former, variants
+    >>> strong = variants("strong")[0]
+    >>> is_former("strong", strong.settings(), strong.hash)
+    False
+    """
+    recipes = {recipe.hash: recipe for recipe in variants(name)}
+    if digest in recipes:
+        return False
+    for recipe in recipes.values():
+        due = recipe.settings()
+        hashed = {key: value for key, value in settings.items() if key in due or key == "edition"}
+        if settings_hash(hashed) == digest and _without_editions(hashed) == _without_editions(due):
+            return True
+    return False
+
+
+def _without_editions(settings: Mapping[str, Any]) -> dict[str, Any]:
+    parts = {"parts": [_without_editions(part) for part in settings.get("parts", ())]}
+    return {key: value for key, value in settings.items() if key != "edition"} | parts
 
 
 def _chooser(present: Iterable[str]) -> Choose:

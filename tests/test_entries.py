@@ -22,7 +22,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from srbench import zoo
 from srbench.attacks import preset, registry
 from srbench.attacks.spec import settings_hash
-from srbench.attacks.variants import variants
+from srbench.attacks.variants import is_former, variants
 from srbench.boards.csv_records import read_csv
 from srbench.entries import numbers, pairs
 from srbench.entries.board import board, read_folder
@@ -197,6 +197,25 @@ def test_variants_hold_what_a_preset_is_on_any_machine(name: str, monkeypatch: p
         seen.add(preset(name).hash)
     assert seen <= known
     assert preset(name).hash == variants(name)[0].hash  # with everything installed: as published
+
+
+def test_a_former_edition_of_a_preset_is_known_and_nothing_else_is() -> None:
+    """An attack's edition is part of its settings from the second on: the first strong had none of APGD."""
+
+    def known(settings: dict[str, Any], name: str = "strong") -> bool:
+        return is_former(name, settings | {"note": "of no account"}, settings_hash(settings))
+
+    settings = preset("strong").settings()
+    parts: list[dict[str, Any]] = settings["parts"]
+    assert {part["edition"] for part in parts if part["kind"] == "APGD"} == {2}
+    first = settings | {"parts": [{k: v for k, v in part.items() if k != "edition"} for part in parts]}
+    assert known(first) and not known(settings) and not known(first, "rsr")
+    assert not is_former("strong", first, settings_hash(first | {"seed": 1}))
+    longer = [
+        p | {"options": p["options"] | {"steps": 21}} for p in first["parts"] if "steps" in p["options"]
+    ]
+    for change in ({"eps": 0.01}, {"seed": 1}, {"norm": "l2"}, {"parts": longer}):
+        assert not known(first | change), change
 
 
 # Tampering -----------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def compare_with_machine(entry: Entry, records: Sequence[Record], model: str | N
 
 def _attacks(local: LocalFindings, records: Sequence[Record]) -> Iterator[str]:
     """Yield attacks that their preset cannot stand for."""
-    from srbench.attacks.variants import variants
+    from srbench.attacks.variants import is_former, variants
 
     for attack in standard.ATTACKS[1:]:
         hashes = {record.attack_hash for record in records if record.attack == attack}
@@ -71,8 +71,11 @@ def _attacks(local: LocalFindings, records: Sequence[Record]) -> Iterator[str]:
         for digest in sorted(hashes):
             if digest in known:
                 local.recipes[attack] = known[digest]
+                continue
+            settings = next(r.attack_settings for r in records if r.attack_hash == digest) or {}
+            if is_former(attack, settings, digest):
+                local.notes.append(f"{attack}: of a former edition of its attacks, which runs no more")
             else:
-                settings = next(r.attack_settings for r in records if r.attack_hash == digest) or {}
                 eps, preset_eps = settings.get("eps"), next(iter(known.values())).eps
                 other = f": eps is {eps}, of the preset {preset_eps}" if eps != preset_eps else ""
                 yield f"{attack}: this is not the preset {attack}, its settings are others{other}"

@@ -119,7 +119,8 @@ def attacks_of(file: Path) -> dict[str, AttackRecipe]:
         recipe = next((each for each in variants(name) if each.hash == hashed), None)
         if recipe is None:
             raise BadInput(
-                f"{file}: its {name} is not the preset {name}; `srbench validate {file}` says more"
+                f"{file}: its {name} is not the preset {name} of this srbench; "
+                f"`srbench validate {file}` says more"
             )
         recipe.build(lambda lr: lr)
         recipes[name] = recipe
