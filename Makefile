@@ -19,11 +19,11 @@ demo: install
 	SRBENCH_OFFLINE=1 $(BIN)/srbench evaluate --models all --datasets ntire,aim
 
 test: install
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # What takes longer: runs that are killed, trainings, a Ray cluster, the page in a browser, the examples.
 test-slow: install
-	$(BIN)/python -m pytest -n auto -m slow
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 lint: install
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import write_pairs
+from helpers import inside, write_pairs
 from typer.testing import CliRunner
 
 from srbench import attacks, datasets
@@ -84,21 +84,19 @@ def test_a_script_reads_json_and_nothing_else(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path / "images", 2)
     asked = ["--models", "bicubic", "--datasets", f"pairs:{lr}:{hr}", "--metrics", "psnr", "--json"]
 
-    def inside(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "srbench", "evaluate", *asked, *more]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-
-    quiet, loud = inside("--quiet"), inside()
+    command = [sys.executable, "-m", "srbench", "evaluate", *asked, "--quiet"]
+    quiet = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    loud = inside("evaluate", *asked)
     assert quiet.returncode == loud.returncode == 0
     assert quiet.stderr == "" and "2 already in" in loud.stderr
     assert json.loads(quiet.stdout) == json.loads(loud.stdout)
     assert json.loads(quiet.stdout)[0]["rows"][0]["model"] == "bicubic"
-    failed = inside("--quiet", "--rerun", "never", "--store", str(tmp_path / "other"))
+    failed = inside("evaluate", *asked, "--quiet", "--rerun", "never", "--store", str(tmp_path / "other"))
     assert failed.returncode == 2 and len(failed.stderr.splitlines()) == 1
 
 
 def test_completion_is_printed_and_writes_nothing(tmp_path: Path) -> None:
-    def inside(*arguments: str, **more: str) -> str:
+    def alone(*arguments: str, **more: str) -> str:
         home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / ".config")}
         start = "import sys; sys.argv[0] = 'srbench'; from srbench.cli import main; main()"
         return subprocess.run(
@@ -114,11 +112,11 @@ def test_completion_is_printed_and_writes_nothing(tmp_path: Path) -> None:
     def completed(line: str) -> list[str]:
         words = line.split(" ")
         asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-        return inside(_SRBENCH_COMPLETE="complete_bash", **asked).split()
+        return alone(_SRBENCH_COMPLETE="complete_bash", **asked).split()
 
     assert completed("srbench ev") == ["evaluate"]
     assert completed("srbench models ins") == ["install"]
     assert completed("srbench evaluate --data") == ["--datasets"]
     assert "--preset" not in completed("srbench attack --p")
-    assert "complete -o default -F" in inside(_SRBENCH_COMPLETE="source_bash")
+    assert "complete -o default -F" in alone(_SRBENCH_COMPLETE="source_bash")
     assert list(tmp_path.iterdir()) == []
