@@ -38,7 +38,7 @@ def variants(name: str) -> list[AttackRecipe]:
 
 
 def is_former(name: str, settings: Mapping[str, Any], digest: str) -> bool:
-    """Return whether an attack is a preset but for the editions of its classes, which cannot be run.
+    """Return whether an attack is a preset with earlier editions of its classes, which cannot be run.
 
     Args:
         name: a preset's name.
@@ -56,14 +56,19 @@ def is_former(name: str, settings: Mapping[str, Any], digest: str) -> bool:
     for recipe in recipes.values():
         due = recipe.settings()
         hashed = {key: value for key, value in settings.items() if key in due or key == "edition"}
-        if settings_hash(hashed) == digest and _without_editions(hashed) == _without_editions(due):
+        if settings_hash(hashed) == digest and _but_for_editions(hashed, due):
             return True
     return False
 
 
-def _without_editions(settings: Mapping[str, Any]) -> dict[str, Any]:
-    parts = {"parts": [_without_editions(part) for part in settings.get("parts", ())]}
-    return {key: value for key, value in settings.items() if key != "edition"} | parts
+def _but_for_editions(settings: Mapping[str, Any], due: Mapping[str, Any]) -> bool:
+    """Return whether settings are those that are due, but that no edition is later."""
+    apart = ("edition", "parts")
+    same = all(settings.get(key) == due.get(key) for key in {*settings, *due}.difference(apart))
+    parts, parts_due = settings.get("parts", ()), due.get("parts", ())
+    earlier = settings.get("edition", 1) <= due.get("edition", 1)
+    alike = len(parts) == len(parts_due) and all(map(_but_for_editions, parts, parts_due))
+    return same and earlier and alike
 
 
 def _chooser(present: Iterable[str]) -> Choose:

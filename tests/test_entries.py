@@ -211,6 +211,8 @@ def test_a_former_edition_of_a_preset_is_known_and_nothing_else_is() -> None:
     first = settings | {"parts": [{k: v for k, v in part.items() if k != "edition"} for part in parts]}
     assert known(first) and not known(settings) and not known(first, "rsr")
     assert not is_former("strong", first, settings_hash(first | {"seed": 1}))
+    later = [part | {"edition": 3} if part["kind"] == "APGD" else part for part in parts]
+    assert not known(settings | {"parts": later}) and not known(first | {"edition": 2})
     longer = [
         p | {"options": p["options"] | {"steps": 21}} for p in first["parts"] if "steps" in p["options"]
     ]

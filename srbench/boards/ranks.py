@@ -70,7 +70,8 @@ def certainly_below(view: ColumnValues) -> npt.NDArray[np.bool_]:
             continue
         first = _average(view, shared, groups[p])
         second = first if p == q else _average(view, shared, groups[q])
-        ours, theirs = _places(first), _places(second)
+        ours = _places(first)
+        theirs = ours if p == q else _places(second)
         for k, row in enumerate(groups[p]):
             left = slice(k + 1 if p == q else 0, None)  # a pair is looked at once
             for sign, place in ((1.0, (row, groups[q][left])), (-1.0, (groups[q][left], row))):
