@@ -53,7 +53,7 @@ def compare(
     from srbench.boards.comparison_text import verdict
     from srbench.boards.order import sets_in_order
     from srbench.boards.row_selection import rows_by_name
-    from srbench.boards.site.build import read_records
+    from srbench.entries.sources import read_records
     from srbench.errors import BadInput
     from srbench.metrics import metric as known_metric
     from srbench.run.options import default_store
@@ -73,7 +73,7 @@ def compare(
             wanted and matches(record.dataset, words(datasets)) and matches(record.protocol, words(protocol))
         )
 
-    shown_records, _ = read_records(records, store or default_store(), chosen)
+    shown_records = read_records(records, store or default_store(), chosen).records
     attacks = sorted({record.attack for record in shown_records})
     if attack not in attacks:
         raise BadInput(f"no records under attack '{attack}': there are {', '.join(attacks)}")

@@ -230,7 +230,7 @@ def _records(
     attacks: str | None = None,
 ) -> list[Record]:
     """The records asked for; always the clean input and random noise, which attacks are compared with."""
-    from srbench.boards.site.build import read_records
+    from srbench.entries.sources import read_records
     from srbench.run.options import default_store
 
     asked = (*words(attacks), "none", "random*") if words(attacks) else ()
@@ -243,4 +243,4 @@ def _records(
             and matches(record.attack, asked)
         )
 
-    return read_records(csv, store or default_store(), chosen)[0]
+    return read_records(csv, store or default_store(), chosen).records

@@ -76,7 +76,8 @@ def leaderboard(
     """Rebuild the leaderboards from stored records, without running any model."""
     from srbench.boards import files, terminal
     from srbench.boards.compute import boards, tables
-    from srbench.boards.site.build import build_page, read_records
+    from srbench.boards.site.build import build_page
+    from srbench.entries.sources import read_records
     from srbench.errors import BadInput
     from srbench.metrics import metric
     from srbench.run.options import default_store
@@ -98,17 +99,19 @@ def leaderboard(
             and only in (None, record.scale)
         )
 
-    records, kept = read_records(records_csv, root, chosen)
+    found = read_records(records_csv, root, chosen)
+    records = found.records
     if html is not None:
         order = words(datasets)
         build_page(
             html,
             records,
-            pictures=kept,
+            pictures=found.pictures,
             data=words(data),
             images=images,
             dataset_order=order,
             reported=reported,
+            told=found.told,
         )
         said = f"{html / 'index.html'} shows {len(records)} records"
         err().print(said, style="dim", highlight=False, markup=False)

@@ -71,7 +71,12 @@ StoreFolder = Annotated[
     Path | None, WHERE.value("--store", "DIR", "Directory of records.", show_default=STORE)
 ]
 Records = Annotated[
-    Path | None, WHERE.value("--records", "FILE", "A records.csv that --out wrote, in place of a store.")
+    Path | None,
+    WHERE.value(
+        "--records",
+        "FILE",
+        "In place of a store: a records.csv that --out wrote, an entry, or a folder of entries.",
+    ),
 ]
 OnlyModels = Annotated[
     str | None, WHAT.value("--models", "NAMES", "Only these, by commas; wildcards.", show_default="all")

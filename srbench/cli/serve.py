@@ -30,15 +30,22 @@ def serve(
     import tempfile
 
     from srbench.boards.site import serve as server
-    from srbench.boards.site.build import build_page, read_records
+    from srbench.boards.site.build import build_page
+    from srbench.entries.sources import read_records
     from srbench.run.options import default_store
 
     with tempfile.TemporaryDirectory(prefix="srbench-page-") as scratch:
         folder = Path(scratch) / "page"
         with err().status("building the page"):
-            records_shown, kept = read_records(records, store or default_store())
+            found = read_records(records, store or default_store())
             build_page(
-                folder, records_shown, pictures=kept, data=words(data), images=images, reported=reported
+                folder,
+                found.records,
+                pictures=found.pictures,
+                data=words(data),
+                images=images,
+                reported=reported,
+                told=found.told,
             )
         with server.serving(folder, port) as (address, wait):
             # On stdout and at once, so that a script can read it.

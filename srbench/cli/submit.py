@@ -42,7 +42,9 @@ def submit(
     ] = "",
     licence: Annotated[str, WHAT.value("--licence", "TEXT", "Licence of the weights.")] = "",
     source: Annotated[str, WHAT.value("--url", "URL", "Where the weights are to be had.")] = "",
-    citation: Annotated[str, WHAT.value("--citation", "TEXT", "The paper.")] = "",
+    citation: Annotated[str, WHAT.value("--citation", "TEXT", "The paper, as one cites it.")] = "",
+    paper: Annotated[str, WHAT.value("--paper", "URL", "Where the paper is to be read.")] = "",
+    homepage: Annotated[str, WHAT.value("--homepage", "URL", "The project's page or code.")] = "",
     like: Annotated[
         Path | None,
         HOW.value("--like", "FILE", "An entry whose attacks are taken, weights of their objectives and all."),
@@ -70,7 +72,7 @@ def submit(
     from srbench.entries.build import make_entry, write_entry
     from srbench.zoo.made_elsewhere import is_outputs
 
-    facts_told = statement.Statement(name, title, domain, licence, citation, source)
+    facts_told = statement.Statement(name, title, domain, licence, citation, paper, homepage, source)
     said = {
         "records": statement.public(str(records_csv)) if records_csv else "",
         **{key: value for key, value in vars(facts_told).items() if key != "source"},

@@ -69,6 +69,7 @@ def _base(dataset: str) -> str:
 
 
 def _files(entries: dict[str, Entry]) -> str:
+    linked = any(entry.model.paper or entry.model.homepage for entry in entries.values())
     rows = [
         [
             f"[{escaped(name)}]({name})",
@@ -78,11 +79,22 @@ def _files(entries: dict[str, Entry]) -> str:
             escaped(entry.model.licence) or "–",
             entry.model.weights_sha256[:8] or "–",
             entry.digest[:8],
+            *([_links(entry.model)] if linked else []),
         ]
         for name, entry in sorted(entries.items())
     ]
     head = ["entry", "model", "trained for", "parameters", "licence", "weights", "digest"]
-    return markdown_table(head, rows, left=(0, 1, 2, 4, 5, 6))
+    return markdown_table(head + ["links"] * linked, rows, left=(0, 1, 2, 4, 5, 6, 7))
+
+
+def _links(model: ModelFacts) -> str:
+    named = {"paper": model.paper, "project": model.homepage}
+    return ", ".join(f"[{name}](<{_quoted(url)}>)" for name, url in named.items() if url) or "–"
+
+
+def _quoted(url: str) -> str:
+    """Return an address that ends neither the link nor the cell it stands in."""
+    return url.translate({ord(sign): f"%{ord(sign):02X}" for sign in "|<>\\`"})
 
 
 def _parameters(model: ModelFacts) -> str:

@@ -43,6 +43,7 @@ def facts(card: Card, weights_sha256: str, *, parameters: int | None = None, sou
         weights_sha256=weights_sha256,
         weights_source=source,
         citation=card.citation,
+        paper=card.paper,
         homepage=card.homepage,
         notes=" ".join(card.notes.split()),
     )

@@ -122,10 +122,10 @@ def _weights(
     if card is not None:
         # A number counted where the card has none cannot be looked up there.
         expected = facts(card, sha256, parameters=entry.model.parameters)
-        if differing := [
-            k for k in type(expected).model_fields if getattr(expected, k) != getattr(entry.model, k)
-        ]:
-            yield f"model: {', '.join(differing)} differ from the card of {card.name} in the zoo"
+        # What an entry made by an earlier version does not say is no difference.
+        said = entry.model.model_fields_set
+        if differing := [k for k in said if getattr(expected, k) != getattr(entry.model, k)]:
+            yield f"model: {', '.join(sorted(differing))} differ from the card of {card.name} in the zoo"
         published = [digest for digest in (card.packaged, *(s.sha256 for s in card.sources)) if digest]
         known = all(source.sha256 for source in card.sources)
         if known and not any(sha256.startswith(digest) for digest in published or [""]):

@@ -52,7 +52,7 @@ class ModelFacts(_Frozen):
         weights_sha256: of the weight file; for Python factories of the state dict; empty where there is
             nothing to load.
         weights_source: where the weights are to be had.
-        citation, homepage, notes: as on a card of the zoo.
+        citation, paper, homepage, notes: as on a card of the zoo; entries made before ``paper`` lack it.
     """
 
     name: str = Field(pattern=rf"^{ENTRY_NAME.pattern}$")
@@ -63,6 +63,7 @@ class ModelFacts(_Frozen):
     weights_sha256: str = Field(pattern=r"^([0-9a-f]{64})?$")
     weights_source: str
     citation: str
+    paper: HttpUrl = None
     homepage: HttpUrl
     notes: str
 

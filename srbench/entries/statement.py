@@ -23,7 +23,7 @@ class Statement:
     """Hold what the submitter says of a model of their own; empty where nothing was said.
 
     Attributes:
-        name, title, domain, licence, citation: as on a card of the zoo.
+        name, title, domain, licence, citation, paper, homepage: as on a card of the zoo.
         source: where the weights are to be had.
     """
 
@@ -32,6 +32,8 @@ class Statement:
     domain: str = ""
     licence: str = ""
     citation: str = ""
+    paper: str = ""
+    homepage: str = ""
     source: str = ""
 
     def card(self, card: Card) -> Card:

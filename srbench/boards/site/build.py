@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from srbench.boards.site import explorer
-from srbench.boards.site.data import site
+from srbench.boards.site.data import ModelKey, site
 from srbench.boards.site.explorer import KeptPictures
+from srbench.boards.site.facts import Told
 from srbench.boards.site.reported import Reported, read_reported
 from srbench.boards.table import Table, column_of, row_key
 from srbench.errors import BadInput
@@ -73,6 +74,7 @@ def build_page(
     images: int = 6,
     dataset_order: Sequence[str] = (),
     reported: Path | None = None,
+    told: Mapping[ModelKey, Told] | None = None,
 ) -> None:
     """Write the page into ``folder``, whole or not at all; an earlier page there is replaced.
 
@@ -82,6 +84,7 @@ def build_page(
         images: at most so many images of a data set in the explorer.
         dataset_order: data sets in the order of the columns.
         reported: published numbers; None for those beside a checkout's ``leaderboards/``, if it is one.
+        told: what entries say of models without a card, by name and weights.
 
     Raises:
         BadInput: the folder is there and is no page, a reported file that cannot be read, or no records.
@@ -91,7 +94,7 @@ def build_page(
         raise BadInput("there are no records to make a page of: run `srbench evaluate` first")
     if folder.exists() and not _replaceable(folder):
         raise BadInput(f"{folder} is not empty and is no page of srbench: name a new folder")
-    content = site(records, dataset_order=dataset_order, reported=_published(reported))
+    content = site(records, dataset_order=dataset_order, reported=_published(reported), told=told)
     with cannot_write(folder, "name another folder"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))

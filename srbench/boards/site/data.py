@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
@@ -21,6 +21,8 @@ from srbench.metrics import metric
 from srbench.store.record import Record
 
 FORMAT = 1
+ModelKey = tuple[str, str]
+"""A model's name and the sha256 of its weights."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,16 @@ def site(
     *,
     dataset_order: Sequence[str] = (),
     reported: Reported | None = None,
+    told: Mapping[ModelKey, facts.Told] | None = None,
 ) -> Site:
     """Compute the page's data.
 
     Args:
         dataset_order: data sets in the order of the columns; others follow by name.
         reported: published numbers.
+        told: what entries say of models without a card, by name and weights.
     """
+    told = told or {}
     groups = compute.boards(records)
     everything = [record for group in groups.values() for record in group]
     boards_tables = tables(everything, dataset_order=dataset_order)
@@ -66,7 +71,11 @@ def site(
         "versions": sorted({record.versions.get("srbench", "?") for record in everything}),
         "ranks_mean": text.SHARED,
         "metrics": {name: facts.metric_facts(name) for table in boards_tables for name in table.metrics},
-        "models": {row.model: facts.model_facts(row.model) for table in boards_tables for row in table.rows},
+        "models": {
+            _about(row): facts.model_facts(row.model, told.get((row.model, row.weights_sha256)))
+            for table in boards_tables
+            for row in table.rows
+        },
         "boards": boards,
         "reported": facts.compare(boards_tables, reported) if reported else None,
     }
@@ -152,10 +161,16 @@ def _title(table: Table, column: Column) -> str:
     return title if len(alike) == 1 else f"{title} #{column.attack_hash[:6]}"
 
 
+def _about(row: Row) -> str:
+    """Return the key of what is known of a row's model: models of one name may be several."""
+    return f"{row.model} {row.weights_sha256}".strip()
+
+
 def _row(table: Table, row: Row, cost: dict[str, float], name: str) -> dict[str, Any]:
     return {
         "name": name,
         "model": row.model,
+        "about": _about(row),
         "label": row.label,
         "title": row.title,
         "trained": row.training_domain,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from srbench.attacks import is_noise
 from srbench.boards.areas import without_radius
@@ -29,20 +29,36 @@ def metric_facts(name: str) -> dict[str, Any]:
     }
 
 
-def model_facts(name: str) -> dict[str, Any]:
-    """What the zoo's card says, as far as a card has that name; empty for a user's own model."""
+class Told(Protocol):
+    """What somebody says of a model beside its numbers: a card of the zoo, or an entry."""
+
+    @property
+    def licence(self) -> str: ...
+    @property
+    def citation(self) -> str: ...
+    @property
+    def paper(self) -> str | None: ...
+    @property
+    def homepage(self) -> str | None: ...
+    @property
+    def notes(self) -> str: ...
+
+
+def model_facts(name: str, told: Told | None) -> dict[str, Any]:
+    """What the zoo's card says, where a card has that name, else what is told; empty where nothing is."""
     from srbench.zoo import catalog
 
     card = catalog.shipped().get(name)
-    if card is None:
+    source = card or told
+    if source is None:
         return {}
     return {
-        "licence": card.licence,
-        "architecture": str(card.architecture.get("family", "")),
-        "citation": card.citation,
-        "paper": card.paper or "",
-        "homepage": card.homepage or "",
-        "notes": " ".join(card.notes.split()),
+        "licence": source.licence,
+        "architecture": str(card.architecture.get("family", "")) if card else "",
+        "citation": source.citation,
+        "paper": source.paper or "",
+        "homepage": source.homepage or "",
+        "notes": " ".join(source.notes.split()),
     }
 
 

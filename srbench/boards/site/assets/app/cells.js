@@ -85,7 +85,7 @@ srbench.cells = (() => {
 
   /** What a card links to; none where it has no address that may be followed. */
   function links(row) {
-    const card = data.models[row.model];
+    const card = data.models[row.about];
     const made = [
       ["paper", card.paper],
       ["project", card.homepage],

@@ -5,7 +5,7 @@ srbench.rankingRows = (() => {
   const choice = { attack: 0, metric: "", set: "", trained: "", licence: "", size: "", text: "" };
 
   const view = () => (choice.set === "" ? `${choice.attack}` : `${choice.attack}/${choice.set}`);
-  const licence = (row) => data.models[row.model].licence || "unknown";
+  const licence = (row) => data.models[row.about].licence || "unknown";
   const columns = () =>
     board()
       .columns.map((column, index) => ({ ...column, index }))

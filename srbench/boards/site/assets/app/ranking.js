@@ -27,7 +27,7 @@ srbench.ranking = (() => {
       "Trained for",
       distinct((r) => r.trained),
     ),
-    ...(board().rows.some((r) => data.models[r.model].licence)
+    ...(board().rows.some((r) => data.models[r.about].licence)
       ? [choices.kind("licence", "Licence", distinct(licence))]
       : []),
     ...(board().rows.some((r) => r.cost.parameters !== undefined)

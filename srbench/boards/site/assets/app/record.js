@@ -74,7 +74,7 @@ srbench.record = (() => {
     const model = board.rows[row];
     const attack = board.attacks[column.attack];
     const set = board.datasets[column.dataset];
-    const card = data.models[model.model];
+    const card = data.models[model.about];
     const software = cell.software.map((i) => chunk.software[i]);
     const versions = (tools) =>
       Object.entries(tools.versions)
