@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import settings
+from PIL import Image
 
 if TYPE_CHECKING:
     from page_visits import Open
@@ -84,3 +86,15 @@ def visit(browser: Any) -> Iterator[Open]:
 
     with visiting(browser, served=False) as open_page:
         yield open_page
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three images of 520 x 560, one of them smooth but for noise, which noise is collected from."""
+    folder, rng = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
+    for number in range(2):
+        coarse = rng.integers(0, 255, (65, 70, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((560, 520), Image.Resampling.BICUBIC).save(folder / f"{number}.png")
+    noisy = 128 + 3 * rng.standard_normal((520, 560, 3))
+    Image.fromarray(noisy.round().astype(np.uint8)).save(folder / "smooth.png")
+    return folder

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import blurry_upscaler, inside, srbench, write_pairs
+from helpers import blurry_upscaler, inside, write_pairs
 from PIL import Image
 
 from srbench import zoo
@@ -75,7 +75,7 @@ def test_transferred_noise_is_the_source_models_own(tmp_path: Path) -> None:
         seen[measured.record.model, measured.record.attack] = measured.attacked.lr  # type: ignore[attr-defined]
 
     other = "helpers:blurry_upscaler"
-    prepared = job.prepare(request(lr, hr, eps=("14",), transfer_to=("all", other)), keep)
+    prepared = job.prepare(request(lr, hr, eps=("14",), transfer_to=("all", other), metrics=("psnr",)), keep)
     job.run(prepared)
     for target, source in (("bicubic", other), (other, "bicubic")):
         transferred = seen[target, f"rsr from {source}"]
@@ -235,7 +235,7 @@ def test_files(tmp_path: Path) -> None:
     for again in (False, True):
         if again:
             (out / "rsr@8/000.png").unlink()
-        done = srbench(*arguments)
+        done = inside(*arguments)
         assert done.returncode == 0, done.stderr
     assert "beats random" in done.stdout
     assert {file.name for file in out.iterdir()} == {"attack.json", "attack.md", "curves.png", "rsr@8"}
@@ -257,7 +257,7 @@ def test_files(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_images_without_ground_truth(tmp_path: Path) -> None:
     lr, _ = write_pairs(tmp_path, 1, side=100)
-    done = srbench("attack", "bicubic", "--images", str(lr), "--loss", "mse", "--json")
+    done = inside("attack", "bicubic", "--images", str(lr), "--loss", "mse", "--json")
     assert done.returncode == 0, done.stderr
     content = json.loads(done.stdout)
     assert content["curve"][0]["effects"]["rsr"]["sr_psnr"] < 60
@@ -285,12 +285,12 @@ def test_the_command_takes_addresses(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 1, side=24)
     common = ["attack", "bicubic", "--pairs", f"{lr}:{hr}", "--metrics", "psnr"]
     for store in ("memory://bucket/x", f"local://{tmp_path}/objects"):
-        done = srbench(*common, "--store", store)
+        done = inside(*common, "--store", store)
         assert done.returncode == 0, done.stderr
         assert "beats random" in done.stdout
     assert list((tmp_path / "objects").rglob("*.part"))
     for store in ("nonsense://there", "s3-of-nobody://bucket/x"):
-        refused = srbench(*common, "--store", store)
+        refused = inside(*common, "--store", store)
         assert refused.returncode == 2
         (line,) = [text for text in refused.stderr.splitlines() if text.startswith("srbench: ")]
         assert store in line
@@ -302,7 +302,7 @@ def test_workers_elsewhere_leave_the_pictures_to_this_process(tmp_path: Path) ->
     common = ["attack", "bicubic", "--pairs", f"{lr}:{hr}", "--metrics", "psnr", "--eps", "8"]
     for folder, more in (("here", []), ("there", ["--engine", "ray", "--ray-workers", "1"])):
         files = ["--store", str(tmp_path / "store" / folder), "--out", str(tmp_path / folder)]
-        done = srbench(*common, *files, *more)
+        done = inside(*common, *files, *more)
         assert done.returncode == 0, done.stderr
     for name in ("attack.json", "rsr@8/000_lr.png", "rsr@8/000_sr.png", "rsr@8/000_noise.npy"):
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()

@@ -127,14 +127,14 @@ def test_debug_shows_the_traceback() -> None:
 
 @pytest.mark.slow
 def test_listings() -> None:
-    models = json.loads(srbench("models", "--json").stdout)
+    models = json.loads(inside("models", "--json").stdout)
     assert {"name": "bicubic", "installed": True}.items() <= models[0].items()
     assert {m["name"] for m in models} >= {"esrgan", "rsr", "impressionism-ntire", "esrgan-fs-aim"}
-    sets = {s["name"]: s for s in json.loads(srbench("datasets", "--json").stdout)}
+    sets = {s["name"]: s for s in json.loads(inside("datasets", "--json").stdout)}
     assert sets["ntire-mini"]["available"]
     assert "srbench datasets add ntire" in sets["ntire"]["how"]
     for command in (["models"], ["datasets"], ["metrics"], ["doctor"]):
-        done = srbench(*command)
+        done = inside(*command)
         assert done.returncode == 0, done.stderr
         assert "…" not in done.stdout
 
@@ -142,12 +142,12 @@ def test_listings() -> None:
 @pytest.mark.slow
 def test_install_and_evaluate_a_model(shared: Path, tmp_path: Path) -> None:
     file = shared / "assets/models/RealESRGAN_General_x4_v3_from_ncnn.pth"
-    done = srbench("models", "install", "realesrgan-general", "--from", str(file))
+    done = inside("models", "install", "realesrgan-general", "--from", str(file))
     assert done.returncode == 0, done.stderr
     wrong = shared / "assets/models/CRAFT_x4.pth"
     assert "CRAFT_x4.pth" in refused("models", "install", "realesrgan-general-wdn", "--from", str(wrong))
     arguments = ["--datasets", "clean-mini", "--limit", "1", "--metrics", "psnr", "--json"]
-    rows = json.loads(srbench("evaluate", "--models", "all", *arguments).stdout)[0]["rows"]
+    rows = json.loads(inside("evaluate", "--models", "all", *arguments).stdout)[0]["rows"]
     packaged = {name for name in zoo.names() if zoo.card(name).packaged}
     assert {row["model"] for row in rows} == {"bicubic", "realesrgan-general", *packaged}
 
@@ -156,10 +156,10 @@ def test_install_and_evaluate_a_model(shared: Path, tmp_path: Path) -> None:
 def test_add_verify_and_evaluate_a_set(shared: Path, tmp_path: Path) -> None:
     folder = shared / "assets/images/Set5"
     lr, hr = folder / "LR_bicubic/X4", folder / "HR"
-    done = srbench("datasets", "add", "set5", "--lr", str(lr), "--hr", str(hr))
+    done = inside("datasets", "add", "set5", "--lr", str(lr), "--hr", str(hr))
     assert done.returncode == 0, done.stderr
-    assert "as registered" in srbench("datasets", "verify").stdout
-    done = srbench("evaluate", "--models", "bicubic", "--datasets", "set5", "--protocol", "y", "--json")
+    assert "as registered" in inside("datasets", "verify").stdout
+    done = inside("evaluate", "--models", "bicubic", "--datasets", "set5", "--protocol", "y", "--json")
     average = json.loads(done.stdout)[0]["rows"][0]["average"]["none"]
     # What every SR paper prints for bicubic x4 on Set5.
     assert average["psnr"]["mean"] == pytest.approx(28.42, abs=0.05)
@@ -174,10 +174,10 @@ def test_leaderboard_rebuilds_from_the_store_alone(tmp_path: Path) -> None:
         with store.writer(PurePosixPath(f"rsr/set/none/{name}.jsonl")) as writer:
             writer.append(record(model=name, dataset_images=1))
     arguments = ["leaderboard", "--store", str(store.root), "--out", str(tmp_path / "out"), "--json"]
-    done = srbench(*arguments)
+    done = inside(*arguments)
     assert [row["model"] for row in json.loads(done.stdout)[0]["rows"]] == ["a", "b"]
     assert (tmp_path / "out/leaderboard.md").exists()
-    assert len(json.loads(srbench(*arguments, "--models", "b").stdout)[0]["rows"]) == 1
+    assert len(json.loads(inside(*arguments, "--models", "b").stdout)[0]["rows"]) == 1
     assert "no such records" in refused("leaderboard", "--store", str(tmp_path / "nothing"))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import ROOT
-from helpers import record, srbench, write_pairs
+from helpers import inside, record, write_pairs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -167,7 +167,7 @@ def test_an_attack_whose_pictures_cannot_be_written_says_so(tmp_path: Path) -> N
     lr, hr = write_pairs(tmp_path, 1)
     (tmp_path / "out").write_text("")
     options = ["--pairs", f"{lr}:{hr}", "--steps", "1", "--out", str(tmp_path / "out"), "--workers", "1"]
-    done = srbench("attack", "esrgan-psnr-mini", *options)
+    done = inside("attack", "esrgan-psnr-mini", *options)
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("srbench: ")]
     assert "cannot be written" in line and "--out" in line and "unexpected" not in line

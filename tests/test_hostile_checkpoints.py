@@ -22,6 +22,9 @@ import hostile_pickles as pickles
 import pytest
 import torch
 
+from srbench.entries.build import make_entry, write_entry
+from srbench.entries.read import read_entry
+from srbench.entries.statement import Trial
 from srbench.errors import BadInput
 from srbench.support.toml import to_toml
 from srbench.train import recipe as recipes
@@ -48,7 +51,7 @@ COMMANDS: dict[str, Callable[[Path, str], list[str]]] = {
     "submit": lambda folder, file: [
         *("submit", file, "--name", "x", "--limit", "1", "--attacks", "none", "--out", str(folder / "x.json"))
     ],
-    "validate": lambda folder, file: ["validate", str(ENTRY), "--rerun", "1", "--model", file],
+    "validate": lambda folder, file: [*("validate", small_entry(folder), "--rerun", "1", "--model", file)],
     "--init": lambda folder, file: [
         *("train", str(folder / "tiny.toml"), "--init", file, "--out", str(folder / "runs"))
     ],
@@ -62,6 +65,17 @@ TINY = {
     "schedule": {"iterations": 1},
     "validation": {"every": 1, "images": 1},
 }
+
+
+def small_entry(folder: Path) -> str:
+    """An entry of two images: each file is checked against it, and a whole one takes longer than the file."""
+    file = folder / "entry.json"
+    if not file.exists():
+        entry, records, _ = read_entry(ENTRY)
+        few = Trial(1, ("none",)).of(records)
+        assert entry is not None and len(few) == 2
+        write_entry(make_entry(entry.model, few, entry.command), file)
+    return str(file)
 
 
 def run_with(folder: Path, file: str) -> str:
@@ -191,8 +205,11 @@ def test_what_is_quickly_refused(quick: dict[str, dict[str, Outcome]]) -> None:
     [*((command, False) for command in COMMANDS if command != "evaluate"), *((each, True) for each in LONG)],
 )
 def test_every_command_refuses_every_file(command: str, long: bool, tmp_path: Path) -> None:
-    outcomes = tried(tmp_path, corpus(tmp_path, long=long), [command])
-    assert len(outcomes[command]) > (10 if long else 250)
+    made = corpus(tmp_path, long=long)
+    if long and command != LONG[0]:  # one layout: how a file is packed was tried with the first of them
+        made = {name: path for name, path in made.items() if name.endswith(", zip")}
+    outcomes = tried(tmp_path, made, [command])
+    assert len(outcomes[command]) >= (len(SLOW) if long else 250)
     check(outcomes)
     found, memory = outcomes[command].values(), outcomes["memory"]
     above = {who: memory["peaks"][who] - memory["first"][who] for who in ("srbench", "reader")}

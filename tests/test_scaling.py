@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import record, srbench
+from helpers import inside, record
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,6 +105,6 @@ def test_a_record_is_about_as_long_as_said() -> None:
 
 @pytest.mark.slow
 def test_the_page_shows_what_the_command_prints() -> None:
-    printed = srbench("maintain", "cost").stdout
+    printed = inside("maintain", "cost").stdout
     page = (Path(__file__).resolve().parents[1] / "docs/scaling.md").read_text()
     assert printed.strip() in page

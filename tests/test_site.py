@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from helpers import record, srbench
+from helpers import inside, record
 from site_pages import attacks, synthetic
 
 from srbench import evaluation, zoo
@@ -179,7 +179,7 @@ def test_the_command_gives_the_same_numbers(tmp_path: Path) -> None:
     records = evaluation.run(evaluation.prepare(replace(request, store=tmp_path / "a"))).records
     again = reproducing_command(records).text
     assert again.startswith("srbench evaluate --models bicubic --datasets clean-mini --attacks random@4")
-    second = srbench(*shlex.split(again)[1:], "--store", str(tmp_path / "b"))
+    second = inside(*shlex.split(again)[1:], "--store", str(tmp_path / "b"))
     assert second.returncode == 0, second.stderr
     repeated, _ = read_store(tmp_path / "b")
     assert [(r.image, r.metrics) for r in repeated] == [(r.image, r.metrics) for r in records]

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import fsspec
 import pytest
-from helpers import record, srbench
+from helpers import inside, record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -250,9 +250,9 @@ def test_a_storage_that_fails_is_one_line(store: PartStore, monkeypatch: pytest.
 def test_the_commands_take_addresses(tmp_path: Path) -> None:
     parts = PartStore(str(tmp_path))
     parts.write(CELL, [record(image=image) for image in "ab"])
-    shown = srbench("leaderboard", "--store", f"file://{tmp_path}", "--format", "csv")
+    shown = inside("leaderboard", "--store", f"file://{tmp_path}", "--format", "csv")
     assert shown.returncode == 0, shown.stderr
     assert "bicubic" in shown.stdout
-    refused = srbench("leaderboard", "--store", "nonsense://there")
+    refused = inside("leaderboard", "--store", "nonsense://there")
     assert refused.returncode == 2
     assert len(refused.stderr.strip().splitlines()) == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import blurry_upscaler, record, srbench, write_pairs
+from helpers import blurry_upscaler, inside, record, write_pairs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -324,9 +324,9 @@ def test_the_path_of_whole_images_is_what_it_was(tmp_path: Path) -> None:
 def test_the_command_line_tiles(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 1, side=40)
     arguments = ("evaluate", "--models", "bicubic", "--datasets", f"pairs:{lr}:{hr}", "--metrics", "psnr")
-    done = srbench(*arguments, "--tile", "16", "--halo", "4")
+    done = inside(*arguments, "--tile", "16", "--halo", "4")
     assert done.returncode == 0, done.stderr
     assert "bicubic (tile 16, halo 4)" in done.stdout
-    refused = srbench(*arguments, "--tile", "8")
+    refused = inside(*arguments, "--tile", "8")
     assert refused.returncode == 2
     assert "use auto, whole, or a side" in refused.stderr

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import srbench
-from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from srbench.errors import BadInput
@@ -23,18 +22,6 @@ SHORT: dict[str, dict[str, object]] = {
     "esrgan-fs": {"degradation.iterations": 3, "degradation.batch": 1, "degradation.gate": 0.0},
 }
 SOURCE = ("impressionism", "esrgan-fs")
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three images of 520 x 560, one of them smooth but for noise, which noise is collected from."""
-    folder, rng = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
-    for number in range(2):
-        coarse = rng.integers(0, 255, (65, 70, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((560, 520), Image.Resampling.BICUBIC).save(folder / f"{number}.png")
-    noisy = 128 + 3 * rng.standard_normal((520, 560, 3))
-    Image.fromarray(noisy.round().astype(np.uint8)).save(folder / "smooth.png")
-    return folder
 
 
 @pytest.fixture(scope="module")

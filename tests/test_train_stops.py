@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import srbench
+from helpers import inside
 
 from srbench.errors import RunFailed
 from srbench.support.toml import to_toml
@@ -155,7 +155,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, monkeypatch
 
 def test_resuming_another_recipe_is_refused(tmp_path: Path) -> None:
     train(TrainingRequest(tiny(), tmp_path / "tiny", threads=1))
-    done = srbench("train", "esrgan-psnr-mini", "--resume", str(tmp_path / "tiny"))
+    done = inside("train", "esrgan-psnr-mini", "--resume", str(tmp_path / "tiny"))
     assert done.returncode == 2
     assert "generator.num_feat is 8 in the run and 32 now" in done.stderr
 
@@ -165,7 +165,7 @@ def test_paper_losses_are_unweighted_sums(tmp_path: Path) -> None:
     """And --precision goes to the attack as well; the run ends with a leaderboard."""
     out = str(tmp_path / "runs")
     options = ["--init", "scratch", "--iterations", "1", "--batch", "2", "--patch", "64", "--threads", "1"]
-    done = srbench("train", "rsr-mini", "--paper-losses", "--precision", "fp32", *options, "--out", out)
+    done = inside("train", "rsr-mini", "--paper-losses", "--precision", "fp32", *options, "--out", out)
     assert done.returncode == 0, done.stderr
     made = recipes.load(str(tmp_path / "runs/rsr-mini/recipe.toml"))
     assert (made.losses.l1, made.losses.perceptual, made.losses.gan) == (1.0, 1.0, 1.0)

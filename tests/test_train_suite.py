@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import srbench
+from helpers import inside
 from safetensors.torch import load_file
 
 from srbench.errors import BadInput
@@ -70,7 +70,9 @@ def kinds_of_run() -> list[TrainingRecipe]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", kinds_of_run(), ids=attrgetter("name"))
-def test_runs_begin_with_the_sizes_they_have(recipe: TrainingRecipe, tmp_path: Path) -> None:
+def test_runs_begin_with_the_sizes_they_have(
+    recipe: TrainingRecipe, photographs: Path, tmp_path: Path
+) -> None:
     """A run that cannot begin shows when the others have trained for hours."""
     changes: dict[str, object] = {"schedule.iterations": 1, "validation.images": 1, "schedule.milestones": []}
     if recipe.degradation["kind"] == "frequency-separation":
@@ -79,6 +81,8 @@ def test_runs_begin_with_the_sizes_they_have(recipe: TrainingRecipe, tmp_path: P
     if recipe.degradation.get("kernels") == "kernelgan":
         # Minutes for each kernel, which have tests of their own, and for a thousand large images.
         changes |= {"degradation.kernels": None, "degradation.source_images": 64}
+    # What dead leaves are made of has tests of its own, and takes longer than a training of one iteration.
+    changes |= {"data.sources": [str(photographs)]}
     if recipe.losses.perceptual_net == "lpips-squeeze":  # which a fresh machine does not have
         changes |= {"losses.perceptual_net": "lpips-lite"}
     started = recipe.model_copy(update={"init": "scratch"}) if recipe.init == "esrgan-psnr-mini" else recipe
@@ -203,6 +207,6 @@ def test_a_run_that_starts_from_itself_is_refused(tmp_path: Path, two: Suite) ->
 def test_what_a_run_refuses_ends_the_suite_in_one_line(tmp_path: Path) -> None:
     missing = tmp_path / "photographs"
     options = ["--data", str(missing), "--out", str(tmp_path / "runs"), "--jobs", "1"]
-    done = srbench("maintain", "suite", "ablation-mini", *options)
+    done = inside("maintain", "suite", "ablation-mini", *options)
     assert done.returncode == 2
     assert str(missing) in done.stderr.splitlines()[-1]
