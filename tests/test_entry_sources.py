@@ -37,6 +37,21 @@ def entry_of(weights: str, folder: Path, paper: str) -> Path:
     return file
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [("rsr", {"none", "rsr"}), ("r*", {"none", "random", "rsr"}), ("none", {"none"})],
+)
+def test_a_leaderboard_is_of_the_attacks_asked_for_and_the_clean_input(asked: str, shown: set[str]) -> None:
+    done = inside("leaderboard", "--records", str(ENTRIES), "--attacks", asked, "--format", "json")
+    assert {cell["attack"] for table in json.loads(done.stdout) for cell in table["columns"]} == shown
+
+
+def test_an_attack_without_records_is_said() -> None:
+    done = inside("leaderboard", "--records", str(ENTRIES), "--attacks", "cospgd", "--models", "nobody")
+    assert done.returncode == 2
+    assert "has no such records" in done.stderr
+
+
 @pytest.fixture(params=["folder", "file"])
 def source(request: pytest.FixtureRequest) -> Path:
     return ENTRIES if request.param == "folder" else ENTRIES / "rsr-mini.json"

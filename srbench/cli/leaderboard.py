@@ -16,6 +16,7 @@ from srbench.cli.options import (
     ExplorerImages,
     Full,
     Json,
+    OnlyAttacks,
     OnlyDatasets,
     OnlyModels,
     OnlyProtocol,
@@ -48,6 +49,7 @@ def leaderboard(
     store: StorePlace = None,
     models: OnlyModels = None,
     datasets: OnlyDatasets = None,
+    attacks: OnlyAttacks = None,
     protocol: OnlyProtocol = None,
     scale: OnlyScale = None,
     metrics: Annotated[
@@ -89,12 +91,14 @@ def leaderboard(
     shown = [metric(name).name for name in words(metrics)]
     root = store or default_store()
 
+    under = (*words(attacks), "none") if words(attacks) else ()
     only = None if scale is None else checked_scale(scale)
 
     def chosen(record: Record) -> bool:
         return (
             matches(record.model, words(models))
             and matches(record.dataset, words(datasets))
+            and matches(record.attack, under)
             and matches(record.protocol, words(protocol))
             and only in (None, record.scale)
         )

@@ -94,6 +94,12 @@ OneMetric = Annotated[
     WHAT.value("--metrics", "NAME", "One metric.", show_default="the leaderboard's"),
     Alias("--metric"),
 ]
+OnlyAttacks = Annotated[
+    str | None,
+    WHAT.value(
+        "--attacks", "NAMES", "Only these and the clean input, by commas; wildcards.", show_default="all"
+    ),
+]
 OneAttack = Annotated[str, WHAT.value("--attacks", "NAME", "One attack."), Alias("--attack")]
 Full = Annotated[bool, OUTPUT.flag("--full", "Print every metric, every attack and every note.")]
 Json = Annotated[bool, OUTPUT.flag("--json", "Print as JSON.")]
