@@ -96,7 +96,7 @@ def test_the_page_of_entries_links_them_where_any_has_an_address(tmp_path: Path)
     entry_of("a" * 64, tmp_path, f"{PAPER}(2)|")
     entries = {file: e.model_copy(update={"partial": []}) for file, e in _read(tmp_path).items()}
     line = next(line for line in board(entries).splitlines() if "aaaa.json" in line)
-    assert f"[paper](<{PAPER}(2)%7C>), [project](<{HOME}>)" in line
+    assert f"[paper]({PAPER}%282%29%7C), [project]({HOME})" in line
     bare = {
         file: e.model_copy(update={"model": e.model.model_copy(update={"paper": None, "homepage": None})})
         for file, e in entries.items()

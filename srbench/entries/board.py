@@ -89,12 +89,12 @@ def _files(entries: dict[str, Entry]) -> str:
 
 def _links(model: ModelFacts) -> str:
     named = {"paper": model.paper, "project": model.homepage}
-    return ", ".join(f"[{name}](<{_quoted(url)}>)" for name, url in named.items() if url) or "–"
+    return ", ".join(f"[{name}]({_quoted(url)})" for name, url in named.items() if url) or "–"
 
 
 def _quoted(url: str) -> str:
     """Return an address that ends neither the link nor the cell it stands in."""
-    return url.translate({ord(sign): f"%{ord(sign):02X}" for sign in "|<>\\`"})
+    return url.translate({ord(sign): f"%{ord(sign):02X}" for sign in "()|<>`\\"})
 
 
 def _parameters(model: ModelFacts) -> str:
