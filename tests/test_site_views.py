@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chromium import missing
 from page_visits import Open, models, until
-from site_pages import synthetic
+from site_pages import synthetic, write_store
 
 from srbench import zoo
-from srbench.boards.site.build import build_page
+from srbench.boards.site.build import build_page, read_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
 
@@ -181,3 +182,33 @@ def test_rows_link_to_what_their_cards_name_and_to_nothing_else(tmp_path: Path, 
     row = tab.locator(".tabulator-row").filter(has=tab.locator("code", has_text="dat"))
     assert row.locator("a").evaluate_all("found => found.every(a => /^(https|file):/.test(a.href))")
     assert row.locator(".links a").all_inner_texts() == ["project"]
+
+
+def test_fifty_models_on_ten_sets(tmp_path: Path, visit: Open) -> None:
+    sets = [(f"set-{i}", ("clean", "ntire", "aim")[i % 3], f"{i:064x}") for i in range(10)]
+    images = [f"img-{i:03}" for i in range(100)]
+    clean = list(synthetic(sets, images, models=50, clean=True))
+    assert len(clean) == 50_000
+    write_store(tmp_path / "store", clean)
+    # Processor time: what the command costs, whatever else this machine is doing.
+    started = time.process_time()
+    records, _ = read_store(tmp_path / "store")
+    build_page(tmp_path / "page", records)
+    assert time.process_time() - started < 30
+    files = [f for f in (tmp_path / "page").rglob("*") if f.is_file()]
+    assert sum(f.stat().st_size for f in files) < 5_000_000
+    assert max(f.stat().st_size for f in files) < 1_500_000
+    # The quickest of a few, since other tests may have the processor.
+    pages = [visit(tmp_path / "page") for _ in range(3)]
+    page = pages[0]
+    assert page.locator(".tabulator-row").count() == 50
+    paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+    assert min(page.evaluate(paint) for page in pages) < 1000
+    sort = """async () => {
+      const start = performance.now();
+      document.querySelectorAll("button.sort")[2].click();
+      await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+      return performance.now() - start;
+    }"""
+    assert min(page.evaluate(sort) for _ in range(5)) < 300
+    assert page.locator('.tabulator-col[aria-sort="ascending"]').count() == 1
