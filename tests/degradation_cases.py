@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -79,8 +78,7 @@ def one(whole: Batch, position: int) -> Batch:
     return Batch(hr, whole.ids[position : position + 1], distance(hr), whole.score_text)
 
 
-@pytest.fixture
-def context() -> Context:
+def small_context() -> Context:
     return Context(plain(), 7, None, crops, torch.device("cpu"), lambda line: None)
 
 
@@ -105,8 +103,7 @@ FS = {
 }
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def two_sources(tmp_path: Path) -> Path:
     """Two source images: flat gray 120 with noise of 3 levels, and one that is all edges."""
     draw = np.random.default_rng(0)
     flat = 120 + draw.normal(0, 3, (40, 24, 3))

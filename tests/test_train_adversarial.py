@@ -6,12 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from degradation_cases import (
-    Upscaler,
-    batch,
-    distance,
-    made,
-)
+from degradation_cases import Upscaler, batch, distance, made, small_context
 from torch import Tensor
 
 from srbench.attacks import RandomNoise, StructuredPGD
@@ -19,6 +14,11 @@ from srbench.attacks.objectives import Custom
 from srbench.errors import BadInput, Unavailable
 from srbench.train.data.resize import bicubic_down
 from srbench.train.degradations import Context
+
+
+@pytest.fixture
+def context() -> Context:
+    return small_context()
 
 
 def test_adversarial_is_structured_pgd_to_the_bit(context: Context) -> None:

@@ -9,15 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from degradation_cases import (
-    FS,
-    P,
-    Upscaler,
-    batch,
-    made,
-    noisy,
-    one,
-)
+from degradation_cases import FS, P, Upscaler, batch, made, noisy, one, small_context, two_sources
 
 from srbench.datasets import degrade
 from srbench.errors import BadInput
@@ -28,6 +20,16 @@ from srbench.train.degradations.frequency_separation import (
     FrequencySeparation,
 )
 from srbench.train.degradations.mixture import Mixture
+
+
+@pytest.fixture
+def context() -> Context:
+    return small_context()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return two_sources(tmp_path)
 
 
 def tables(folder: Path) -> list[dict[str, Any]]:

@@ -11,14 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from degradation_cases import (
-    FS,
-    P,
-    batch,
-    crops,
-    made,
-    noisy,
-)
+from degradation_cases import FS, P, batch, crops, made, noisy, small_context, two_sources
 from torch import Tensor
 
 from srbench.attacks.noise import generator as seeded
@@ -35,6 +28,16 @@ from srbench.train.degradations.frequency_separation import (
 )
 from srbench.train.degradations.source_domain import FIRST_CROP, open_domain
 from srbench.train.frequency import high_pass, low_pass
+
+
+@pytest.fixture
+def context() -> Context:
+    return small_context()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return two_sources(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["ntire", "aim"])

@@ -9,13 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from degradation_cases import (
-    P,
-    batch,
-    crops,
-    made,
-    noisy,
-)
+from degradation_cases import P, batch, crops, made, noisy, small_context, two_sources
 from PIL import Image
 from scipy import ndimage
 from scipy.io import savemat
@@ -25,6 +19,16 @@ from srbench.train.data.resize import bicubic_down, weight_matrix
 from srbench.train.degradations import Batch, Context
 from srbench.train.degradations.kernels import Kernels, centred, load_kernels
 from srbench.train.degradations.noise_patches import NoisePatches, PatchRules, collect_patches
+
+
+@pytest.fixture
+def context() -> Context:
+    return small_context()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return two_sources(tmp_path)
 
 
 def patches(images: list[np.ndarray[Any, Any]], **changes: Any) -> NoisePatches:
