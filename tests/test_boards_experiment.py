@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers import record
 
-from srbench.boards.experiment import FAMILIES, PUBLISHED, experiment
+from srbench.boards.experiment import FAMILIES, PUBLISHED, experiment, gain_and_cost
 from srbench.boards.frame import frame
 from srbench.store.record import Record
 
@@ -55,7 +55,7 @@ def write(folder: Path, records: Mapping[str, list[Record]], trainings: list[tup
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> str:
+def folder(tmp_path: Path) -> Path:
     trainings = [
         (f"{method}-seed{seed}", method) for method in ("rsr-mini", "esrgan-mini") for seed in range(3)
     ]
@@ -71,7 +71,12 @@ def page(tmp_path: Path) -> str:
     own += made("bicubic", SHIFT["bicubic"])
     # Of what came with srbench before, by the name of a method, nothing is taken.
     other = made("net", SHIFT["net"], seed=9) + made("rsr-mini", -0.3)
-    return experiment(write(tmp_path, {"mini2": own, PUBLISHED[0]: other}, trainings), {})
+    return write(tmp_path, {"mini2": own, PUBLISHED[0]: other}, trainings)
+
+
+@pytest.fixture
+def page(folder: Path) -> str:
+    return experiment(folder, {})
 
 
 def cells(page: str, method: str, table: int) -> list[str]:
@@ -124,3 +129,13 @@ def test_seeds_that_disagree_are_not_certain(tmp_path: Path) -> None:
     ]
     folder = write(tmp_path, {"mini2": own}, trainings)
     assert "certainly better than 0 of 1." in experiment(folder, {})
+
+
+def test_the_gain_stands_beside_the_cost_for_what_was_trained_here(folder: Path, page: str) -> None:
+    table = gain_and_cost(folder)
+    names = [line.split(" |")[0].removeprefix("| ") for line in table.splitlines()[2:]]
+    assert names == ["rsr-mini", "impressionism-ntire-mini", "esrgan-mini", "bicubic"]
+    whole = cells(page, "esrgan-mini", 0)
+    method, trained, trainings, gain, interval, psnr = cells(table, "esrgan-mini", 0)
+    assert (method, trained, trainings, gain, interval) == (*whole[:3], *whole[6:8])
+    assert psnr == cells(page.split("## What it costs")[1], "esrgan-mini", 0)[1] == "23.98 (+1.98)"
