@@ -19,7 +19,7 @@ from srbench.errors import BadInput, RunFailed
 from srbench.run import memory_fit as fitting
 from srbench.run.engine import Engine
 from srbench.run.instruments import Instruments
-from srbench.run.outcome import Outcome
+from srbench.run.outcome import MOST_FAILED, Outcome
 from srbench.run.placement import Placement
 from srbench.run.plan import Cell
 from srbench.run.prepared import PreparedRun
@@ -250,8 +250,8 @@ def test_what_srbench_does_not_expect_is_tried_again_by_a_fresh_worker(
     outcome = dispatch(prepared, engine, Counting(told, 1, iter(()), random.Random(0)))
     (line,) = outcome.failures
     assert line.startswith("failing on")
-    assert "ValueError: a bug of its own, tried 3 times" in line
-    assert 3 <= len(started) - 1 <= 4
+    assert "images 000, 001: ValueError: a bug of its own, tried 3 times" in line
+    assert 5 <= len(started) - 1 <= 7
     assert len(prepared.records()) == 7 + 2 + 7
 
 
@@ -294,7 +294,7 @@ def test_where_workers_run_out_of_memory_tiles_are_smaller(
         def give(self, handle: Handle, cell: Cell, task: Task) -> None:
             super().give(handle, cell, task)
             if cell.model.name != "bicubic" and cell.tile != 8:
-                report = Report(0, f"{cell}, image {next(iter(task.todo))}: out of memory", True, True)
+                report = Report(0, f"{cell}, image {next(iter(task.todo))}: out of memory", {}, True, True)
                 handle.pending = self.die if ended else lambda: report
 
         def die(self) -> Report:
@@ -309,6 +309,41 @@ def test_where_workers_run_out_of_memory_tiles_are_smaller(
     found = without_times(prepared.records())
     assert {(r.model, r.tile, r.halo) for r in found} == {("bicubic", None, None), (name, 8, 16)}
     assert [r for r in found if r.model == "bicubic"] == quiet
+
+
+@pytest.mark.parametrize("spoilt", [(2,), (2, 5), (0, 1, 2, 3, 4, 5, 6)])
+@pytest.mark.parametrize("size", [1, 3])
+def test_images_that_are_refused_cost_no_others_as_in_one_process(
+    tmp_path: Path, spoilt: tuple[int, ...], size: int
+) -> None:
+    """The records and the line of this process; of more than it gives a cell up after, some are named."""
+    lr, hr = write_pairs(tmp_path, 7, side=16)
+    runs = {}
+    for name in ("here", "workers"):
+        prepared, told, engine = prepare(tmp_path / name, f"pairs:{lr}:{hr}")
+        kept = {}
+        for index in spoilt:
+            file = lr / f"{index:03}x4.png"
+            kept[file] = file.read_bytes()
+            file.write_bytes((lr / f"{(index + 1) % 7:03}x4.png").read_bytes()[:-1] + b"x")
+        try:
+            pool = ShamPool(told, size, iter(()), random.Random(0))
+            outcome = engine.run(prepared.plan) if name == "here" else dispatch(prepared, engine, pool)
+        finally:
+            for file, content in kept.items():
+                file.write_bytes(content)
+        runs[name] = (outcome.failures, without_times(prepared.records()))
+    (line,), records = runs["workers"]
+    if len(spoilt) < MOST_FAILED:
+        assert runs["workers"] == runs["here"]
+        assert {r.image for r in records if r.dataset != "clean-mini"} == {
+            f"{index:03}" for index in range(7) if index not in spoilt
+        }
+    else:
+        assert "changed while the run was under way" in line
+        assert [r for r in records if r.dataset != "clean-mini"] == []
+        assert line.count(".png changed") in range(MOST_FAILED, MOST_FAILED + size)
+    assert sum(r.dataset == "clean-mini" for r in records) == 7
 
 
 def test_what_srbench_refuses_is_refused_once(tmp_path: Path, pairs: str, quiet: list[Record]) -> None:

@@ -16,7 +16,7 @@ from srbench.run.certified import certify as certify_image
 from srbench.run.chance import Chance, chance, seeded
 from srbench.run.image import ImageMeter, Loaded, Measured, as_tensor
 from srbench.run.memory_fit import at_once
-from srbench.run.outcome import POLL, Outcome, cell_failure, is_out_of_memory, waits_for
+from srbench.run.outcome import MOST_FAILED, POLL, Outcome, cell_failure, is_out_of_memory, waits_for
 from srbench.run.perturb import make_perturbation, super_resolve
 from srbench.run.schedule import Lookahead
 from srbench.run.settings import Settings
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from srbench.run.plan import Cell
     from srbench.store.address import RecordStore, Writer
     from srbench.zoo import ModelRef, SRModel
-
-MOST_FAILED = 3
-"""A cell is given up after so many images that failed: a network would fail on the next ones too."""
 
 
 class Engine:

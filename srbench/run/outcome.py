@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 POLL = 0.5
 """A cell that another run is at is looked at again after so many seconds."""
+MOST_FAILED = 3
+"""A cell is given up after so many images that failed: a network would fail on the next ones too."""
 _NAMED = 8
-"""A line names so many images at most; the engine gives a network's cell up long before."""
+"""A line names so many images at most; a network's cell is given up long before."""
 
 
 @dataclass
@@ -71,32 +73,36 @@ class CellFailed(RunFailed):
     """One cell could not be finished; its earlier records are kept.
 
     Attributes:
+        reasons: by image that failed, why, in order.
         measured: images of it that were measured before.
         out_of_memory: whether smaller tiles would help.
     """
 
-    def __init__(self, line: str, out_of_memory: bool = False) -> None:
-        super().__init__(line)
-        self.measured = 0
+    def __init__(self, cell: Cell, reasons: Mapping[str, str], measured: int, out_of_memory: bool) -> None:
+        super().__init__(told(cell, reasons))
+        self.reasons = dict(reasons)
+        self.measured = measured
         self.out_of_memory = out_of_memory
 
 
 def cell_failure(cell: Cell, failures: Sequence[tuple[str, Exception]], measured: int = 0) -> CellFailed:
-    """Make the failure of a cell of those of its images; equal reasons are said once.
+    """Make the failure of a cell of those of its images.
 
     Args:
         failures: ids and what went wrong, in order.
         measured: images of the cell that were measured.
     """
+    reasons = {image: reason(error) for image, error in failures}
+    return CellFailed(cell, reasons, measured, any(is_out_of_memory(error) for _, error in failures))
+
+
+def told(cell: Cell, reasons: Mapping[str, str]) -> str:
+    """Say in one line which images of a cell failed and why; equal reasons are said once."""
     images: dict[str, list[str]] = {}
-    for image, error in failures:
-        images.setdefault(reason(error), []).append(image)
+    for image, why in reasons.items():
+        images.setdefault(why, []).append(image)
     said = [f"image{'s' * (len(ids) > 1)} {_some(ids, ', ')}: {why}" for why, ids in images.items()]
-    failure = CellFailed(
-        f"{cell}, {_some(said, '; ')}", any(is_out_of_memory(error) for _, error in failures)
-    )
-    failure.measured = measured
-    return failure
+    return f"{cell}, {_some(said, '; ')}"
 
 
 def waits_for(cells: Sequence[Cell]) -> str:

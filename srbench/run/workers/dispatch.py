@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from srbench.errors import RunFailed
-from srbench.run.outcome import POLL, Outcome, waits_for
+from srbench.run.outcome import MOST_FAILED, POLL, Outcome, told, waits_for
 from srbench.run.workers.pools import Lost
 from srbench.run.workers.tasks import Queue, Task, split, task_size
 from srbench.run.workers.worker import Report
@@ -34,7 +34,8 @@ class Dispatcher:
 
     A worker that dies, or meets what srbench did not expect, is replaced, and of its task the images without
     a record are tried again, one at a time from then on. An image that has failed ``tries`` times, or at
-    which srbench's own checks fail once, ends its cell; other cells go on.
+    which srbench's own checks fail once, is left out; as in one process, a cell ends where some images were
+    (:data:`srbench.run.outcome.MOST_FAILED`), and where its model cannot be loaded. Other cells go on.
 
     Args:
         engine: tells what is to be measured; it measures nothing.
@@ -110,7 +111,8 @@ class _Run:
         self._ahead = sum(len(cell.images) for cell in plan)
         self._found: tuple[int, dict[str, list[str]]] | None = None
         self._open: dict[int, int] = {}
-        self._failed: dict[int, str] = {}
+        self._failed: dict[int, dict[str, str]] = {}
+        self._given_up: dict[int, str] = {}
         self._known = set(store.cells())
         self._pool: Pool | None = None
 
@@ -196,7 +198,7 @@ class _Run:
             busy = [handle for handle in handles if handle.pending is not None]
             ready = pool.ready(busy, 1.0)
             for handle in ready + [handle for handle in busy if handle not in ready and self._hangs(handle)]:
-                report, lost = self._heard(handle) if handle in ready else (self._given_up(), True)
+                report, lost = self._heard(handle) if handle in ready else (self._hung(), True)
                 task, handle.task, handle.pending = handle.task, None, None
                 if task is not None:
                     heard = time.monotonic()
@@ -231,7 +233,7 @@ class _Run:
             return False
         return time.monotonic() - handle.since > self._timeout * len(handle.task.todo)
 
-    def _given_up(self) -> Report:
+    def _hung(self) -> Report:
         return Report(0, f"the worker was given up (an image may take {self._timeout:g} s)")
 
     def _give(self, handle: Handle, handles: Sequence[Handle]) -> None:
@@ -253,7 +255,7 @@ class _Run:
         done = len(task.todo) - len(left)
         self.outcome.measured += done
         self._on_image(cell, done)
-        if report.failure and left and task.cell not in self._failed:
+        if report.failure and left and task.cell not in self._given_up:
             self._again(task, report, left)
         self._open[task.cell] -= 1
         if not self._open[task.cell]:
@@ -264,24 +266,42 @@ class _Run:
         return bool(report.failure) and not report.final
 
     def _again(self, task: Task, report: Report, left: dict[str, list[str]]) -> None:
-        tries = task.tries + 1
-        if not report.final and (tries < self._tries or (len(left) > 1 and self._tries > 1)):
-            self._add(split(task.cell, left, 1, min(tries, self._tries - 1)))
-            return
-        cell, line = self._plan[task.cell], str(report.failure)
+        """Try again what may do better, and leave out what may not."""
+        cell, tries = self._plan[task.cell], task.tries + 1
+        refused = {image: why for image, why in report.reasons.items() if image in left}
         if not report.final:
-            if not line.startswith(str(cell)):
-                line = f"{cell}, {' or '.join(f'image {image}' for image in left)}: {line}"
-            line += f", tried {tries} times" if tries > 1 else ""
-        self._failed[task.cell] = line
-        if report.out_of_memory:
-            self.outcome.out_of_memory.append((cell, line))
+            if tries < self._tries or (len(left) > 1 and self._tries > 1):
+                self._add(split(task.cell, left, 1, min(tries, self._tries - 1)))
+                return
+            why = str(report.failure).removeprefix(f"{cell}: ")
+            often = f", tried {tries} times" if tries > 1 else ""
+            refused = {image: refused.get(image, why) + often for image in left}
+        if report.out_of_memory or not refused:
+            line = told(cell, refused) if refused else str(report.failure)
+            self._give_up(task.cell, line, report.out_of_memory)
+            return
+        failed = self._failed.setdefault(task.cell, {})
+        failed.update(refused)
         # A file that cannot be used says nothing of the next one; a network's failure does.
-        if cell.model.outputs is None:
-            self._open[task.cell] -= len(self._queue.drop(self._model(task), task.cell))
+        if len(failed) >= MOST_FAILED and cell.model.outputs is None:
+            self._give_up(task.cell)
+        elif rest := {image: names for image, names in left.items() if image not in refused}:
+            self._add(split(task.cell, rest, len(rest), task.tries))
+
+    def _give_up(self, index: int, line: str = "", out_of_memory: bool = False) -> None:
+        """Measure nothing more of a cell; the line says why, where that is not said of its images."""
+        self._given_up[index] = line
+        cell = self._plan[index]
+        if out_of_memory:
+            self.outcome.out_of_memory.append((cell, line))
+        self._open[index] -= len(self._queue.drop((cell.model.name, cell.model.weights_sha256), index))
 
     def finished(self) -> Outcome:
         """Return what was done, failures in the order of the plan."""
-        for _, line in sorted(self._failed.items()):
-            self.outcome.failures.append(line)
+        for index in sorted({*self._failed, *self._given_up}):
+            cell, failed = self._plan[index], self._failed.get(index, {})
+            if failed:
+                self.outcome.failures.append(told(cell, {i: failed[i] for i in cell.images if i in failed}))
+            if line := self._given_up.get(index):
+                self.outcome.failures.append(line)
         return self.outcome

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from srbench.errors import BadInput, RunFailed, SrbenchError
@@ -47,12 +47,14 @@ class Report:
     Attributes:
         measured: images whose records are stored.
         failure: why the others are not; None if there are none.
+        reasons: the same by image, as far as single images failed.
         final: whether the same would happen again; if not, a fresh worker may do better.
         out_of_memory: whether smaller tiles would help.
     """
 
     measured: int
     failure: str | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
     final: bool = False
     out_of_memory: bool = False
 
@@ -125,9 +127,9 @@ class Worker:
         except CellFailed as failure:
             # What srbench itself refuses (NaN, a wrong shape, a changed file) it would refuse again.
             final = failure.out_of_memory or isinstance(failure.__cause__, SrbenchError)
-            return Report(failure.measured, str(failure), final, failure.out_of_memory)
+            return Report(failure.measured, str(failure), failure.reasons, final, failure.out_of_memory)
         except SrbenchError as error:
-            return Report(0, f"{cell}: {error}", isinstance(error, BadInput))
+            return Report(0, f"{cell}: {error}", final=isinstance(error, BadInput))
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             return Report(0, f"{cell}: {type(error).__name__}: {reason}")
