@@ -170,6 +170,7 @@ def test_a_model_of_ones_own_from_end_to_end(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     net, other = checkpoint(tmp_path), checkpoint(tmp_path, seed=1)
     told = ["--name", "mine", "--title", "Mine <b>", "--domain", "clean", "--licence", "MIT"]
+    told += ["--paper", "https://example.org/paper", "--homepage", "https://example.org"]
     result = run("submit", net, *TRIAL, *told, "--url", "https://example.org/net.pth")
     assert "mine.json: mine, 4 records" in result.stdout
     made = json.loads(Path("mine.json").read_text())
@@ -182,7 +183,8 @@ def test_a_model_of_ones_own_from_end_to_end(tmp_path: Path, monkeypatch: pytest
         "weights_sha256": sha256_file(net),
         "weights_source": "https://example.org/net.pth",
         "citation": "",
-        "homepage": None,
+        "paper": "https://example.org/paper",
+        "homepage": "https://example.org",
         "notes": "a checkpoint of the user's: net-0.pth",
     }
     assert str(tmp_path) not in Path("mine.json").read_text()
