@@ -182,3 +182,12 @@ def _file(file: Path, text: str) -> Path:
 def _folder(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def test_an_entry_is_made_again_of_one(tmp_path: Path) -> None:
+    out = tmp_path / "again.json"
+    done = inside("submit", "bicubic", "--records", str(ENTRIES / "bicubic.json"), "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    again, before = read_entry(out)[0], read_entry(ENTRIES / "bicubic.json")[0]
+    assert again is not None and before is not None
+    assert (again.model, again.means, again.cells) == (before.model, before.means, before.cells)

@@ -129,7 +129,7 @@ def test_pairs_follow_from_seed_and_index(pairs: Pairs) -> None:
 
 
 def test_learning_brings_the_student_to_the_teacher(pairs: Pairs, teacher: Teacher, tmp_path: Path) -> None:
-    made = make_pool(pairs, teacher, 6, tmp_path)
+    made = make_pool(pairs, teacher, 12, tmp_path)
     losses: list[float] = []
     learnt = distill(made, iterations=30, batch=8, on_iteration=lambda _, loss: losses.append(loss))
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])

@@ -46,29 +46,6 @@ def experiment(folder: Path, paper: Paper) -> str:
     Raises:
         BadInput: records that cannot be read.
     """
-    made = _read(folder)
-    parts = [made.quality(family) for family in FAMILIES]
-    parts += ["## The claim", made.claim(), "## What it costs on clean input", *map(made.cost, FAMILIES)]
-    parts += ["## Under attack", made.under_attack(), made.notes()]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def gain_and_cost(folder: Path) -> str:
-    """Return README's table: what a method gains on unseen degradations beside what it costs on clean input.
-
-    It is over the first of :data:`FAMILIES` with records, of what was trained here and bicubic, best first.
-
-    Raises:
-        BadInput: records that cannot be read.
-    """
-    made = _read(folder)
-    for family in FAMILIES:
-        if rows := made.gain_and_cost(family, [*_methods(folder / "training.csv"), "bicubic"]):
-            return rows
-    return ""
-
-
-def _read(folder: Path) -> _Experiment:
     methods = _methods(folder / "training.csv")
     records = read_csv(folder / "records.csv")
     ours = {model for models in methods.values() for model in models} | methods.keys()
@@ -78,7 +55,16 @@ def _read(folder: Path) -> _Experiment:
         published = read_csv(file) if file.is_file() else []
         records += [record for record in published if record.model not in ours]
     methods |= {record.model: [record.model] for record in records if record.model not in ours}
-    return _Experiment(records, methods)
+    made = _Experiment(records, methods)
+    parts = [made.quality(family) for family in FAMILIES]
+    parts += [
+        "## The claim",
+        made.claim(),
+        "## The gain, and what it costs on clean input",
+        *map(made.cost, FAMILIES),
+    ]
+    parts += ["## Under attack", made.under_attack(), made.notes()]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _methods(file: Path) -> dict[str, list[str]]:
@@ -136,43 +122,6 @@ class _Experiment:
             parts.append(markdown_table(head, rows, (0, 1)))
         return "\n\n".join(parts) if len(parts) > 1 else ""
 
-    def gain_and_cost(self, family: Family, methods: Sequence[str]) -> str:
-        """Return the paper's judge on unseen sets beside the cost on the clean one; empty without records."""
-        judge = JUDGES[0]
-        unseen, clean = (
-            self._on(judge, family.unseen),
-            {name: self._on(name, (family.clean,)) for name in COST},
-        )
-        shown = [method for method in methods if method in unseen.methods]
-        if not shown or not any(found.columns for found in clean.values()):
-            return ""
-        over = {method: unseen.mean(method) for method in shown}
-        costs = [name for name, found in clean.items() if found.columns]
-        head = ["Method", "Trained for", "Trainings", f"{text.heading(judge)} unseen", "95 %"]
-        head += [f"{text.heading(name)} clean" for name in costs]
-        rows = [
-            [
-                escaped(method),
-                escaped(self._trained_for[method]),
-                str(over[method].trainings[0]),
-                _shown(judge, over[method].value),
-                _interval(judge, over[method]),
-                *(self._cost(clean[name], name, method) for name in costs),
-            ]
-            for method in sorted(shown, key=_best_first(judge, over))
-        ]
-        return markdown_table(head, rows, (0, 1))
-
-    @staticmethod
-    def _cost(found: Trainings, name: str, method: str) -> str:
-        """Return a mean on clean input, PSNR with its distance to bicubic's."""
-        if method not in found.methods:
-            return text.DASH
-        shown = _shown(name, found.mean(method).value)
-        if name == "psnr" and "bicubic" in found.methods:
-            shown += f" ({found.mean(method).value - found.mean('bicubic').value:+.2f})"
-        return shown
-
     def claim(self) -> str:
         """Say for each family and judge where the robust method is, and against which others it is sure."""
         parts = [CLAIM]
@@ -199,17 +148,25 @@ class _Experiment:
         return "\n\n".join(parts)
 
     def cost(self, family: Family) -> str:
-        """Return what every method does to clean input: PSNR beside bicubic's, and two artefacts."""
+        """Return the judge on unseen sets beside PSNR, with its distance to bicubic's, and artefacts."""
+        judge = JUDGES[0]
+        unseen = self._on(judge, family.unseen)
+        gain = {method: _shown(judge, unseen.mean(method).value) for method in unseen.methods}
         columns: dict[str, dict[str, str]] = {}
         for name in COST:
             found = self._on(name, (family.clean,))
             for method in found.methods:
-                columns.setdefault(name, {})[method] = self._cost(found, name, method)
+                shown = _shown(name, found.mean(method).value)
+                if name == "psnr" and "bicubic" in found.methods:
+                    gap = found.mean(method).value - found.mean("bicubic").value
+                    shown += f" ({gap:+.2f})"
+                columns.setdefault(name, {})[method] = shown
         if not columns:
             return ""
         methods = sorted({method for each in columns.values() for method in each}, key=self._order)
-        head = ["Method", *(f"{text.heading(name)} {family.clean}" for name in columns)]
-        rows = [[escaped(m), *(of.get(m, text.DASH) for of in columns.values())] for m in methods]
+        head = ["Method", f"{text.heading(judge)} unseen"]
+        head += [f"{text.heading(name)} {family.clean}" for name in columns]
+        rows = [[escaped(m), *(of.get(m, text.DASH) for of in (gain, *columns.values()))] for m in methods]
         return markdown_table(head, rows, (0,))
 
     def under_attack(self) -> str:

@@ -67,9 +67,9 @@ def submit(
     Protocol rsr, data sets ntire and aim, attacks none, random, rsr and strong. An interrupted run resumes
     with the same command. `srbench validate` checks the file.
     """
-    from srbench.boards.csv_records import read_csv
     from srbench.entries import standard, statement, submission
     from srbench.entries.build import make_entry, write_entry
+    from srbench.entries.sources import read_records
     from srbench.zoo.made_elsewhere import is_outputs
 
     facts_told = statement.Statement(name, title, domain, licence, citation, paper, homepage, source)
@@ -87,7 +87,7 @@ def submit(
     usual = standard.ATTACKS[:1] if is_outputs(model) else standard.ATTACKS
     trial = statement.Trial(limit, words(attacks) or usual)
     if records_csv is not None:
-        records = trial.of(read_csv(records_csv))
+        records = trial.of(read_records(records_csv, store or "").records)
         facts = submission.from_records(model, facts_told, records)
     else:
         with err().status("checking inputs and loading metrics"):

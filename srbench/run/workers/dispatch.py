@@ -170,11 +170,11 @@ class _Run:
     def _add(self, tasks: list[Task]) -> None:
         for task in tasks:
             self._open[task.cell] = self._open.get(task.cell, 0) + 1
-            self._queue.add(self._model(task), [task])
+            self._queue.add(self._model(task.cell), [task])
 
-    def _model(self, task: Task) -> tuple[str, str]:
-        cell = self._plan[task.cell]
-        return cell.model.name, cell.model.weights_sha256
+    def _model(self, index: int) -> tuple[str, str]:
+        model = self._plan[index].model
+        return model.name, model.weights_sha256
 
     def work(self, pool: Pool) -> None:
         """Have the workers do everything."""
@@ -239,7 +239,7 @@ class _Run:
     def _give(self, handle: Handle, handles: Sequence[Handle]) -> None:
         elsewhere = {other.loaded for other in handles if other is not handle}
         if (task := self._queue.take(handle.loaded, elsewhere)) is not None:
-            handle.loaded = self._model(task)
+            handle.loaded = self._model(task.cell)
             assert self._pool is not None
             handle.since = time.monotonic()
             self._pool.give(handle, self._plan[task.cell], task)
@@ -291,10 +291,9 @@ class _Run:
     def _give_up(self, index: int, line: str = "", out_of_memory: bool = False) -> None:
         """Measure nothing more of a cell; the line says why, where that is not said of its images."""
         self._given_up[index] = line
-        cell = self._plan[index]
         if out_of_memory:
-            self.outcome.out_of_memory.append((cell, line))
-        self._open[index] -= len(self._queue.drop((cell.model.name, cell.model.weights_sha256), index))
+            self.outcome.out_of_memory.append((self._plan[index], line))
+        self._open[index] -= len(self._queue.drop(self._model(index), index))
 
     def finished(self) -> Outcome:
         """Return what was done, failures in the order of the plan."""
