@@ -107,11 +107,29 @@ def test_the_cost_stands_beside_bicubic_and_attacks_beside_none(page: str) -> No
     # The gain is that of the first table.
     assert cells(cost, "esrgan-mini", 0)[1] == cells(page, "esrgan-mini", 0)[6]
     attacked = page.split("## Under attack")[1]
-    assert f"Averaged over the {7 * len(SETS)} images of " in attacked
+    assert attacked.count("Averaged over 7 images of ") == len(SETS)
     # Without attack too on the attacked images alone: 0.3 + 0.002 + the mean of 0.01 times 0 to 6.
     none, rsr = (float(cell) for cell in cells(attacked, "rsr-mini", 0)[1:3])
     assert none == pytest.approx(0.332, abs=0.003) and rsr == pytest.approx(0.53, abs=0.003)
     assert "| esrgan-mini |" not in attacked and "| net |" not in attacked
+
+
+def test_attacks_stand_beside_what_was_made_on_the_same_images(tmp_path: Path) -> None:
+    """Of four images under a strong attack the weak one is shown too; who has fewer of them is left out."""
+    trainings = [("rsr-mini", "rsr-mini"), ("esrgan-mini", "esrgan-mini")]
+    own = [each for model, _ in trainings for each in made(model, SHIFT[model])]
+    for attack, shift, most in (("rsr", 0.2, "06"), ("strong", 0.4, "04")):
+        attacked = [r for model, _ in trainings for r in made(model, shift, attack=attack) if r.image < most]
+        own += [record for record in attacked if record.dataset == "clean-mini2"]
+    own = [r for r in own if (r.model, r.attack, r.image) != ("esrgan-mini", "rsr", "05")]
+    page = experiment(write(tmp_path, {"mini2": own}, trainings), {})
+    six, five, four = page.split("## Under attack")[1].split("Averaged over ")[1:]
+    assert six.startswith("6 images of clean-mini2:") and "strong" not in six and "esrgan" not in six
+    assert five.startswith("5 images of clean-mini2:") and "strong" not in five and "| esrgan-mini |" in five
+    assert four.startswith("4 images of clean-mini2:")
+    assert "| Method | LPIPS ↓ none | LPIPS ↓ rsr | LPIPS ↓ strong | PSNR ↑ none |" in four
+    robust = [float(cell) for cell in cells(four, "rsr-mini", 0)[1:4]]
+    assert robust == pytest.approx([0.315, 0.515, 0.715], abs=0.006)
 
 
 def test_seeds_that_disagree_are_not_certain(tmp_path: Path) -> None:

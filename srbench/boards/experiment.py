@@ -11,6 +11,7 @@ from typing import NamedTuple
 from srbench.boards import text
 from srbench.boards.csv_records import read_csv
 from srbench.boards.markdown import escaped, markdown_table
+from srbench.boards.order import dataset_order
 from srbench.boards.paper_tables import CLAIM, Paper
 from srbench.boards.table import Column, column_of
 from srbench.boards.trainings import Estimate, Trainings
@@ -22,7 +23,10 @@ ROBUST = "rsr-mini"
 JUDGES = ("lpips", "lpips-vgg", "niqe")
 """The paper's judge, and two that are of other networks or none."""
 COST = ("psnr", "block-mse", "overshoot")
-PUBLISHED = ("published/bsd100", "published/mini2")
+PUBLISHED = (
+    *("published/bsd100", "published/mini2"),
+    *("published/bsd100-attacked", "published/mini2-attacked", "published/mini2-strong"),
+)
 """The boards of published networks on the same sets, from the folder of the reports."""
 
 
@@ -170,26 +174,44 @@ class _Experiment:
         return markdown_table(head, rows, (0,))
 
     def under_attack(self) -> str:
-        """Return LPIPS and PSNR under each attack and without, on the images that were attacked."""
-        attacked = [record for record in self._records if record.attack != "none"]
-        if not attacked:
-            return ""
-        places = {(record.dataset_hash, record.image) for record in attacked}
-        models = {record.model for record in attacked}
+        """Return a table for each data set and each choice of its images that some model was attacked on."""
+        attacked: dict[str, dict[tuple[str, str], set[str]]] = {}
+        for record in self._records:
+            if record.attack != "none":
+                each = attacked.setdefault(record.dataset, {})
+                each.setdefault((record.model, record.attack), set()).add(record.image)
+        parts = [
+            self._attacked(dataset, images)
+            for dataset in dataset_order(attacked)
+            # The most first: strong attacks are made on fewer.
+            for images in sorted(
+                {frozenset(each) for each in attacked[dataset].values()}, key=len, reverse=True
+            )
+        ]
+        return "\n\n".join(parts)
+
+    def _attacked(self, dataset: str, images: frozenset[str]) -> str:
+        """Return LPIPS and PSNR on these images, of who has all of them, without and under each attack."""
+        cells: dict[tuple[str, str], list[Record]] = {}
+        for record in self._records:
+            if record.dataset == dataset and record.image in images:
+                cells.setdefault((record.attack, record.model), []).append(record)
+        whole = {k: each for k, each in cells.items() if {record.image for record in each} == images}
+        attacks = list(dict.fromkeys(attack for attack, _ in whole if attack != "none"))
+        models = {model for attack, model in whole if attack != "none"}
         only = _Experiment(
-            [r for r in self._records if r.model in models and (r.dataset_hash, r.image) in places],
+            [record for (_, model), each in whole.items() if model in models for record in each],
             {method: each for method, each in self._methods.items() if models.issuperset(each)},
         )
-        sets = sorted({record.dataset for record in attacked})
         head, columns = ["Method"], list[dict[str, str]]()
         for name in ("lpips", "psnr"):
-            for attack in ("none", *dict.fromkeys(record.attack for record in attacked)):
-                found = only._on(name, sets, attack)
+            for attack in ("none", *attacks):
+                found = only._on(name, [dataset], attack)
                 head.append(f"{text.heading(name)} {attack}")
                 columns.append({m: _shown(name, found.mean(m).value) for m in found.methods})
         rows = [[escaped(m), *(each.get(m, text.DASH) for each in columns)] for m in only._methods]
-        images = f"{len(places)} image{'s' * (len(places) != 1)} of {', '.join(sets)}"
-        return f"Averaged over the {images}.\n\n{markdown_table(head, rows, (0,))}"
+        count = f"{len(images)} image{'s' * (len(images) != 1)} of {dataset}"
+        return f"Averaged over {count}:\n\n{markdown_table(head, rows, (0,))}"
 
     def notes(self) -> str:
         """Return how to read the intervals."""
