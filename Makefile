@@ -23,8 +23,9 @@ test: install
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 # What takes longer: runs that are killed, trainings, a Ray cluster, the page in a browser, the examples.
+SLOW ?= slow
 test-slow: install
-	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
+	$(BIN)/python -m pytest -n auto --dist worksteal -m '$(SLOW)'
 
 lint: install
 	$(BIN)/ruff check .

@@ -24,6 +24,14 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is thorough is slow."""
+    for item in items:
+        if item.get_closest_marker("thorough"):
+            item.add_marker("slow")
+
+
 @pytest.fixture(autouse=True)
 def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh SRBENCH_HOME per test; the user's own files, weights and network are never touched."""

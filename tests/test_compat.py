@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ print(len(_keep_alive), torch.ops.torchvision.nms is not None)
 """
 
 
+@functools.cache
 def run(before: str = "") -> str:
     code = CODE.format(before=before)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -387,7 +387,7 @@ def test_a_folder_whose_smooth_places_show_no_noise_is_not_judged(context: Conte
     check(matches, 0.15)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_scaled_high_pass_and_noise_channels_let_it_learn_noise(context: Context) -> None:
     """A short training of a small DSGAN on smooth images comes to about the right level."""
     table = {

@@ -112,6 +112,7 @@ def test_a_worker_killed_in_mid_cell_changes_nothing(tmp_path: Path, cluster: No
     assert without_times(there.records) == without_times(here.records)
 
 
+@pytest.mark.thorough
 def test_a_hanging_model_is_given_up_and_the_others_finished(tmp_path: Path, cluster: None) -> None:
     wanted = request(tmp_path, ("scale_models:Hanging", "bicubic"), limit=1)
     found = evaluate(replace(wanted, placement=replace(wanted.placement, tries=2, timeout=3)))
@@ -144,6 +145,7 @@ def test_a_worker_ended_for_memory_asks_for_smaller_tiles(monkeypatch: pytest.Mo
         assert lost.value.out_of_memory is memory
 
 
+@pytest.mark.thorough
 def test_a_poisoned_model_is_reported_and_the_others_finished(tmp_path: Path, cluster: None) -> None:
     models = ("scale_models:Deadly", "scale_models:Failing", "bicubic")
     wanted = replace(request(tmp_path, models, limit=1), placement=Placement("ray", tries=2))

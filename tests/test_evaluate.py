@@ -275,7 +275,8 @@ def test_bfloat16_and_tiles_are_rows_of_their_own(tmp_path: Path, wiggle: str) -
 
 
 @pytest.mark.slow
-def test_ten_kills_leave_the_records_of_an_uninterrupted_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wanted", [3, pytest.param(10, marks=pytest.mark.thorough)])
+def test_kills_leave_the_records_of_an_uninterrupted_run(wanted: int, tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 14, side=48)
     command = [
         sys.executable,
@@ -294,7 +295,7 @@ def test_ten_kills_leave_the_records_of_an_uninterrupted_run(tmp_path: Path) -> 
     generator = random.Random(0)
     store = tmp_path / "killed"
     kills = 0
-    while kills < 10:
+    while kills < wanted:
         running = subprocess.Popen(
             [*command, str(store)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -307,7 +308,7 @@ def test_ten_kills_leave_the_records_of_an_uninterrupted_run(tmp_path: Path) -> 
         running.send_signal(signal.SIGKILL)
         running.wait()
         kills += 1
-    assert kills >= 5
+    assert kills >= wanted // 2
     subprocess.run([*command, str(store)], check=True, capture_output=True)
     assert _contents(store) == _contents(tmp_path / "whole")
 

@@ -45,9 +45,10 @@ def work(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
             ["--works", "evaluate", "--kills", "0", "--others", "1", "--faults", "disk,readonly,together"],
             [("full disk", 1), ("read-only", 1), ("four processes", 4)],
         ),
-        (
+        pytest.param(
             ["--works", "train", "--kills", "3", "--others", "1", "--faults", "kill,readonly"],
             [("SIGKILL", 1), ("read-only", 1)],
+            marks=pytest.mark.thorough,
         ),
     ],
 )

@@ -202,7 +202,13 @@ def test_what_is_quickly_refused(quick: dict[str, dict[str, Outcome]]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "long"),
-    [*((command, False) for command in COMMANDS if command != "evaluate"), *((each, True) for each in LONG)],
+    [
+        *(
+            pytest.param(command, False, marks=pytest.mark.thorough)
+            for command in sorted(COMMANDS.keys() - {*LONG})
+        ),
+        *(("--resume", False), *((each, True) for each in LONG)),
+    ],
 )
 def test_every_command_refuses_every_file(command: str, long: bool, tmp_path: Path) -> None:
     outcomes = tried(tmp_path, corpus(tmp_path, long=long), [command])

@@ -128,6 +128,7 @@ def test_pairs_follow_from_seed_and_index(pairs: Pairs) -> None:
     assert bool((squared(hr, other) > 0).all())
 
 
+@pytest.mark.slow
 def test_learning_brings_the_student_to_the_teacher(pairs: Pairs, teacher: Teacher, tmp_path: Path) -> None:
     made = make_pool(pairs, teacher, 12, tmp_path)
     losses: list[float] = []

@@ -44,7 +44,9 @@ def low_resolution(hr_dir: Path, folder: Path, scale: int) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scale", PUBLISHED)
+@pytest.mark.parametrize(
+    "scale", [s if s == 4 else pytest.param(s, marks=pytest.mark.thorough) for s in PUBLISHED]
+)
 def test_dat_light_has_its_published_figures_on_set5(scale: int, shared: Path, tmp_path: Path) -> None:
     folder = shared / "assets/images/Set5"
     if not folder.is_dir():

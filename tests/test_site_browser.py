@@ -32,7 +32,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "page"
 
 
-@pytest.fixture(params=["opened", pytest.param("served", marks=pytest.mark.slow)])
+@pytest.fixture(params=["opened", pytest.param("served", marks=pytest.mark.thorough)])
 def visit(request: pytest.FixtureRequest, browser: Any) -> Iterator[Open]:
     """Opens a page, from the disk or served; at the end no error may have been on the console (what the
     content security policy forbids is one) and no request may have left the page."""
@@ -49,6 +49,13 @@ def test_sorting_by_a_click(small: Path, visit: Open) -> None:
     heading.click()
     assert models(page) == ["clean-net", "blind-net", "bicubic"]
     assert page.locator('.tabulator-col[aria-sort="descending"]').inner_text().strip() == "Model"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("visit", ["served"], indirect=True)
+def test_a_served_page_is_one_that_was_opened(small: Path, visit: Open) -> None:
+    """One of all that is tried of pages from the disk; the others are tried served where they are thorough."""
+    test_sorting_by_a_click(small, visit)
 
 
 def test_filters_and_views(small: Path, visit: Open) -> None:

@@ -62,7 +62,9 @@ def test_the_line_a_user_sees(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FULL)
+@pytest.mark.parametrize(
+    "name", [n if n in ("rsr", "esrgan-psnr") else pytest.param(n, marks=pytest.mark.thorough) for n in FULL]
+)
 def test_three_iterations(name: str, photographs: Path, start: Path, tmp_path: Path) -> None:
     source = {"degradation.source": str(photographs)} if name in SOURCE else {}
     scratch = recipes.load(name, source).init == "scratch"
