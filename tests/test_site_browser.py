@@ -54,7 +54,7 @@ def test_sorting_by_a_click(small: Path, visit: Open) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("visit", ["served"], indirect=True)
 def test_a_served_page_is_one_that_was_opened(small: Path, visit: Open) -> None:
-    """One of all that is tried of pages from the disk; the others are tried served where they are thorough."""
+    """One thing of all that is tried of pages from the disk; the others, served, are thorough."""
     test_sorting_by_a_click(small, visit)
 
 
