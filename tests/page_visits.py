@@ -8,16 +8,21 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from chromium import DESK
 
 from srbench.boards.site import serve
 
 Open = Callable[..., Any]
 """Opens a page's folder, with what follows in its address, and waits for an element; gives the tab."""
+WAYS = ["opened", pytest.param("served", marks=pytest.mark.thorough)]
+"""From the disk, or from a server: a page does the same there, which is tried in full now and then."""
 
 
 @contextmanager
 def visiting(browser: Any, *, served: bool) -> Iterator[Open]:
+    """At the end no error may have been on the console (what the content security policy forbids is one), and
+    no request may have left the page."""
     contexts, errors, outside, own = [], [], [], ["file:", "data:"]
 
     def watch(request: Any) -> None:

@@ -12,6 +12,7 @@ import torch
 from helpers import record, write_pairs
 
 from srbench import datasets
+from srbench.boards.site.build import build_page, read_store
 from srbench.store import pictures as kept
 from srbench.store.record import Record
 
@@ -117,3 +118,11 @@ def store_with_pictures(
             lr = torch.rand(1, 3, 80, 80, generator=generator) if found.attack == "rsr" else None
             kept.save(root, cell_of(found), found.image, sr, lr)
     return root, spec
+
+
+def small_page(folder: Path) -> Path:
+    """A page of three models on two sets, attacked and corrupted, with pictures of one set."""
+    store, spec = store_with_pictures(folder)
+    records, pictures = read_store(store)
+    build_page(folder / "page", records, pictures=pictures, data=[spec])
+    return folder / "page"

@@ -1,88 +1,38 @@
-"""ESRGAN-FS's DSGAN: the authors' pairs, what lets it see noise, and the gate at its end."""
+"""DSGAN: the authors' pairs, and what lets it see and make noise."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+from dsgan_cases import SMALL, made, noisy_folder, small_context, smooth, training
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from srbench.attacks.noise import generator
 from srbench.datasets import degrade
-from srbench.errors import BadInput, RunFailed
+from srbench.errors import BadInput
 from srbench.train.data.resize import bicubic_down
-from srbench.train.degradations import Batch, Context, Degradation, make_degradation, parse
+from srbench.train.degradations import Batch, Context, parse
 from srbench.train.degradations.dsgan import DSGAN, build_dsgan, draw_noise
-from srbench.train.degradations.dsgan_gate import Degrade, Match, Texture, check, compare, misses, texture
 from srbench.train.degradations.dsgan_training import DSGANTraining, decay
 from srbench.train.degradations.frequency_separation import FrequencySeparationSettings, _plan
-from srbench.train.degradations.source_domain import FIRST_CROP, SourceDomain, open_domain
+from srbench.train.degradations.source_domain import FIRST_CROP, open_domain
 from srbench.train.frequency import high_pass
-
-SMALL: dict[str, Any] = {
-    "kind": "frequency-separation",
-    "source": "mini:ntire",
-    "source_images": 8,
-    "iterations": 2,
-    "batch": 2,
-    "crop": 8,
-    "perceptual_net": "none",
-    "features": 8,
-    "blocks": 1,
-    "skip": True,
-    "discriminator_features": 8,
-    "gate": 0,
-}
-
-
-def smooth(indices: Sequence[int], side: int) -> Tensor:
-    """Smooth 8-bit colour gradients of middle brightness, decided by the index alone."""
-    images = []
-    for index in indices:
-        corners = 0.3 + 0.4 * torch.rand(1, 3, 3, 3, generator=torch.Generator().manual_seed(index))
-        images.append(F.interpolate(corners, size=(side, side), mode="bilinear", align_corners=True))
-    return (torch.cat(images) * 255).round() / 255
 
 
 @pytest.fixture
 def context() -> Context:
-    return Context(
-        nn.Identity(), 7, None, lambda indices: smooth(indices, 128), torch.device("cpu"), print, smooth
-    )
+    return small_context()
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Sixteen noisy source images of 256 px, and no clean ones."""
-    path = tmp_path / "source"
-    path.mkdir()
-    for number in range(16):
-        hr = (smooth([number + 500], 1024)[0].permute(1, 2, 0) * 255).round().byte().numpy()
-        Image.fromarray(degrade.ntire(hr, np.random.default_rng(number))).save(path / f"{number}.png")
-    return path
-
-
-def made(context: Context, **changes: Any) -> Degradation:
-    degradation = make_degradation(parse(SMALL | changes), context)
-    degradation.prepare()
-    return degradation
-
-
-def training(context: Context, **changes: Any) -> tuple[DSGANTraining, SourceDomain]:
-    settings = parse(SMALL | changes)
-    assert isinstance(settings, FrequencySeparationSettings)
-    domain = open_domain(settings.source, context, count=8, side=4 * settings.crop)
-    return DSGANTraining(_plan(settings, ""), context, domain), domain
-
-
-# The authors' pairs
+    return noisy_folder(tmp_path / "source")
 
 
 def test_defaults_are_the_authors() -> None:
@@ -150,9 +100,6 @@ def test_a_mini_domain_has_images_of_the_side_asked_for(context: Context) -> Non
     assert all(image.shape == (40, 40, 3) for image in apart)
     parts = [index for index in asked if index != FIRST_CROP] + [FIRST_CROP]
     assert sorted(parts) == list(range(FIRST_CROP, FIRST_CROP + 12))
-
-
-# What lets it see and make noise
 
 
 def test_noise_is_a_samples_own(context: Context) -> None:
@@ -244,147 +191,6 @@ def test_the_last_layer_is_exact_under_autocast() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         assert (network(white) - white).abs().max() < 1e-6
     assert DSGAN(8, 1, noise_channels=3).block_input[0].in_channels == 6
-
-
-# The gate
-
-
-def test_texture_of_white_noise() -> None:
-    draw = torch.Generator().manual_seed(0)
-    tiles = 120 + 6 * torch.randn(2000, 3, 16, 16, generator=draw, dtype=torch.float64)
-    tiles += torch.linspace(-9, 9, 16, dtype=torch.float64)  # a plane, which is no noise
-    found = texture(tiles)
-    assert found.std == pytest.approx(6 * (1 - 3 / 256) ** 0.5, rel=0.01)
-    assert found.gray == pytest.approx(found.std / 3**0.5, rel=0.02)
-    # Power is in proportion to area: rings of radius 1/4 and 1/8 of a cycle a pixel.
-    shares = [(1 - torch.pi / 16) ** 0.5, (torch.pi / 16 * 3 / 4) ** 0.5, (torch.pi / 64 * 3 / 4) ** 0.5]
-    # The plane that is taken away lies in the coarsest.
-    assert found.octaves[:2] == pytest.approx([6 * share for share in shares[:2]], rel=0.05)
-    assert found.octaves[2] == pytest.approx(6 * shares[2], rel=0.2)
-    alike = texture(tiles[:, :1].expand(-1, 3, -1, -1))
-    assert alike.gray == pytest.approx(alike.std)
-    assert len(texture(tiles[..., :8, :8]).octaves) == 2
-
-
-def perfect(lr: Tensor, ids: Sequence[str], strength: float = 1.0) -> Tensor:
-    """The noise of mini:ntire, of another draw."""
-    made = []
-    for image, sample in zip(lr, ids, strict=True):
-        rng = np.random.default_rng(int(sample))
-        noise = degrade.NTIRE_MEAN + degrade.NTIRE_STD * degrade._near_white((*image.shape[1:], 3), rng)
-        made.append(image + strength * torch.from_numpy(noise / 255).permute(2, 0, 1).to(image))
-    return (torch.stack(made).clamp(0, 1) * 255).round() / 255
-
-
-def gray(lr: Tensor, ids: Sequence[str]) -> Tensor:
-    """Noise of the right level that is alike in all channels."""
-    return lr + (perfect(lr, ids) - lr)[:, :1]
-
-
-def smeared(lr: Tensor, ids: Sequence[str]) -> Tensor:
-    """Noise of the right level and the wrong spectrum."""
-    noise = F.avg_pool2d(perfect(lr, ids) - lr, 3, 1, 1, count_include_pad=False)
-    return lr + 3 * noise
-
-
-def still(lr: Tensor, ids: Sequence[str]) -> Tensor:
-    return lr
-
-
-def amplifying(lr: Tensor, ids: Sequence[str]) -> Tensor:
-    """What a DSGAN without noise of its own learns: to amplify what the shrunk noisy image has left."""
-    return lr + 3.2 * (lr - F.avg_pool2d(lr, 5, 1, 2, count_include_pad=False))
-
-
-@pytest.mark.parametrize("known", [True, False], ids=["mini", "folder"])
-def test_the_gate_passes_the_true_degradation_alone(known: bool, context: Context, folder: Path) -> None:
-    domain = open_domain("mini:ntire" if known else str(folder), context, count=1)
-
-    def difference(matches: Sequence[Match]) -> float:
-        return max(match.difference for match in matches)
-
-    matches = compare(domain, perfect, context)
-    check(matches, 0.15)
-    assert difference(matches) < 0.1
-    wrong: list[Degrade] = [still, gray, smeared, amplifying]
-    wrong += [lambda lr, ids, factor=factor: perfect(lr, ids, factor) for factor in (0.8, 1.25)]  # type: ignore[misc]
-    for degradation in wrong:
-        matches = compare(domain, degradation, context)
-        assert difference(matches) > 0.15
-        with pytest.raises(RunFailed, match="the DSGAN misses its source by"):
-            check(matches, 0.15)
-        check(matches, 0)
-
-
-def test_noise_in_place_of_blur_does_not_pass(context: Context) -> None:
-    """The residual of a blur is as strong as what it takes away, and noise can be as strong as that."""
-
-    def rough(indices: Sequence[int]) -> Tensor:
-        draw = torch.Generator().manual_seed(indices[0])
-        detail = F.interpolate(torch.randn(len(indices), 3, 32, 32, generator=draw), scale_factor=4)
-        return (smooth(indices, 128) + 0.05 * detail).clamp(0, 1)
-
-    context = replace(context, crops=rough)
-    domain = open_domain("mini:aim", context, count=1)
-    true = compare(domain, still, context)[0].source
-
-    def noisy(lr: Tensor, ids: Sequence[str]) -> Tensor:
-        return lr + true.std / 255 * torch.randn(lr.shape, generator=generator(0, ids[0], "test"))
-
-    residual, image = compare(domain, noisy, context)
-    assert residual.dsgan.std == pytest.approx(true.std, rel=0.1)
-    assert image.difference > 0.15
-
-
-def test_too_little_counts_alone_where_a_match_is_one_sided() -> None:
-    weak, strong = Texture(2.0, 1.0, (1.0,)), Texture(4.0, 2.0, (2.0,))
-    assert Match("x", strong, weak, one_sided=True).difference == 0.5
-    assert Match("x", weak, strong, one_sided=True).difference == 0
-    assert Match("x", weak, strong).difference == 1
-    assert Match("x", Texture(0.0, 0.0, ()), Texture(0.1, 0.0, ())).difference == pytest.approx(0.2)
-    assert misses([Match("x", weak, strong), Match("y", weak, strong, counts=False)]) == 1
-    assert misses([Match("x", weak, Texture(float("nan"), 1.0, (1.0,)))]) > 1e9
-    with pytest.raises(RunFailed, match="gate 15%"):
-        check([Match("x", weak, Texture(float("nan"), 1.0, (1.0,)))], 0.15)
-
-
-def test_a_run_fails_by_its_gate_and_its_dsgan_is_kept(context: Context, tmp_path: Path) -> None:
-    lines: list[str] = []
-    run = replace(context, folder=tmp_path, report=lines.append)
-    with pytest.raises(RunFailed, match=r"misses its source by .*gate 15%.*std .*set gate = 0"):
-        made(run, gate=0.15)
-    assert (tmp_path / "dsgan.safetensors").is_file()
-    lines.clear()
-    noise = made(run, gate=0).describe()["noise"]
-    assert lines[0] == "DSGAN for mini:ntire: already trained"
-    assert noise["residual"]["source"]["std"] == pytest.approx(6.6, abs=0.3)
-    assert noise["residual"]["difference"] > 0.9
-
-
-def test_what_cannot_be_compared_is_said(context: Context, tmp_path: Path) -> None:
-    path = tmp_path / "white"
-    path.mkdir()
-    Image.fromarray(np.full((64, 64, 3), 255, np.uint8)).save(path / "white.png")
-    assert "neither dark nor bright" in made(context, source=str(path)).describe()["noise"]["not_measured"]
-    with pytest.raises(BadInput, match="neither dark nor bright, too few"):
-        made(context, source=str(path), gate=0.15)
-    small = tmp_path / "small"
-    small.mkdir()
-    Image.fromarray(np.full((24, 64, 3), 99, np.uint8)).save(small / "small.png")
-    with pytest.raises(BadInput, match="has 32 px a side"):
-        made(context, source=str(small), pairs="training", gate=0.15)
-
-
-def test_a_folder_whose_smooth_places_show_no_noise_is_not_judged(context: Context, folder: Path) -> None:
-    noisy = compare(open_domain(str(folder), context), still, context)
-    assert [match.counts for match in noisy] == [True, True]
-    for file in folder.iterdir():
-        pixels = np.asarray(Image.open(file).reduce(8).resize((256, 256), Image.Resampling.BICUBIC))
-        Image.fromarray(degrade.jpeg(pixels, 30)).save(file)
-    matches = compare(open_domain(str(folder), context), still, context)
-    assert [match.counts for match in matches] == [False, True]
-    assert "not judged" in matches[0].verdict
-    check(matches, 0.15)
 
 
 @pytest.mark.thorough

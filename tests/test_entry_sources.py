@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
+from entry_cases import check, mini_records, resealed
 from helpers import inside, record
-from test_entries import check, mini_records, resealed
 
 from srbench.boards.site.data import site
 from srbench.entries.board import board, read_folder

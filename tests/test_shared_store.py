@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from helpers import write_pairs
-from test_scale import METRICS, ShamPool, prepare, without_times
+from scale_cases import METRICS, ShamPool, prepare, without_times
 
 from srbench import evaluation as job
 from srbench.run.plan import Cell

@@ -1,41 +1,29 @@
-"""The page in a real browser: Debian's Chromium, driven by playwright, on files and with no network."""
+"""The page in a browser: sorting, filters, columns, records, curves."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import DESK, missing
-from page_visits import Open, models, until, visiting
-from PIL import Image
-from screenshot import BOARDS, screenshot
-from site_pages import store_with_pictures, synthetic
+from chromium import missing
+from page_visits import WAYS, Open, models, until, visiting
+from site_pages import small_page, synthetic
 
-from srbench.boards.site import serve
-from srbench.boards.site.build import build_page, read_store
-from srbench.store.record import Record
+from srbench.boards.site.build import build_page
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of three models on two sets, attacked and corrupted, with pictures of one set."""
-    folder = tmp_path_factory.mktemp("small")
-    store, spec = store_with_pictures(folder)
-    records, pictures = read_store(store)
-    build_page(folder / "page", records, pictures=pictures, data=[spec])
-    return folder / "page"
+    return small_page(tmp_path_factory.mktemp("small"))
 
 
-@pytest.fixture(params=["opened", pytest.param("served", marks=pytest.mark.thorough)])
+@pytest.fixture(params=WAYS)
 def visit(request: pytest.FixtureRequest, browser: Any) -> Iterator[Open]:
-    """Opens a page, from the disk or served; at the end no error may have been on the console (what the
-    content security policy forbids is one) and no request may have left the page."""
     with visiting(browser, served=request.param == "served") as open_page:
         yield open_page
 
@@ -214,129 +202,6 @@ def test_curves_have_acceptance_excellence_and_noise(small: Path, visit: Open) -
     assert float(cells["blind-net"][2]) < float(cells["clean-net"][2]) < 1
 
 
-def test_explorer_shows_the_same_crop_of_everything(small: Path, visit: Open) -> None:
-    page = visit(small)
-    page.locator(".panes").wait_for()
-    names = page.locator(".pane figcaption > b").all_inner_texts()
-    assert names == ["LR", "Bicubic", "Blind Net ◆", "Clean Net ●", "HR"]
-    assert page.locator("#explorer-strip button").count() == 3
-    numbers = page.locator(".pane .metrics").nth(1).locator("a")
-    assert [text.split()[0] for text in numbers.all_inner_texts()] == ["LPIPS", "PSNR", "SSIM"]
-    numbers.first.click()
-    page.locator("dialog#record[open] .chosen").wait_for()
-    shown = page.locator("#explorer-strip button").first.get_attribute("title")
-    assert page.locator("dialog .chosen th").inner_text() == shown
-    assert numbers.first.text_content().split()[1] in page.locator("dialog .chosen").inner_text()
-    page.keyboard.press("Escape")
-    page.locator(".panes").scroll_into_view_if_needed()
-    until(page, "[...document.querySelectorAll('.pane img')].every((i) => i.complete && i.naturalWidth)")
-    where = "[...document.querySelectorAll('.pane img')].map((i) => getComputedStyle(i).transform)"
-    before = page.evaluate(where)
-    page.click('button[aria-label="Zoom in"]')
-    page.click('button[aria-label="Zoom in"]')
-    assert page.inner_text("#zoom-level") == "2×"
-    zoomed = page.evaluate(where)
-    assert len(set(zoomed)) == 1
-    assert zoomed != before
-    page.locator(".pane .view").nth(2).focus()
-    page.keyboard.press("ArrowRight")
-    moved = page.evaluate(where)
-    assert len(set(moved)) == 1
-    assert moved != zoomed
-    page.keyboard.press("0")
-    assert page.evaluate(where) == before
-    page.select_option("#explorer-attack", label="rsr")
-    page.locator("#show-input").check()
-    until(page, "document.querySelectorAll('.pane img.small').length === 4")
-    second = page.locator("#explorer-strip button").nth(1)
-    second.click()
-    until(
-        page, "document.querySelectorAll('#explorer-strip button')[1].getAttribute('aria-pressed') === 'true'"
-    )
-
-
-def test_slider_uncovers_the_left_picture(small: Path, visit: Open) -> None:
-    page = visit(small)
-    page.locator("#split").focus()
-    clip = "getComputedStyle(document.querySelector('.slider .top-layer')).clipPath"
-    assert "50%" in page.evaluate(clip)
-    page.keyboard.press("Home")
-    assert "100%" in page.evaluate(clip)
-    page.keyboard.press("End")
-    assert "100%" not in page.evaluate(clip)
-    page.select_option("#slider-right", label="HR")
-    until(page, "document.querySelector('.slider figcaption').textContent.endsWith('HR')")
-
-
-def test_dark_by_preference_and_by_the_button(small: Path, visit: Open) -> None:
-    background = "getComputedStyle(document.body).backgroundColor"
-    light, dark = visit(small, color_scheme="light"), visit(small, color_scheme="dark")
-    assert light.evaluate(background) == "rgb(255, 255, 255)"
-    night = dark.evaluate(background)
-    assert night != "rgb(255, 255, 255)"
-    light.click("#theme")
-    assert light.evaluate(background) == night
-    assert light.get_attribute("#theme", "aria-pressed") == "true"
-    light.reload()
-    light.wait_for_selector(".tabulator-row")
-    assert light.evaluate(background) == night
-    for selector in (".tabulator-row .tabulator-frozen", ".tabulator-col", "dialog"):
-        shade = dark.evaluate(f"getComputedStyle(document.querySelector('{selector}')).backgroundColor")
-        assert max(int(part) for part in re.findall(r"\d+", shade)[:3]) < 80, selector
-
-
-def test_the_keyboard_alone(small: Path, visit: Open) -> None:
-    page = visit(small)
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
-    focused = ""
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        focused = page.evaluate("document.activeElement.textContent")
-        if focused == "Model":
-            break
-    assert focused == "Model"
-    page.keyboard.press("Enter")
-    assert models(page) == ["bicubic", "blind-net", "clean-net"]
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.matches('a.num')"):
-            break
-    page.keyboard.press("Enter")
-    page.locator("dialog#record[open] dl").wait_for()
-    page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.matches('a.num')")
-
-
-def test_a_phone(small: Path, visit: Open) -> None:
-    page = visit(small, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    page.locator(".panes").wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    first = page.locator(".tabulator-row").first
-    assert first.locator(".average .value").bounding_box()["x"] < 330
-    assert page.evaluate(
-        "[...document.querySelectorAll('.controls select, .controls button, #theme')]"
-        ".every((e) => e.getBoundingClientRect().height >= 30)"
-    )
-    page.locator("a.num").first.evaluate("link => link.click()")
-    page.locator("dialog#record[open] dl").wait_for()
-    box = page.locator("dialog#record").bounding_box()
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= 390
-    assert page.evaluate("(d => d.scrollWidth <= d.clientWidth)(document.querySelector('dialog'))")
-
-
-def test_the_picture_for_readers(small: Path, tmp_path: Path, browser: Any) -> None:
-    """The script that README's picture is made with; the committed one is of the same width."""
-    screenshot(browser, small, tmp_path / "page.png")
-    with Image.open(tmp_path / "page.png") as made, Image.open(BOARDS / "page.png") as committed:
-        assert made.width == committed.width == DESK["width"]
-        assert made.height > 400
-        # Not blank: white, ink and the tints of the marks.
-        assert len(made.convert("RGB").getcolors(1 << 20)) > 20
-    assert (BOARDS / "page.png").stat().st_size < 300_000
-
-
 def test_a_page_without_pictures_or_attacks_says_how_to_get_them(tmp_path: Path, visit: Open) -> None:
     records = list(synthetic([("one", "clean", "a" * 64)], ["i0", "i1"], clean=True))
     build_page(tmp_path / "page", records)
@@ -381,90 +246,3 @@ def test_a_mean_over_fewer_images_is_not_best_and_says_so(tmp_path: Path, visit:
     dialog.locator("summary", has_text="All 2 images").click()
     assert dialog.locator("details tbody tr").first.locator("td").last.inner_text() == "–"
     assert "1 of 2" in dialog.locator("table").first.inner_text()
-
-
-def test_the_page_works_as_it_is_served(small: Path, browser: Any) -> None:
-    """Under the content security policy: tables, records, curves and pictures."""
-    with visiting(browser, served=True) as visit:
-        page = visit(small)
-        page.locator(".tabulator-col", has_text="Model").locator("button.sort").click()
-        assert models(page) == ["bicubic", "blind-net", "clean-net"]
-        page.select_option("#matrix-by", "model")
-        assert page.locator("#matrix-table .heat").count() > 0
-        page.locator("#robustness canvas").first.wait_for()
-        page.locator(".panes").scroll_into_view_if_needed()
-        until(page, "[...document.querySelectorAll('.pane img')].every((i) => i.complete && i.naturalWidth)")
-        page.locator(".tabulator-row a.num").first.click()
-        page.locator("dialog#record[open] dl").wait_for()
-
-
-def test_a_page_from_elsewhere_cannot_read_the_data(small: Path, browser: Any, tmp_path: Path) -> None:
-    """The data are scripts, and a script may be loaded from anywhere unless the server says no."""
-    with serve.serving(small) as (address, _):
-        (tmp_path / "index.html").write_text(
-            f"<script src='{address}data/site.js'></script><img src='{address}images/x.png'>"
-        )
-        with serve.serving(tmp_path) as (other, _):
-            page = browser.new_page(bypass_csp=True)
-            # Another port is another origin, and the same site; another name is another site.
-            page.goto(other.replace("127.0.0.1", "localhost"))
-            assert page.evaluate("typeof window.srbenchData") == "undefined"
-            page.goto(address)
-            assert page.evaluate("typeof window.srbenchData") == "object"
-            page.close()
-
-
-HOSTILE = "<script>alert(1)</script><img src=x onerror=document.title='taken'>"
-
-
-def test_hostile_names_are_only_text(tmp_path: Path, visit: Open) -> None:
-    bad = {"model": HOSTILE, "model_title": HOSTILE, "dataset_domain": HOSTILE}
-
-    def renamed(found: Record) -> Record:
-        where = {"dataset": HOSTILE, "image": HOSTILE + found.image} if found.dataset == "other" else {}
-        return found.model_copy(update=where | (bad if found.model == "clean-net" else {}))
-
-    store, spec = store_with_pictures(tmp_path, renamed)
-    records, pictures = read_store(store)
-    build_page(tmp_path / "page", records, pictures=pictures, data=[spec])
-    page = visit(tmp_path / "page")
-    dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    page.locator(".panes").wait_for()
-    page.select_option("#matrix-by", "model")
-    page.locator("#robustness").scroll_into_view_if_needed()
-    page.locator("#robustness summary").first.click()
-    places = {
-        "heading": ".tabulator-col-title",
-        "data sets": "#set option",
-        "ranking": ".tabulator-row .model b",
-        "matrix": "#matrix-table tbody th",
-        "curves": "#curve-models label",
-        "numbers": "#robustness details[open] tbody th",
-        "explorer": ".pane figcaption > b",
-        "slider": "#slider-right option",
-        "columns": "#columns label",
-        "cost": ".drawing title",
-        "compared": "#compare-left option",
-        "worst images": "#worst-body tbody th",
-    }
-    page.select_option("#worst-set", label=HOSTILE)
-    page.select_option("#compare-set", label=HOSTILE)
-    until(page, f"document.querySelector('#worst-body th[scope=row]')?.textContent.startsWith({HOSTILE!r})")
-    until(page, "document.querySelector('#compare-body code')?.textContent.includes('<script>')")
-    assert HOSTILE in shlex.split(page.inner_text("#compare-body code"))
-    for where, selector in places.items():
-        texts = page.locator(selector).all_text_contents()
-        assert any(HOSTILE in text for text in texts), where
-    page.locator(".tabulator-row", has_text="<script>").locator("a.num").first.click()
-    dialog = page.locator("dialog#record[open] dl")
-    dialog.wait_for()
-    assert HOSTILE in page.inner_text("#record-title")
-    page.keyboard.press("Escape")
-    page.locator(".tabulator-row a.num.out-of-domain").last.click()
-    page.locator("dialog#record summary", has_text="images, worst").click()
-    assert HOSTILE in page.locator("dialog#record tbody th").last.inner_text()
-    assert page.locator("img[src=x]").count() == 0
-    assert page.evaluate("[...document.scripts].every((s) => s.src && !s.text)")
-    assert page.title() == "srbench leaderboard"
-    assert dialogs == []
