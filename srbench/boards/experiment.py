@@ -50,16 +50,7 @@ def experiment(folder: Path, paper: Paper) -> str:
     Raises:
         BadInput: records that cannot be read.
     """
-    methods = _methods(folder / "training.csv")
-    records = read_csv(folder / "records.csv")
-    ours = {model for models in methods.values() for model in models} | methods.keys()
-    for other in PUBLISHED:
-        # What came with srbench before has the names of methods and is another network.
-        file = folder.parent / other / "records.csv"
-        published = read_csv(file) if file.is_file() else []
-        records += [record for record in published if record.model not in ours]
-    methods |= {record.model: [record.model] for record in records if record.model not in ours}
-    made = _Experiment(records, methods)
+    made = _read(folder)
     parts = [made.quality(family) for family in FAMILIES]
     parts += [
         "## The claim",
@@ -69,6 +60,29 @@ def experiment(folder: Path, paper: Paper) -> str:
     ]
     parts += ["## Under attack", made.under_attack(), made.notes()]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def gain_and_cost(folder: Path) -> str:
+    """Return the table that README shows: what each method gains on unseen degradations, and what it costs.
+
+    Raises:
+        BadInput: records that cannot be read.
+    """
+    return _read(folder).cost(FAMILIES[0])
+
+
+def _read(folder: Path) -> _Experiment:
+    """Read the records of an experiment, and of the published networks on the same sets."""
+    methods = _methods(folder / "training.csv")
+    records = read_csv(folder / "records.csv")
+    ours = {model for models in methods.values() for model in models} | methods.keys()
+    for other in PUBLISHED:
+        # What came with srbench before has the names of methods and is another network.
+        file = folder.parent / other / "records.csv"
+        published = read_csv(file) if file.is_file() else []
+        records += [record for record in published if record.model not in ours]
+    methods |= {record.model: [record.model] for record in records if record.model not in ours}
+    return _Experiment(records, methods)
 
 
 def _methods(file: Path) -> dict[str, list[str]]:
