@@ -132,6 +132,26 @@ def test_attacks_stand_beside_what_was_made_on_the_same_images(tmp_path: Path) -
     assert robust == pytest.approx([0.315, 0.515, 0.715], abs=0.006)
 
 
+def test_what_the_attack_adds_to_blind_training_is_a_difference_with_an_interval(tmp_path: Path) -> None:
+    shifts = {"blind-mini": 0.02, "blind-adversarial-mini": -0.05, "rsr-mini": 0.0}
+    trainings = [(f"{method}-seed{seed}", method) for method in shifts for seed in range(3)]
+    own = [
+        each
+        for number, (model, method) in enumerate(trainings)
+        for attack, more in (("none", 0.0), ("strong", 0.4))
+        for each in made(model, shifts[method] + more, attack=attack, seed=number)
+    ]
+    folder = write(tmp_path, {"mini2": own}, trainings)
+    said = experiment(folder, {}).split("## What the attack adds to blind training")[1]
+    over = cells(said, "bsd100-ntire-like and bsd100-aim-like", 0)
+    assert [float(cell) for cell in over[1:4]] == pytest.approx([0.375, 0.305, 0.355], abs=0.005)
+    assert over[4].startswith("**-0.07") and over[5].startswith("**+0.02") and over[6].startswith("**-0.05")
+    assert cells(said, "strong, 12 images of clean-mini2", 0)[4].startswith("**-0.0")
+    assert "## What the attack adds" not in experiment(
+        write(tmp_path / "other", {"mini2": own}, [each for each in trainings if "blind" not in each[1]]), {}
+    )
+
+
 def test_seeds_that_disagree_are_not_certain(tmp_path: Path) -> None:
     trainings = [
         (f"{method}-seed{seed}", method) for method in ("rsr-mini", "esrgan-mini") for seed in range(3)

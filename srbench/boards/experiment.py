@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from srbench.boards import text
-from srbench.boards.csv_records import read_csv
 from srbench.boards.markdown import escaped, markdown_table
-from srbench.boards.order import dataset_order
+from srbench.boards.methods import Methods, read_methods
 from srbench.boards.paper_tables import CLAIM, Paper
-from srbench.boards.table import Column, column_of
+from srbench.boards.table import Column
 from srbench.boards.trainings import Estimate, Trainings
 from srbench.metrics import metric
-from srbench.store.record import Record
 
 ROBUST = "rsr-mini"
 """The paper's claim is about this method."""
 JUDGES = ("lpips", "lpips-vgg", "niqe")
 """The paper's judge, and two that are of other networks or none."""
 COST = ("psnr", "block-mse", "overshoot")
+BLIND, BOTH = "blind-mini", "blind-adversarial-mini"
+"""Trained on broad random degradations; and with the attack of the robust method on top of them."""
 PUBLISHED = (
     *("published/bsd100", "published/mini2"),
     *("published/bsd100-attacked", "published/mini2-attacked", "published/mini2-strong"),
@@ -50,7 +49,7 @@ def experiment(folder: Path, paper: Paper) -> str:
     Raises:
         BadInput: records that cannot be read.
     """
-    made = _read(folder)
+    made = _Report(read_methods(folder, PUBLISHED))
     parts = [made.quality(family) for family in FAMILIES]
     parts += [
         "## The claim",
@@ -58,7 +57,7 @@ def experiment(folder: Path, paper: Paper) -> str:
         "## The gain, and what it costs on clean input",
         *map(made.cost, FAMILIES),
     ]
-    parts += ["## Under attack", made.under_attack(), made.notes()]
+    parts += ["## Under attack", made.under_attack(), made.generalist(), made.notes()]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -68,56 +67,20 @@ def gain_and_cost(folder: Path) -> str:
     Raises:
         BadInput: records that cannot be read.
     """
-    return _read(folder).cost(FAMILIES[0])
+    return _Report(read_methods(folder, PUBLISHED)).cost(FAMILIES[0])
 
 
-def _read(folder: Path) -> _Experiment:
-    """Read the records of an experiment, and of the published networks on the same sets."""
-    methods = _methods(folder / "training.csv")
-    records = read_csv(folder / "records.csv")
-    ours = {model for models in methods.values() for model in models} | methods.keys()
-    for other in PUBLISHED:
-        # What came with srbench before has the names of methods and is another network.
-        file = folder.parent / other / "records.csv"
-        published = read_csv(file) if file.is_file() else []
-        records += [record for record in published if record.model not in ours]
-    methods |= {record.model: [record.model] for record in records if record.model not in ours}
-    return _Experiment(records, methods)
+class _Report:
+    """Make the parts of the page."""
 
-
-def _methods(file: Path) -> dict[str, list[str]]:
-    """Return by method its trainings, as training.csv has them."""
-    methods: dict[str, list[str]] = {}
-    with file.open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            methods.setdefault(row["method"], []).append(row["model"])
-    return methods
-
-
-class _Experiment:
-    """Hold the records of one experiment, and the methods they are of."""
-
-    def __init__(self, records: Sequence[Record], methods: Mapping[str, Sequence[str]]) -> None:
-        self._records, self._methods = records, methods
-        domains = {record.model: record.training_domain for record in records}
-        self._trained_for = {
-            name: text.domain(domain)
-            for name, models in methods.items()
-            for domain in {domains.get(model, "unknown") for model in models}
-        }
-
-    def _columns(self, sets: Sequence[str], attack: str = "none") -> list[Column]:
-        found = {column_of(record) for record in self._records if record.attack == attack}
-        return sorted((c for c in found if c.dataset in sets), key=lambda column: sets.index(column.dataset))
-
-    def _on(self, name: str, sets: Sequence[str], attack: str = "none") -> Trainings:
-        return Trainings(self._records, self._methods, name, self._columns(sets, attack))
+    def __init__(self, methods: Methods) -> None:
+        self._methods = methods
 
     def quality(self, family: Family) -> str:
         """Return a table for each judge, the best method over the unseen sets first."""
         parts = [f"## {family.title}"]
         for judge in JUDGES:
-            found = self._on(judge, (*family.unseen, family.clean))
+            found = self._methods.on(judge, (*family.unseen, family.clean))
             unseen = [column for column in found.columns if column.dataset in family.unseen]
             if not found.methods or not unseen:
                 continue
@@ -128,7 +91,7 @@ class _Experiment:
             rows = [
                 [
                     escaped(method),
-                    escaped(self._trained_for[method]),
+                    escaped(self._methods.trained_for[method]),
                     str(over[method].trainings[0]),
                     *(_shown(judge, found.mean(method, [column]).value) for column in found.columns),
                     _shown(judge, over[method].value),
@@ -147,7 +110,7 @@ class _Experiment:
             columns: dict[str, dict[str, str]] = {}
             said = []
             for judge in JUDGES:
-                found = self._on(judge, family.unseen)
+                found = self._methods.on(judge, family.unseen)
                 if ROBUST not in found.methods:
                     continue
                 others = [method for method in found.methods if method != ROBUST]
@@ -168,11 +131,11 @@ class _Experiment:
     def cost(self, family: Family) -> str:
         """Return the judge on unseen sets beside PSNR, with its distance to bicubic's, and artefacts."""
         judge = JUDGES[0]
-        unseen = self._on(judge, family.unseen)
+        unseen = self._methods.on(judge, family.unseen)
         gain = {method: _shown(judge, unseen.mean(method).value) for method in unseen.methods}
         columns: dict[str, dict[str, str]] = {}
         for name in COST:
-            found = self._on(name, (family.clean,))
+            found = self._methods.on(name, (family.clean,))
             for method in found.methods:
                 shown = _shown(name, found.mean(method).value)
                 if name == "psnr" and "bicubic" in found.methods:
@@ -189,43 +152,45 @@ class _Experiment:
 
     def under_attack(self) -> str:
         """Return a table for each data set and each choice of its images that some model was attacked on."""
-        attacked: dict[str, dict[tuple[str, str], set[str]]] = {}
-        for record in self._records:
-            if record.attack != "none":
-                each = attacked.setdefault(record.dataset, {})
-                each.setdefault((record.model, record.attack), set()).add(record.image)
-        parts = [
-            self._attacked(dataset, images)
-            for dataset in dataset_order(attacked)
-            # The most first: strong attacks are made on fewer.
-            for images in sorted(
-                {frozenset(each) for each in attacked[dataset].values()}, key=len, reverse=True
-            )
-        ]
-        return "\n\n".join(parts)
+        return "\n\n".join(self._attacked(dataset, images) for dataset, images in self._methods.attacked())
 
     def _attacked(self, dataset: str, images: frozenset[str]) -> str:
-        """Return LPIPS and PSNR on these images, of who has all of them, without and under each attack."""
-        cells: dict[tuple[str, str], list[Record]] = {}
-        for record in self._records:
-            if record.dataset == dataset and record.image in images:
-                cells.setdefault((record.attack, record.model), []).append(record)
-        whole = {k: each for k, each in cells.items() if {record.image for record in each} == images}
-        attacks = list(dict.fromkeys(attack for attack, _ in whole if attack != "none"))
-        models = {model for attack, model in whole if attack != "none"}
-        only = _Experiment(
-            [record for (_, model), each in whole.items() if model in models for record in each],
-            {method: each for method, each in self._methods.items() if models.issuperset(each)},
-        )
+        """Return LPIPS and PSNR on these images, without and under each attack."""
+        only, attacks = self._methods.whole(dataset, images)
         head, columns = ["Method"], list[dict[str, str]]()
         for name in ("lpips", "psnr"):
             for attack in ("none", *attacks):
-                found = only._on(name, [dataset], attack)
+                found = only.on(name, [dataset], attack)
                 head.append(f"{text.heading(name)} {attack}")
                 columns.append({m: _shown(name, found.mean(m).value) for m in found.methods})
-        rows = [[escaped(m), *(each.get(m, text.DASH) for each in columns)] for m in only._methods]
-        count = f"{len(images)} image{'s' * (len(images) != 1)} of {dataset}"
-        return f"Averaged over {count}:\n\n{markdown_table(head, rows, (0,))}"
+        rows = [[escaped(m), *(each.get(m, text.DASH) for each in columns)] for m in only.methods]
+        return f"Averaged over {_count(images)} of {dataset}:\n\n{markdown_table(head, rows, (0,))}"
+
+    def generalist(self) -> str:
+        """Return what the attack adds to blind training, and what either is beside the robust method."""
+        pairs = ((BOTH, BLIND), (BLIND, ROBUST), (BOTH, ROBUST))
+        if not {BLIND, BOTH} <= self._methods.methods.keys():
+            return ""
+        judge, rows = JUDGES[0], list[list[str]]()
+
+        def add(title: str, found: Trainings, columns: Sequence[Column] | None = None) -> None:
+            if {BLIND, BOTH, ROBUST} <= set(found.methods):
+                means = [_shown(judge, found.mean(m, columns).value) for m in (BLIND, BOTH, ROBUST)]
+                apart = [_difference(judge, found.difference(*pair, columns)) for pair in pairs]
+                rows.append([title, *means, *apart])
+
+        for family in FAMILIES:
+            found = self._methods.on(judge, (*family.unseen, family.clean))
+            unseen = [column for column in found.columns if column.dataset in family.unseen]
+            add(" and ".join(family.unseen), found, unseen)
+            for column in found.columns:
+                add(column.dataset, found, [column])
+        for dataset, images in self._methods.attacked():
+            only, attacks = self._methods.whole(dataset, images)
+            for attack in attacks:
+                add(f"{attack}, {_count(images)} of {dataset}", only.on(judge, [dataset], attack))
+        head = [text.heading(judge), BLIND, BOTH, ROBUST, *(f"{a} minus {b}" for a, b in pairs)]
+        return f"## What the attack adds to blind training\n\n{markdown_table(head, rows, (0,))}"
 
     def notes(self) -> str:
         """Return how to read the intervals."""
@@ -238,7 +203,11 @@ class _Experiment:
         )
 
     def _order(self, method: str) -> int:
-        return list(self._methods).index(method)
+        return list(self._methods.methods).index(method)
+
+
+def _count(images: frozenset[str]) -> str:
+    return f"{len(images)} image{'s' * (len(images) != 1)}"
 
 
 def _sign(name: str) -> float:
