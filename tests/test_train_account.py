@@ -31,3 +31,10 @@ def test_runs_that_differ_in_their_seed_alone_are_one_method(tmp_path: Path) -> 
     # Another size of batch is another method, whatever the runs are called.
     assert [row["seed"] for row in rows] == [0, 1, 2, 0]
     assert [row["method"] for row in rows] == ["rsr-mini", "rsr-mini", "rsr-mini-seed2", "esrgan-psnr-mini"]
+
+
+def test_the_validation_is_that_of_the_model_that_was_made() -> None:
+    """Not the best on the way: the weights of the end are what is measured."""
+    (row,) = account([RUNS / "rsr-mini-seed1"])
+    last = (RUNS / "rsr-mini-seed1" / "validation.csv").read_text().split()[-1].split(",")
+    assert row["validation"] == f"{float(last[4]):.4f}"

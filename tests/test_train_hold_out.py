@@ -91,3 +91,12 @@ def test_validation_degrades_crops_by_a_mixture_of_its_own() -> None:
     distances = (degraded - clean).flatten(1).std(1) * 255
     assert distances.min() > 1.5 and distances.max() < 30
     assert distances.max() > 1.5 * distances.min()  # each image has its own strength
+
+
+def test_trainings_from_several_seeds_are_validated_on_the_same_crops() -> None:
+    one, two = (
+        Validation(Crops(open_sources(["dead-leaves"], patch=32), 32, s), 4, torch.device("cpu"), "fp32")
+        for s in (1, 2)
+    )
+    assert torch.equal(one.hr, two.hr)
+    assert all(torch.equal(a, b) for a, b in zip(one.lr, two.lr, strict=True))

@@ -9,6 +9,7 @@ from typing import Any
 
 from srbench.errors import BadInput
 from srbench.train.export import FACTS
+from srbench.train.logs import last_validation
 
 COLUMNS = (
     "model",
@@ -31,23 +32,24 @@ def account(runs: Iterable[Path]) -> list[dict[str, Any]]:
     """Return one row a finished run; no directory of the machine it ran on.
 
     Runs whose recipes differ in name and seed alone are one ``method``, called as the first without its seed.
-    ``validation`` is the best mean LPIPS on clean and noisy held-out crops, ``weights_sha256`` that of the
-    fp32 weights.
+    ``validation`` is the mean LPIPS of the finished model on clean and degraded held-out crops,
+    ``weights_sha256`` that of the fp32 weights.
 
     Raises:
         BadInput: a run is not finished.
     """
-    finished = []
+    finished, validations = [], []
     for run in runs:
         if not (run / FACTS).is_file():
             raise BadInput(f"{run} holds no finished training: it has no {FACTS}")
         finished.append(json.loads((run / FACTS).read_text(encoding="utf-8")))
+        validations.append(last_validation(run))
     methods: dict[str, str] = {}
     for facts in finished:
         short = facts["name"].removesuffix(f"-seed{facts['recipe']['seed']}")
         methods.setdefault(_method(facts), facts["name"] if short in methods.values() else short)
     rows = []
-    for facts in finished:
+    for facts, validation in zip(finished, validations, strict=True):
         values = (
             facts["name"],
             methods[_method(facts)],
@@ -58,7 +60,7 @@ def account(runs: Iterable[Path]) -> list[dict[str, Any]]:
             facts["perceptual"],
             facts["data"]["sources"],
             facts["minutes"],
-            f"{facts['best']['score']:.4f}",
+            f"{validation:.4f}",
             facts["recipe_hash"],
             facts["data"]["hash"],
             facts["weights_sha256"],

@@ -214,3 +214,9 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes}:{rest:02d} min"
+
+
+def last_validation(run: Path) -> float:
+    """Return the mean distance of a finished run's last validation, which is that of the model it made."""
+    with (run / VALIDATION_LOG).open(newline="") as file:
+        return float(list(csv.DictReader(file))[-1]["mean"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import multiprocessing
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -168,13 +167,9 @@ def median(runs: Sequence[Path]) -> Path:
     Args:
         runs: directories of finished runs.
     """
-    from srbench.train.logs import VALIDATION_LOG
+    from srbench.train.logs import last_validation
 
-    def last(run: Path) -> float:
-        with (run / VALIDATION_LOG).open(newline="") as file:
-            return float(list(csv.DictReader(file))[-1]["mean"])
-
-    return sorted(runs, key=last)[len(runs) // 2]
+    return sorted(runs, key=last_validation)[len(runs) // 2]
 
 
 def _train(recipe: TrainingRecipe, folder: Path, threads: int) -> float:

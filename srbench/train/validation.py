@@ -20,6 +20,8 @@ from srbench.train.data.resize import bicubic_down
 HELD_OUT = 2 * 10**9
 """The first validation crop has this index: training and the degradations stay below it."""
 
+_SEED = 0
+"""Of the crops: trainings from several seeds are compared by them, and the median one becomes the model."""
 _BLUR = (0.3, 1.5)
 """The degraded crops are blurred by this standard deviation at least and at most, in HR pixels."""
 _NOISE = (2.0, 12.0)
@@ -52,8 +54,9 @@ class ValidationScore:
 class Validation:
     """Measures generators on held-out HR crops, cut and degraded once.
 
-    The degradation is the same whatever the recipe trains on, so that runs can be compared. The crops are
-    indices that training never uses: other images of a procedural source, other places of photographs.
+    Crops and degradation are the same whatever the recipe trains on and from whatever seed, so that runs can
+    be compared. The crops are indices that training never uses: other images of a procedural source, other
+    places of photographs.
 
     Args:
         crops: the training crops of the run, or those of photographs that are held out.
@@ -66,7 +69,7 @@ class Validation:
     """
 
     def __init__(self, crops: Crops, images: int, device: torch.device, precision: str) -> None:
-        plain = Crops(crops.source, crops.patch, crops.seed, augment=False)
+        plain = Crops(crops.source, crops.patch, _SEED, augment=False)
         self.hr = plain.batch(range(HELD_OUT, HELD_OUT + images)).to(device)
         clean = bicubic_down(self.hr, quantize=True).clamp(0, 1)
         self.lr = clean, _degraded(plain, images).to(device)
