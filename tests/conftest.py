@@ -81,19 +81,29 @@ def few_images_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, for the tests of the page; they skip where it is missing."""
-    from chromium import launched
+    from chromium import launched, missing
 
+    if why := missing():
+        pytest.skip(why)
     with launched() as chromium:
         yield chromium
 
 
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Open]:
-    """Opens a page from the disk; at the end no error may be on the console, and no request have left."""
+@pytest.fixture(params=["opened", pytest.param("served", marks=pytest.mark.thorough)])
+def visit(request: pytest.FixtureRequest, browser: Any) -> Iterator[Open]:
+    """Opens a page, from the disk or, thoroughly, from a server, where a page does the same."""
     from page_visits import visiting
 
-    with visiting(browser, served=False) as open_page:
+    with visiting(browser, served=request.param == "served") as open_page:
         yield open_page
+
+
+@pytest.fixture(scope="session")
+def small_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of three models on two sets, attacked and corrupted, with pictures of one set."""
+    from site_pages import make_small_page
+
+    return make_small_page(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,9 @@ from typing import Any, NoReturn
 import psutil
 from typer.main import get_command
 
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+from peak import peak_mib
+
 from srbench import cli
 from srbench.zoo import contained
 
@@ -72,10 +75,7 @@ def watched(request: dict[str, Any], ask: Any = contained._process.ask) -> dict[
 
 def peaks() -> dict[str, float]:
     """Peak memory in MB of this process, and of the largest that read a checkpoint."""
-    # Of this program alone: the rusage of a process begins with the peak of the one that started it.
-    lines = Path("/proc/self/status").read_text().splitlines()
-    own = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    return {"srbench": own / 1024, "reader": max(READERS) / 1024}
+    return {"srbench": peak_mib(), "reader": max(READERS) / 1024}
 
 
 def all_of(commands: list[list[str]]) -> dict[str, Any]:

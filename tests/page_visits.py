@@ -8,15 +8,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from chromium import DESK
 
 from srbench.boards.site import serve
 
 Open = Callable[..., Any]
 """Opens a page's folder, with what follows in its address, and waits for an element; gives the tab."""
-WAYS = ["opened", pytest.param("served", marks=pytest.mark.thorough)]
-"""From the disk, or from a server: a page does the same there, which is tried in full now and then."""
 
 
 @contextmanager

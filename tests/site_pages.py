@@ -120,7 +120,7 @@ def store_with_pictures(
     return root, spec
 
 
-def small_page(folder: Path) -> Path:
+def make_small_page(folder: Path) -> Path:
     """A page of three models on two sets, attacked and corrupted, with pictures of one set."""
     store, spec = store_with_pictures(folder)
     records, pictures = read_store(store)

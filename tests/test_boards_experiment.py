@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers import record
 
-from srbench.boards.experiment import FAMILIES, PUBLISHED, experiment, gain_and_cost
+from srbench.boards.experiment import FAMILIES, PUBLISHED, experiment
 from srbench.boards.frame import frame
 from srbench.store.record import Record
 
@@ -165,4 +165,3 @@ def test_seeds_that_disagree_are_not_certain(tmp_path: Path) -> None:
     folder = write(tmp_path, {"mini2": own}, trainings)
     page = experiment(folder, {})
     assert "certainly better than 0 of 1." in page
-    assert gain_and_cost(folder) in page

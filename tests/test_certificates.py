@@ -66,7 +66,7 @@ def test_too_few_samples_say_how_many_would_do(sigma: float, radius: float, alph
 
 def test_a_linear_model_has_the_interval_of_its_closed_form() -> None:
     """A value that is one LR value moves by the radius and no more: x - r to x + r."""
-    lr, sigma, n = 0.3 + 0.4 * torch.rand(1, 3, 3, 3, generator=torch.Generator().manual_seed(1)), 0.1, 5_000
+    lr, sigma, n = 0.3 + 0.4 * torch.rand(1, 3, 3, 3, generator=torch.Generator().manual_seed(1)), 0.1, 20_000
     for radius in (0.02, 0.1, 0.2):
         torch.manual_seed(2)
         places = ranks(n, sigma, radius, 0.001, Nearest()(lr).numel())
@@ -153,10 +153,8 @@ def test_certificates_stand_beside_attacks(tmp_path: Path) -> None:
     assert [line for record in records for line in check_record(record)] == []
     (table,) = tables(records)
     assert table.attacks == ["none", "certified@0.01(alpha=0.05)", "certified@0.02"]
-    # Noise is drawn for the image and what is asked of it, in whatever order.
-    other = replace(request, store=tmp_path / "other", attacks=request.attacks[::-1])
-    again = {(r.attack, r.image): r.metrics for r in evaluate(other).records}
-    assert again == {(r.attack, r.image): r.metrics for r in records}
+    again = evaluate(replace(request, store=tmp_path / "other", workers=2)).records
+    assert [r.metrics for r in again] == [r.metrics for r in records]
 
 
 @pytest.mark.parametrize(

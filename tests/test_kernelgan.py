@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from kernel_recovery import gaussian, halved, likeness, width
 from PIL import Image
-from scipy import ndimage, optimize, signal
+from scipy import ndimage, signal
 
 from srbench.datasets.base import Pixels
 from srbench.errors import BadInput, RunFailed
@@ -50,36 +50,6 @@ def one_thread() -> Iterator[None]:
 
 def drawn(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def gaussian(down: float, across: float, side: int = 14) -> Kernel:
-    y, x = np.indices((side, side)) - (side - 1) / 2
-    kernel = np.exp(-0.5 * (y / down) ** 2 - 0.5 * (x / across) ** 2)
-    return np.asarray(kernel / kernel.sum())
-
-
-def halved(hr: Pixels, kernel: Kernel) -> Pixels:
-    """Blur by an even kernel and keep every second pixel, by SciPy."""
-    channels = [ndimage.correlate(hr[..., c].astype(float), kernel, mode="reflect") for c in range(3)]
-    # SciPy's origin of an even kernel is just behind its middle.
-    return np.stack(channels, -1)[1::2, 1::2].round().clip(0, 255).astype(np.uint8)
-
-
-def likeness(first: Kernel, second: Kernel) -> float:
-    """Normalised correlation of two even kernels, middle on middle: 1 where they are proportional."""
-    side = max(len(first), len(second))
-    a, b = (np.pad(kernel, (side - len(kernel)) // 2) for kernel in (first, second))
-    return float((a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum()))
-
-
-def width(kernel: Kernel) -> float:
-    """Standard deviation in pixels of the round Gaussian that fits best."""
-    y, x = np.indices(kernel.shape) - (len(kernel) - 1) / 2
-
-    def error(p: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(p[1] * np.exp(-0.5 * (y**2 + x**2) / p[0] ** 2) - kernel).ravel()
-
-    return float(abs(optimize.least_squares(error, [1.5, kernel.max()]).x[0]))
 
 
 def test_the_generators_kernel_is_its_six_layers_and_so_are_the_gradients() -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import missing
 from page_visits import Open, until, visiting
 from site_pages import store_with_pictures
 
 from srbench.boards.site.build import build_page, read_store
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
+pytestmark = pytest.mark.slow
 
 # Every text that can be seen whose contrast with what is painted behind it is below WCAG 2.2's AA:
 # 4.5, or 3 where it is large. Colours are painted over each other as the browser does it.

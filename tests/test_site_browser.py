@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from chromium import missing
-from page_visits import WAYS, Open, models, until, visiting
-from site_pages import small_page, synthetic
+from page_visits import Open, models, until
+from site_pages import synthetic
 
 from srbench.boards.site.build import build_page
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_page(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture(params=WAYS)
-def visit(request: pytest.FixtureRequest, browser: Any) -> Iterator[Open]:
-    with visiting(browser, served=request.param == "served") as open_page:
-        yield open_page
-
-
-def test_sorting_by_a_click(small: Path, visit: Open) -> None:
-    page = visit(small)
+def test_sorting_by_a_click(small_page: Path, visit: Open) -> None:
+    page = visit(small_page)
     assert models(page) == ["blind-net", "clean-net", "bicubic"]
     heading = page.locator(".tabulator-col", has_text="Model").locator("button.sort")
     heading.click()
@@ -41,13 +25,13 @@ def test_sorting_by_a_click(small: Path, visit: Open) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("visit", ["served"], indirect=True)
-def test_a_served_page_is_one_that_was_opened(small: Path, visit: Open) -> None:
+def test_a_served_page_is_one_that_was_opened(small_page: Path, visit: Open) -> None:
     """One thing of all that is tried of pages from the disk; the others, served, are thorough."""
-    test_sorting_by_a_click(small, visit)
+    test_sorting_by_a_click(small_page, visit)
 
 
-def test_filters_and_views(small: Path, visit: Open) -> None:
-    page = visit(small)
+def test_filters_and_views(small_page: Path, visit: Open) -> None:
+    page = visit(small_page)
     page.select_option("#trained", "blind")
     assert models(page) == ["blind-net"]
     assert "1 of 3 models" in page.inner_text("#ranking-status")
@@ -117,8 +101,8 @@ def test_cost_columns_sort_and_filter(tmp_path: Path, visit: Open) -> None:
     assert models(page) == ["blind-net", "bicubic"]
 
 
-def test_marks_need_no_colour(small: Path, visit: Open) -> None:
-    page = visit(small)
+def test_marks_need_no_colour(small_page: Path, visit: Open) -> None:
+    page = visit(small_page)
     row = page.locator(".tabulator-row", has_text="clean-net")
     assert row.locator("a.num.in-domain .mark").all_text_contents() == ["●"]
     assert set(row.locator("a.num.out-of-domain .mark").all_text_contents()) == {"○"}
@@ -126,8 +110,8 @@ def test_marks_need_no_colour(small: Path, visit: Open) -> None:
     assert set(generalist.all_text_contents()) == {"◆"}
 
 
-def test_every_number_opens_its_record(small: Path, visit: Open) -> None:
-    page = visit(small)
+def test_every_number_opens_its_record(small_page: Path, visit: Open) -> None:
+    page = visit(small_page)
     page.select_option("#attack", label="rsr")
     page.locator(".tabulator-row", has_text="clean-net").locator("a.num").first.click()
     dialog = page.locator("dialog#record")
@@ -150,7 +134,7 @@ def test_every_number_opens_its_record(small: Path, visit: Open) -> None:
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
     until(page, "!location.hash.includes('record')")
-    shared = visit(small, "#record/0/0/0/psnr")
+    shared = visit(small_page, "#record/0/0/0/psnr")
     shared.locator("dialog#record dl").wait_for()
     links = shared.locator("#matrix-table a, .tabulator-row a:not(.links a)").evaluate_all(
         "found => found.map(a => a.hash)"
@@ -159,8 +143,8 @@ def test_every_number_opens_its_record(small: Path, visit: Open) -> None:
     assert all(re.fullmatch(r"#record/\d+/\d+/\d+/\w+", link) for link in links)
 
 
-def test_matrix_has_every_pair_of_domains(small: Path, visit: Open) -> None:
-    page = visit(small)
+def test_matrix_has_every_pair_of_domains(small_page: Path, visit: Open) -> None:
+    page = visit(small_page)
     cells = page.locator("#matrix-table td").all_text_contents()
     assert len(cells) == 3 * 2
     assert sum("●" in cell for cell in cells) == 1
@@ -168,8 +152,8 @@ def test_matrix_has_every_pair_of_domains(small: Path, visit: Open) -> None:
     assert page.locator("#matrix-table tbody th").all_text_contents() == ["Blind Net", "Clean Net", "Bicubic"]
 
 
-def test_curves_have_acceptance_excellence_and_noise(small: Path, visit: Open) -> None:
-    page = visit(small)
+def test_curves_have_acceptance_excellence_and_noise(small_page: Path, visit: Open) -> None:
+    page = visit(small_page)
     page.locator("#robustness").scroll_into_view_if_needed()
     until(page, "Object.keys(Chart.instances).length >= 2")
     first = page.evaluate(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import missing
 from page_visits import Open, until
 from site_pages import synthetic
 
@@ -16,7 +15,7 @@ from srbench.boards.compute import tables
 from srbench.boards.site.build import build_page
 from srbench.store.record import Record
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
+pytestmark = pytest.mark.slow
 
 SETS = [("one", "clean", "a" * 64), ("two", "ntire", "b" * 64)]
 SIZES = {"clean-net": 2e5, "blind-net": 5e6, **{f"net-{i:02}": 1e4 * 2**i for i in range(3, 14)}}

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from chromium import missing
 from page_visits import Open, until
 from site_pages import store_with_pictures
 from typer.testing import CliRunner
@@ -18,7 +17,7 @@ from srbench.boards.frame import frame
 from srbench.boards.site.build import build_page, read_store
 from srbench.cli import app
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

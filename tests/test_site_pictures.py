@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from chromium import DESK, missing
-from page_visits import WAYS, Open, models, until, visiting
+from chromium import DESK
+from page_visits import Open, models, until
 from PIL import Image
 from screenshot import BOARDS, screenshot
-from site_pages import small_page
-
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_page(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture(params=WAYS)
-def visit(request: pytest.FixtureRequest, browser: Any) -> Iterator[Open]:
-    with visiting(browser, served=request.param == "served") as open_page:
-        yield open_page
-
-
-def test_explorer_shows_the_same_crop_of_everything(small: Path, visit: Open) -> None:
-    page = visit(small)
+def test_explorer_shows_the_same_crop_of_everything(small_page: Path, visit: Open) -> None:
+    page = visit(small_page)
     page.locator(".panes").wait_for()
     names = page.locator(".pane figcaption > b").all_inner_texts()
     assert names == ["LR", "Bicubic", "Blind Net ◆", "Clean Net ●", "HR"]
@@ -69,8 +53,8 @@ def test_explorer_shows_the_same_crop_of_everything(small: Path, visit: Open) ->
     )
 
 
-def test_slider_uncovers_the_left_picture(small: Path, visit: Open) -> None:
-    page = visit(small)
+def test_slider_uncovers_the_left_picture(small_page: Path, visit: Open) -> None:
+    page = visit(small_page)
     page.locator("#split").focus()
     clip = "getComputedStyle(document.querySelector('.slider .top-layer')).clipPath"
     assert "50%" in page.evaluate(clip)
@@ -82,9 +66,9 @@ def test_slider_uncovers_the_left_picture(small: Path, visit: Open) -> None:
     until(page, "document.querySelector('.slider figcaption').textContent.endsWith('HR')")
 
 
-def test_dark_by_preference_and_by_the_button(small: Path, visit: Open) -> None:
+def test_dark_by_preference_and_by_the_button(small_page: Path, visit: Open) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
-    light, dark = visit(small, color_scheme="light"), visit(small, color_scheme="dark")
+    light, dark = visit(small_page, color_scheme="light"), visit(small_page, color_scheme="dark")
     assert light.evaluate(background) == "rgb(255, 255, 255)"
     night = dark.evaluate(background)
     assert night != "rgb(255, 255, 255)"
@@ -99,8 +83,8 @@ def test_dark_by_preference_and_by_the_button(small: Path, visit: Open) -> None:
         assert max(int(part) for part in re.findall(r"\d+", shade)[:3]) < 80, selector
 
 
-def test_the_keyboard_alone(small: Path, visit: Open) -> None:
-    page = visit(small)
+def test_the_keyboard_alone(small_page: Path, visit: Open) -> None:
+    page = visit(small_page)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     focused = ""
@@ -122,8 +106,8 @@ def test_the_keyboard_alone(small: Path, visit: Open) -> None:
     assert page.evaluate("document.activeElement.matches('a.num')")
 
 
-def test_a_phone(small: Path, visit: Open) -> None:
-    page = visit(small, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+def test_a_phone(small_page: Path, visit: Open) -> None:
+    page = visit(small_page, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page.locator(".panes").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     first = page.locator(".tabulator-row").first
@@ -140,9 +124,9 @@ def test_a_phone(small: Path, visit: Open) -> None:
     assert page.evaluate("(d => d.scrollWidth <= d.clientWidth)(document.querySelector('dialog'))")
 
 
-def test_the_picture_for_readers(small: Path, tmp_path: Path, browser: Any) -> None:
+def test_the_picture_for_readers(small_page: Path, tmp_path: Path, browser: Any) -> None:
     """The script that README's picture is made with; the committed one is of the same width."""
-    screenshot(browser, small, tmp_path / "page.png")
+    screenshot(browser, small_page, tmp_path / "page.png")
     with Image.open(tmp_path / "page.png") as made, Image.open(BOARDS / "page.png") as committed:
         assert made.width == committed.width == DESK["width"]
         assert made.height > 400

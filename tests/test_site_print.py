@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chromium import missing
 from page_visits import Open, models, until
 from PIL import Image
 from site_pages import store_with_pictures
@@ -13,7 +12,7 @@ from site_pages import store_with_pictures
 from srbench.boards.site.build import build_page, read_store
 from srbench.store.record import Record
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
+pytestmark = pytest.mark.slow
 
 SHEET = 703
 """The width of A4 less its margins, in CSS pixels."""

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import missing
 from page_visits import Open, until
 from site_pages import store_with_pictures
 
 from srbench.boards.site.build import build_page, read_store
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
+pytestmark = pytest.mark.slow
 
 ALL_LOADED = "[...document.querySelectorAll('.slider img')].every((i) => i.complete && i.naturalWidth)"
 PLACES = """[...document.querySelectorAll('.view img')].map((i) => {

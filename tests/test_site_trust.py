@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-from chromium import missing
-from page_visits import WAYS, Open, models, until, visiting
-from site_pages import small_page, store_with_pictures
+from page_visits import Open, models, until, visiting
+from site_pages import store_with_pictures
 
 from srbench.boards.site import serve
 from srbench.boards.site.build import build_page, read_store
 from srbench.store.record import Record
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_page(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture(params=WAYS)
-def visit(request: pytest.FixtureRequest, browser: Any) -> Iterator[Open]:
-    with visiting(browser, served=request.param == "served") as open_page:
-        yield open_page
-
-
-def test_the_page_works_as_it_is_served(small: Path, browser: Any) -> None:
+def test_the_page_works_as_it_is_served(small_page: Path, browser: Any) -> None:
     """Under the content security policy: tables, records, curves and pictures."""
     with visiting(browser, served=True) as visit:
-        page = visit(small)
+        page = visit(small_page)
         page.locator(".tabulator-col", has_text="Model").locator("button.sort").click()
         assert models(page) == ["bicubic", "blind-net", "clean-net"]
         page.select_option("#matrix-by", "model")
@@ -45,9 +29,9 @@ def test_the_page_works_as_it_is_served(small: Path, browser: Any) -> None:
         page.locator("dialog#record[open] dl").wait_for()
 
 
-def test_a_page_from_elsewhere_cannot_read_the_data(small: Path, browser: Any, tmp_path: Path) -> None:
+def test_a_page_from_elsewhere_cannot_read_the_data(small_page: Path, browser: Any, tmp_path: Path) -> None:
     """The data are scripts, and a script may be loaded from anywhere unless the server says no."""
-    with serve.serving(small) as (address, _):
+    with serve.serving(small_page) as (address, _):
         (tmp_path / "index.html").write_text(
             f"<script src='{address}data/site.js'></script><img src='{address}images/x.png'>"
         )

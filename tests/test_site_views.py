@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import missing
 from page_visits import Open, models, until
 from site_pages import synthetic, write_store
 
 from srbench import zoo
 from srbench.boards.site.build import build_page, read_store
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
+pytestmark = pytest.mark.slow
 
 SETS = [("one", "clean", "a" * 64), ("two, or more", "ntire", "b" * 64)]
 IMAGES = ["i0", "i1", "i2", "i3"]

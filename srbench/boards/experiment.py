@@ -61,15 +61,6 @@ def experiment(folder: Path, paper: Paper) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def gain_and_cost(folder: Path) -> str:
-    """Return the table that README shows: what each method gains on unseen degradations, and what it costs.
-
-    Raises:
-        BadInput: records that cannot be read.
-    """
-    return _Report(read_methods(folder, PUBLISHED)).cost(FAMILIES[0])
-
-
 class _Report:
     """Make the parts of the page."""
 
