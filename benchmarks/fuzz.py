@@ -81,7 +81,7 @@ def seeds(name: str) -> list[bytes]:
         folder = {"card": "srbench.zoo.cards", "recipe": "srbench.train.recipes"}[name]
         return [f.read_bytes() for f in resources.files(folder).iterdir() if f.name.endswith(".toml")]
     if name in ("csv", "store"):
-        lines = (boards / "mini" / "records.csv").read_bytes().splitlines(keepends=True)[:3]
+        lines = (boards / "mini1" / "records.csv").read_bytes().splitlines(keepends=True)[:3]
         if name == "csv":
             return [b"".join(lines)]
         file = Path(tempfile.mkdtemp()) / "few.csv"

@@ -18,7 +18,7 @@ import tempfile
 
 MODELS = (
     "bicubic,esrgan-psnr-mini,rsr-mini,random-structured-mini,esrgan-mini,impressionism-ntire-mini,"
-    "impressionism-aim-mini,esrgan-fs-ntire-mini,esrgan-fs-aim-mini"
+    "impressionism-aim-mini,esrgan-fs-ntire-mini"
 )
 SETS = "ntire-mini,aim-mini"
 FORWARD = f"""

@@ -21,7 +21,7 @@ from srbench.store.provenance import versions
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "terminal.md"
 WIDTHS = (80, 120)
-_MINI = "--records leaderboards/mini/records.csv"
+_MINI = "--records leaderboards/entries"
 MEASURING = {
     "Evaluate": "srbench evaluate --models bicubic,esrgan-mini,rsr-mini --datasets ntire,aim --limit 2 "
     "--metrics psnr,ssim,lpips-lite",

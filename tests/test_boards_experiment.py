@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from helpers import record
 
-from srbench.boards.experiment import FAMILIES, PUBLISHED, experiment
+from srbench.boards.experiment import FAMILIES, FORMER, PUBLISHED, experiment, gain_and_cost
 from srbench.boards.frame import frame
 from srbench.store.record import Record
 
 SETS = [name for family in FAMILIES for name in (*family.unseen, family.clean)]
+BOARDS = Path(__file__).parents[1] / "leaderboards"
 SHIFT = {"rsr-mini": 0.0, "esrgan-mini": 0.1, "impressionism-ntire-mini": 0.002, "net": -0.1, "bicubic": 0.3}
 
 
@@ -48,10 +49,10 @@ def write(folder: Path, records: Mapping[str, list[Record]], trainings: list[tup
     for name, rows in records.items():
         (folder / name).mkdir(parents=True)
         frame(rows).to_csv(folder / name / "records.csv", index=False)
-    with (folder / "mini2" / "training.csv").open("w", newline="") as stream:
+    with (folder / "mini" / "training.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerows([("model", "method"), *trainings])
-    return folder / "mini2"
+    return folder / "mini"
 
 
 @pytest.fixture
@@ -69,9 +70,11 @@ def page(tmp_path: Path) -> str:
     attacked = [f"rsr-mini-seed{seed}" for seed in range(3)] + ["esrgan-mini-seed0"]
     own += [r for model in attacked for r in made(model, 0.2, attack="rsr") if r.image < "07"]
     own += made("bicubic", SHIFT["bicubic"])
-    # Of what came with srbench before, by the name of a method, nothing is taken.
-    other = made("net", SHIFT["net"], seed=9) + made("rsr-mini", -0.3)
-    return experiment(write(tmp_path, {"mini2": own, PUBLISHED[0]: other}, trainings), {})
+    # Of what came with srbench before, by the name of a method or by one of its own, nothing is taken.
+    other = made("net", SHIFT["net"], seed=9) + made("rsr-mini", -0.3) + made("dropped-mini", -0.3)
+    (tmp_path / FORMER).mkdir()
+    (tmp_path / FORMER / "training.csv").write_text("model,minutes\nrsr-mini,9\ndropped-mini,9\n")
+    return experiment(write(tmp_path, {"mini": own, PUBLISHED[0]: other}, trainings), {})
 
 
 def cells(page: str, method: str, table: int) -> list[str]:
@@ -83,6 +86,7 @@ def test_methods_are_one_row_over_their_trainings(page: str) -> None:
     robust = cells(page, "rsr-mini", 0)
     assert robust[1:3] == ["adversarial", "3"]
     assert float(robust[3]) == pytest.approx(0.3 + 0.002 + 0.055, abs=0.003)
+    assert "dropped-mini" not in page
     least, most = robust[-1].split(" to ")
     assert float(most) - float(least) == pytest.approx(0.004, abs=0.002)
     assert cells(page, "net", 0)[2] == "1" and cells(page, "net", 0)[-1] == "–"
@@ -109,9 +113,13 @@ def test_the_cost_stands_beside_bicubic_and_attacks_beside_none(page: str) -> No
     attacked = page.split("## Under attack")[1]
     assert attacked.count("Averaged over 7 images of ") == len(SETS)
     # Without attack too on the attacked images alone: 0.3 + 0.002 + the mean of 0.01 times 0 to 6.
-    none, rsr = (float(cell) for cell in cells(attacked, "rsr-mini", 0)[1:3])
+    assert cells(attacked, "rsr-mini", 0)[1] == "3"
+    none, rsr = (float(cell) for cell in cells(attacked, "rsr-mini", 0)[2:4])
     assert none == pytest.approx(0.332, abs=0.003) and rsr == pytest.approx(0.53, abs=0.003)
-    assert "| esrgan-mini |" not in attacked and "| net |" not in attacked
+    # Of the one training that was attacked, without attack too: its number among the trainings is 3.
+    assert cells(attacked, "esrgan-mini", 0)[1] == "1" and "| net |" not in attacked
+    none = float(cells(attacked, "esrgan-mini", 0)[2])
+    assert none == pytest.approx(0.3 + SHIFT["esrgan-mini"] + 0.03, abs=0.003)
 
 
 def test_attacks_stand_beside_what_was_made_on_the_same_images(tmp_path: Path) -> None:
@@ -122,13 +130,13 @@ def test_attacks_stand_beside_what_was_made_on_the_same_images(tmp_path: Path) -
         attacked = [r for model, _ in trainings for r in made(model, shift, attack=attack) if r.image < most]
         own += [record for record in attacked if record.dataset == "clean-mini2"]
     own = [r for r in own if (r.model, r.attack, r.image) != ("esrgan-mini", "rsr", "05")]
-    page = experiment(write(tmp_path, {"mini2": own}, trainings), {})
+    page = experiment(write(tmp_path, {"mini": own}, trainings), {})
     six, five, four = page.split("## Under attack")[1].split("Averaged over ")[1:]
     assert six.startswith("6 images of clean-mini2:") and "strong" not in six and "esrgan" not in six
     assert five.startswith("5 images of clean-mini2:") and "strong" not in five and "| esrgan-mini |" in five
     assert four.startswith("4 images of clean-mini2:")
-    assert "| Method | LPIPS ↓ none | LPIPS ↓ rsr | LPIPS ↓ strong | PSNR ↑ none |" in four
-    robust = [float(cell) for cell in cells(four, "rsr-mini", 0)[1:4]]
+    assert "| Method | Trainings | LPIPS ↓ none | LPIPS ↓ rsr | LPIPS ↓ strong | PSNR ↑ none |" in four
+    robust = [float(cell) for cell in cells(four, "rsr-mini", 0)[2:5]]
     assert robust == pytest.approx([0.315, 0.515, 0.715], abs=0.006)
 
 
@@ -141,14 +149,14 @@ def test_what_the_attack_adds_to_blind_training_is_a_difference_with_an_interval
         for attack, more in (("none", 0.0), ("strong", 0.4))
         for each in made(model, shifts[method] + more, attack=attack, seed=number)
     ]
-    folder = write(tmp_path, {"mini2": own}, trainings)
+    folder = write(tmp_path, {"mini": own}, trainings)
     said = experiment(folder, {}).split("## What the attack adds to blind training")[1]
     over = cells(said, "bsd100-ntire-like and bsd100-aim-like", 0)
     assert [float(cell) for cell in over[1:4]] == pytest.approx([0.375, 0.305, 0.355], abs=0.005)
     assert over[4].startswith("**-0.07") and over[5].startswith("**+0.02") and over[6].startswith("**-0.05")
     assert cells(said, "strong, 12 images of clean-mini2", 0)[4].startswith("**-0.0")
     assert "## What the attack adds" not in experiment(
-        write(tmp_path / "other", {"mini2": own}, [each for each in trainings if "blind" not in each[1]]), {}
+        write(tmp_path / "other", {"mini": own}, [each for each in trainings if "blind" not in each[1]]), {}
     )
 
 
@@ -162,6 +170,20 @@ def test_seeds_that_disagree_are_not_certain(tmp_path: Path) -> None:
         for number, ((model, _), shift) in enumerate(zip(trainings, shifts, strict=True))
         for each in made(model, shift, seed=number)
     ]
-    folder = write(tmp_path, {"mini2": own}, trainings)
+    folder = write(tmp_path, {"mini": own}, trainings)
     page = experiment(folder, {})
     assert "certainly better than 0 of 1." in page
+    assert gain_and_cost(folder) in page
+
+
+def test_readmes_table_has_who_was_measured_whole(tmp_path: Path) -> None:
+    own = made("rsr-mini", 0.0) + made("esrgan-mini", 0.1, **{"block-mse": 20.0})
+    folder = write(tmp_path, {"mini": own}, [("rsr-mini", "rsr-mini"), ("esrgan-mini", "esrgan-mini")])
+    table = gain_and_cost(folder)
+    assert "| esrgan-mini |" in table and "rsr-mini" not in table
+    assert "| rsr-mini |" in experiment(folder, {}).split("## The gain, and what it costs")[1]
+
+
+def test_readme_has_the_cost_beside_the_gain() -> None:
+    readme = (BOARDS.parent / "README.md").read_text(encoding="utf-8")
+    assert gain_and_cost(BOARDS / "mini") in readme

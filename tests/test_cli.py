@@ -185,11 +185,11 @@ def test_the_mini_sets_are_never_called_by_the_full_name(tmp_path: Path) -> None
     out = tmp_path / "out"
     chosen = ["--models", "bicubic", "--datasets", "ntire", "--limit", "1", "--metrics", "psnr"]
     done = inside("evaluate", *chosen, "--out", str(out))
-    assert "ntire-mini" in done.stderr
-    assert "ntire-mini" in done.stdout
+    assert "ntire-mini2" in done.stderr
+    assert "ntire-mini2" in done.stdout
     for file in out.iterdir():
         text = file.read_text()
-        assert "ntire-mini" in text
+        assert "ntire-mini2" in text
         assert '"ntire"' not in text
     with (out / "records.csv").open() as file:
-        assert {row["dataset"] for row in csv.DictReader(file)} == {"ntire-mini"}
+        assert {row["dataset"] for row in csv.DictReader(file)} == {"ntire-mini2"}

@@ -20,6 +20,7 @@ from srbench.errors import BadInput
 NAMES = datasets.names()
 MINIS = [n for n in NAMES if datasets.manifest(n).is_mini]
 STAND_INS = [n for n in MINIS if n in {datasets.manifest(full).mini for full in NAMES}]
+FIRST = [n for n in MINIS if datasets.manifest(n).edition == 1]
 FULL = [n for n in NAMES if n not in MINIS]
 
 
@@ -110,8 +111,8 @@ def test_everything_exported_is_there() -> None:
 def test_a_mini_never_comes_silently(name: str) -> None:
     for track in ("auto", "mini"):
         [data_set], [notice] = datasets.resolve([name], track=track)  # type: ignore[arg-type]
-        assert data_set.name == f"{name}-mini"
-        assert f"using {name}-mini (12 crops of 256 x 256)" in notice
+        assert data_set.name == datasets.manifest(name).mini
+        assert f"using {data_set.name} ({len(data_set)} crops of 256 x 256)" in notice
         assert f"srbench datasets add {name} --lr DIR --hr DIR" in notice
         assert "\n" not in notice
 
@@ -140,10 +141,10 @@ def test_a_mini_named_is_a_mini(name: str) -> None:
 
 
 def test_a_registered_set_is_taken(registered: tuple[Path, Path]) -> None:
-    assert names_of(["ntire", "aim"]) == ["ntire", "aim-mini"]
+    assert names_of(["ntire", "aim"]) == ["ntire", "aim-mini2"]
     assert names_of(["ntire"], track="full") == ["ntire"]
     [data_set], [notice] = datasets.resolve(["ntire"], track="mini")
-    assert data_set.name == "ntire-mini"
+    assert data_set.name == "ntire-mini2"
     assert "in place of ntire" in notice
 
 
@@ -167,13 +168,14 @@ def test_all_where_sets_are_registered(registered: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize(
     ("pattern", "track", "fresh", "after"),
     [
-        ("n*", "auto", ["ntire-mini"], ["ntire"]),
-        ("*-mini", "auto", STAND_INS, STAND_INS),
-        ("[na]*", "auto", ["ntire-mini", "aim-mini"], ["ntire", "aim-mini"]),
+        ("n*", "auto", ["ntire-mini2"], ["ntire"]),
+        ("*-mini2", "auto", STAND_INS, STAND_INS),
+        ("*-mini", "auto", FIRST, FIRST),
+        ("[na]*", "auto", ["ntire-mini2", "aim-mini2"], ["ntire", "aim-mini2"]),
         ("set*", "auto", None, ["set5"]),
         ("*", "full", None, ["set5", "ntire"]),
         ("*", "mini", STAND_INS, STAND_INS),
-        ("N*", "mini", ["ntire-mini"], ["ntire-mini"]),
+        ("N*", "mini", ["ntire-mini2"], ["ntire-mini2"]),
         ("*-mini", "full", None, None),
         ("set*", "mini", None, None),
         ("q*", "auto", None, None),
@@ -193,8 +195,8 @@ def test_wildcards(
 
 
 def test_order_is_kept_and_nothing_comes_twice() -> None:
-    found, notices = datasets.resolve(["ntire", "clean-mini", "ntire-mini", "all", "ntire"])
-    assert [d.name for d in found] == ["ntire-mini", "clean-mini", "aim-mini"]
+    found, notices = datasets.resolve(["ntire", "clean-mini2", "ntire-mini2", "all", "ntire"])
+    assert [d.name for d in found] == ["ntire-mini2", "clean-mini2", "aim-mini2"]
     assert len(notices) == len(set(notices))
 
 

@@ -20,12 +20,14 @@ from entry_cases import (
     raw,
     small,
 )
+from helpers import record
 
 from srbench import zoo
 from srbench.attacks import preset, registry
 from srbench.attacks.spec import settings_hash
 from srbench.attacks.variants import is_former, variants
 from srbench.boards.csv_records import read_csv
+from srbench.entries import standard
 from srbench.entries.board import board, read_folder
 from srbench.entries.build import as_text, facts, make_entry
 from srbench.entries.schema import Entry, unpack_records
@@ -50,7 +52,7 @@ def test_a_committed_entry_is_valid_complete_and_small(model: str) -> None:
     assert file.stat().st_size < 1_000_000
 
 
-@pytest.mark.parametrize("model", sorted({r.model for r in read_csv(MINI)}))
+@pytest.mark.parametrize("model", sorted({r.model for r in read_csv(MINI)} & set(MODELS)))
 def test_entries_made_of_committed_records_are_not_stale(model: str) -> None:
     file = FOLDER / f"{model}.json"
     entry = validate(file, again=0).entry
@@ -58,6 +60,15 @@ def test_entries_made_of_committed_records_are_not_stale(model: str) -> None:
     assert entry is not None and records
     again = make_entry(from_records(model, Statement(), records), records, entry.command)
     assert as_text(again) == file.read_text(encoding="utf-8")
+
+
+def test_an_entry_is_of_the_latest_edition_of_a_mini_set_that_was_measured() -> None:
+    sets = ("ntire-mini", "ntire-mini2", "aim-mini", "aim", "clean-mini2", "set5", "mine")
+    stands_for = ["ntire", "ntire", "aim", "aim", None, None, None]
+    assert [standard.stands_for(name) for name in sets] == stands_for
+    records = [record(dataset=name) for name in sets[:4]]
+    assert [r.dataset for r in standard.newest(records)] == ["ntire-mini2", "aim-mini", "aim"]
+    assert [r.dataset for r in standard.newest(records[:1])] == ["ntire-mini"]
 
 
 def test_the_page_of_the_entries_is_not_stale() -> None:

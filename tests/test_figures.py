@@ -78,7 +78,7 @@ def test_no_order_of_records_shows(random: object) -> None:
 
 
 def test_the_matrix_is_the_pivot_of_the_committed_records() -> None:
-    records = read_csv(BOARDS / "mini" / "records.csv")
+    records = read_csv(BOARDS / "mini1" / "records.csv")
     found = matrix.matrix(records, "lpips")
     assert found.columns == ["ntire", "aim"]
     assert found.rows == [

@@ -103,7 +103,7 @@ def test_figures_of_records_from_the_command_line(tmp_path: Path) -> None:
         (["qualitative", "--crop", "1,2,3"], "such as 64,64,96,96"),
         (["qualitative", "--crop", "200,200,96,96"], "256 x 256 HR pixels"),
         (["qualitative", "--crop", "-4,0,96,96"], "no part of"),
-        (["qualitative", "--image", "astronaut"], "no such image; ntire-mini has astronaut-0-0"),
+        (["qualitative", "--image", "astronaut"], "no such image; ntire-mini2 has astronaut-0-128"),
         (["qualitative", "--models", "bicubik"], "bicubic"),
         (["qualitative", "--dataset", "ntir"], "ntire"),
         (["qualitative", "--attack", "rsx"], "rsx"),
@@ -113,11 +113,11 @@ def test_figures_of_records_from_the_command_line(tmp_path: Path) -> None:
         (["curves", "--store", "nowhere"], "srbench evaluate"),
         (["matrix", "--records", str(BOARDS / "classical" / "records.csv"), "--metric", "lpips"], "lpips"),
         (
-            ["matrix", "--records", str(BOARDS / "mini" / "records.csv"), "--attack", "rsrr"],
+            ["matrix", "--records", str(BOARDS / "mini1" / "records.csv"), "--attack", "rsrr"],
             "did you mean rsr",
         ),
-        (["ablation", "--records", str(BOARDS / "mini" / "records.csv")], "make ablation"),
-        (["ablation", "--suite", "x", "--records", str(BOARDS / "mini" / "records.csv")], "ablation-mini"),
+        (["ablation", "--records", str(BOARDS / "mini1" / "records.csv")], "make ablation"),
+        (["ablation", "--suite", "x", "--records", str(BOARDS / "mini1" / "records.csv")], "ablation-mini"),
     ],
 )
 def test_what_cannot_be_drawn_is_said_in_one_line(arguments: list[str], words: str) -> None:

@@ -173,4 +173,4 @@ def test_a_white_box_attack_shows_the_clean_lr(two_nets: gather.FigureRequest) -
 def test_every_mini_model_is_in_the_figure_that_nobody_described() -> None:
     names = {ref.name for ref in zoo.resolve(gather.FigureRequest().models)}
     assert names == {"bicubic", *(name for name in zoo.names() if zoo.card(name).packaged)}
-    assert len(names) == 9
+    assert len(names) == 8

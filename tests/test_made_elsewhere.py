@@ -237,8 +237,8 @@ def test_what_only_a_network_can_do_is_refused(
     elif arguments[0] == "attack":
         arguments = (*arguments, "--dataset", data)
     elif arguments[0] == "submit":
-        for name in ("ntire-mini", "aim-mini"):
-            made(folder / name, ("astronaut-0-0",))
+        for name in ("ntire-mini2", "aim-mini2"):
+            made(folder / name, ("astronaut-0-128",))
     code, said = command(*(argument.replace("SR", f"outputs:{folder}") for argument in arguments))
     assert code == 2
     assert words in said
@@ -278,8 +278,8 @@ def test_records_survive_every_file_and_the_page_says_what_they_are(tmp_path: Pa
 @pytest.mark.slow
 def test_an_entry_of_them_is_whole_and_says_what_nobody_can_check(tmp_path: Path, command: Command) -> None:
     store = tmp_path / "store"
-    srbench.evaluate("bicubic", datasets=["ntire-mini", "aim-mini"], keep_images=True, store=store)
-    for name in ("ntire-mini", "aim-mini"):
+    srbench.evaluate("bicubic", datasets=["ntire-mini2", "aim-mini2"], keep_images=True, store=store)
+    for name in ("ntire-mini2", "aim-mini2"):
         (kept,) = (store / "rsr" / name).rglob("sr")
         shutil.copytree(kept, tmp_path / "sr" / name)
     file = tmp_path / "mine.json"
@@ -290,10 +290,10 @@ def test_an_entry_of_them_is_whole_and_says_what_nobody_can_check(tmp_path: Path
     assert any("what they were made of and by cannot be checked" in note for note in report.notes)
     again = validate(file, model=spec)
     assert again.valid
-    assert any(note.startswith("measured 24 images again (24 records)") for note in again.notes)
+    assert any(note.startswith("measured 40 images again (40 records)") for note in again.notes)
     entry = read_entry(file)[0]
     assert entry is not None
     assert not any("under" in line for line in entry.partial)
     assert "| mine |" in board({"mine.json": entry})
-    made(tmp_path / "sr" / "aim-mini", ("astronaut-0-0",))
+    made(tmp_path / "sr" / "aim-mini2", ("astronaut-0-128",))
     assert any("weights_sha256" in line for line in validate(file, model=spec).problems)

@@ -84,7 +84,7 @@ def test_table_1_has_the_papers_rows_in_its_order() -> None:
 
 def test_a_report_is_made_of_what_is_committed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     records = measured("rsr-mini", "adversarial", [0.2], [0.4]) + measured("b", "clean", [0.3], [0.6])
-    folder = tmp_path / "mini"
+    folder = tmp_path / "mini1"
     write_all(folder, [], records, [])
     (folder / "about.toml").write_text(
         'title = "Mini"\nmachine = "two cores"\ntext = "Why."\n[commands]\n"srbench evaluate" = 3.5\n'
@@ -94,8 +94,8 @@ def test_a_report_is_made_of_what_is_committed(tmp_path: Path, capsys: pytest.Ca
         "rsr-mini,begin,adversarial,450,10.2,0.31,lpips-alex,leaves\n"
     )
     (tmp_path / "paper.json").write_text(json.dumps(PAPER))
-    assert list(reports.write_reports(tmp_path)) == [tmp_path / "mini.md"]
-    page = (tmp_path / "mini.md").read_text()
+    assert list(reports.write_reports(tmp_path)) == [tmp_path / "mini1.md"]
+    page = (tmp_path / "mini1.md").read_text()
     assert page.startswith("# Mini\n\nWhy.\n") and "| `srbench evaluate` | 3.5 |" in page
     assert "| rsr-mini | begin | adversarial | 450 | 10.2 | 0.31 |" in page
 

@@ -187,7 +187,7 @@ def test_mini_sets_are_there_at_every_scale(scale: int) -> None:
     (clean,), said = datasets.resolve(["clean"], track="mini", scale=scale)
     image = clean.load(clean.ids[0])
     assert image.hr is not None
-    assert (clean.name, clean.scale, len(clean)) == ("clean-mini", scale, 12)
+    assert (clean.name, clean.scale, len(clean)) == ("clean-mini2", scale, 20)
     assert image.hr.shape[:2] == tuple(scale * side for side in image.lr.shape[:2])
     assert clean.lr_size(clean.ids[0]) == image.lr.shape[:2]
     assert np.array_equal(image.lr, bicubic(image.hr, scale))

@@ -30,7 +30,7 @@ from srbench.support import screen
 from srbench.support.screen import Column
 
 LEADERBOARDS = Path(__file__).parents[1] / "leaderboards"
-MINI = LEADERBOARDS / "mini" / "records.csv"
+MINI = LEADERBOARDS / "mini1" / "records.csv"
 WIDTHS = (80, 100, 120, 200)
 
 
@@ -92,7 +92,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "records.csv"
 
 
-@pytest.fixture(scope="module", params=["mini", "published/bsd100", "ablation-mini", "real"])
+@pytest.fixture(scope="module", params=["mini1", "published/bsd100", "ablation-mini", "real"])
 def board(request: pytest.FixtureRequest) -> list[Table]:
     return tables(read_csv(LEADERBOARDS / request.param / "records.csv"))
 

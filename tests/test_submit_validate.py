@@ -24,7 +24,7 @@ from srbench.errors import BadInput, Unavailable
 from srbench.support.home import sha256_file
 from srbench.train.generator import build_generator
 
-MINI = Path(__file__).parents[1] / "leaderboards" / "mini" / "records.csv"
+MINI = Path(__file__).parents[1] / "leaderboards" / "mini1" / "records.csv"
 TRIAL = ("--limit", "1", "--attacks", "none,random")
 
 
@@ -73,11 +73,11 @@ def entry(trial: dict[str, Any], tmp_path: Path) -> Path:
 
 def test_submit_measures_the_fixed_protocol(trial: dict[str, Any]) -> None:
     cells = [(c["shared"]["dataset"], c["shared"]["attack"], len(c["images"])) for c in trial["cells"]]
-    assert cells == [(d, a, 1) for d in ("ntire-mini", "aim-mini") for a in ("none", "random")]
+    assert cells == [(d, a, 1) for d in ("ntire-mini2", "aim-mini2") for a in ("none", "random")]
     assert trial["command"] == "srbench submit bicubic --limit 1 --attacks none,random"
     assert trial["model"]["parameters"] == 0
-    assert "ntire-mini: 1 of 12 images under none, random" in trial["partial"]
-    assert "ntire-mini: 0 of 12 images under rsr, strong" in trial["partial"]
+    assert "ntire-mini2: 1 of 20 images under none, random" in trial["partial"]
+    assert "ntire-mini2: 0 of 20 images under rsr, strong" in trial["partial"]
 
 
 def test_an_honest_entry_passes_when_it_is_measured_again(entry: Path) -> None:
@@ -86,7 +86,7 @@ def test_an_honest_entry_passes_when_it_is_measured_again(entry: Path) -> None:
     shown = report.notes[-1]
     assert shown.startswith("measured 2 images again (4 records); largest differences under none: psnr ")
     assert any(line.startswith("partial: ") for line in report.notes)
-    assert "all 1 images of aim-mini are measured again" in report.notes
+    assert "all 1 images of aim-mini2 are measured again" in report.notes
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,7 +9,7 @@ from pathlib import Path
 from srbench.train.account import account
 from srbench.train.export import FACTS
 
-RUNS = Path(__file__).parents[1] / "leaderboards" / "mini2" / "runs"
+RUNS = Path(__file__).parents[1] / "leaderboards" / "mini" / "runs"
 
 
 def test_runs_that_differ_in_their_seed_alone_are_one_method(tmp_path: Path) -> None:

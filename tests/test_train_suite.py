@@ -104,7 +104,6 @@ def test_the_mini_zoo_differs_in_nothing_but_what_the_paper_compares() -> None:
     start, *trained = (training.recipe for training in trainings)
     assert start.name == "esrgan-psnr-mini" and start.init == "scratch"
     assert sorted({training.model for training in trainings[1:]}) == [
-        "esrgan-fs-aim-mini",
         "esrgan-fs-ntire-mini",
         "esrgan-mini",
         "impressionism-aim-mini",

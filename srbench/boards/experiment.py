@@ -1,4 +1,4 @@
-"""Make leaderboards/mini2.md: methods trained side by side from several seeds, beside published networks."""
+"""Make leaderboards/mini.md: methods trained side by side from several seeds, beside published networks."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ PUBLISHED = (
     *("published/bsd100-attacked", "published/mini2-attacked", "published/mini2-strong"),
 )
 """The boards of published networks on the same sets, from the folder of the reports."""
+FORMER = "mini1"
+"""The experiment before, whose networks some of those boards have too."""
 
 
 class Family(NamedTuple):
@@ -49,7 +51,7 @@ def experiment(folder: Path, paper: Paper) -> str:
     Raises:
         BadInput: records that cannot be read.
     """
-    made = _Report(read_methods(folder, PUBLISHED))
+    made = _Report(read_methods(folder, PUBLISHED, FORMER))
     parts = [made.quality(family) for family in FAMILIES]
     parts += [
         "## The claim",
@@ -61,6 +63,17 @@ def experiment(folder: Path, paper: Paper) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def gain_and_cost(folder: Path) -> str:
+    """Return the table that README shows: what each method gains on unseen degradations, and what it costs.
+
+    It has the methods of which all of it was measured.
+
+    Raises:
+        BadInput: records that cannot be read.
+    """
+    return _Report(read_methods(folder, PUBLISHED, FORMER)).cost(FAMILIES[0], whole=True)
+
+
 class _Report:
     """Make the parts of the page."""
 
@@ -68,12 +81,12 @@ class _Report:
         self._methods = methods
 
     def quality(self, family: Family) -> str:
-        """Return a table for each judge, the best method over the unseen sets first."""
+        """Return a table for each judge of the robust method, the best one over the unseen sets first."""
         parts = [f"## {family.title}"]
         for judge in JUDGES:
             found = self._methods.on(judge, (*family.unseen, family.clean))
             unseen = [column for column in found.columns if column.dataset in family.unseen]
-            if not found.methods or not unseen:
+            if ROBUST not in found.methods or not unseen:
                 continue
             head = ["Method", "Trained for", "Trainings"]
             head += [f"{text.heading(judge)} {column.dataset}" for column in found.columns]
@@ -119,8 +132,12 @@ class _Report:
             parts += [f"{family.title}:", "\n".join(said), markdown_table(head, rows, (0,))]
         return "\n\n".join(parts)
 
-    def cost(self, family: Family) -> str:
-        """Return the judge on unseen sets beside PSNR, with its distance to bicubic's, and artefacts."""
+    def cost(self, family: Family, *, whole: bool = False) -> str:
+        """Return the judge on unseen sets beside PSNR, with its distance to bicubic's, and artefacts.
+
+        Args:
+            whole: only methods of which all of it was measured.
+        """
         judge = JUDGES[0]
         unseen = self._methods.on(judge, family.unseen)
         gain = {method: _shown(judge, unseen.mean(method).value) for method in unseen.methods}
@@ -138,6 +155,8 @@ class _Report:
         methods = sorted({method for each in columns.values() for method in each}, key=self._order)
         head = ["Method", f"{text.heading(judge)} unseen"]
         head += [f"{text.heading(name)} {family.clean}" for name in columns]
+        if whole:
+            methods = [m for m in methods if all(m in of for of in (gain, *columns.values()))]
         rows = [[escaped(m), *(of.get(m, text.DASH) for of in (gain, *columns.values()))] for m in methods]
         return markdown_table(head, rows, (0,))
 
@@ -154,7 +173,11 @@ class _Report:
                 found = only.on(name, [dataset], attack)
                 head.append(f"{text.heading(name)} {attack}")
                 columns.append({m: _shown(name, found.mean(m).value) for m in found.methods})
-        rows = [[escaped(m), *(each.get(m, text.DASH) for each in columns)] for m in only.methods]
+        head.insert(1, "Trainings")
+        rows = [
+            [escaped(m), f"{len(of)}", *(each.get(m, text.DASH) for each in columns)]
+            for m, of in only.methods.items()
+        ]
         return f"Averaged over {_count(images)} of {dataset}:\n\n{markdown_table(head, rows, (0,))}"
 
     def generalist(self) -> str:
@@ -190,7 +213,8 @@ class _Report:
             "Welch and Satterthwaite; the part of the photographs by a bootstrap that draws each with all "
             "its images. Of a network that was trained once nobody knows what another seed would give: its "
             "intervals are over photographs alone. Differences in bold leave out zero, over six "
-            "photographs or more."
+            "photographs or more. Under attack a method is the mean of those of its trainings that were "
+            "attacked."
         )
 
     def _order(self, method: str) -> int:

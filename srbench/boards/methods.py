@@ -13,6 +13,8 @@ from srbench.boards.table import column_of
 from srbench.boards.trainings import Trainings
 from srbench.store.record import Record
 
+TRAINING = "training.csv"
+
 
 class Methods:
     """Hold records, and the methods they are of.
@@ -56,7 +58,7 @@ class Methods:
         ]
 
     def whole(self, dataset: str, images: frozenset[str]) -> tuple[Methods, list[str]]:
-        """Return what is known of these images, of who was attacked on all of them; and the attacks."""
+        """Return what is known of these images, of the trainings attacked on all of them; and the attacks."""
         cells: dict[tuple[str, str], list[Record]] = {}
         for record in self._records:
             if record.dataset == dataset and record.image in images:
@@ -65,29 +67,36 @@ class Methods:
         attacks = list(dict.fromkeys(attack for attack, _ in whole if attack != "none"))
         models = {model for attack, model in whole if attack != "none"}
         only = [record for (_, model), each in whole.items() if model in models for record in each]
-        methods = {method: each for method, each in self.methods.items() if models.issuperset(each)}
-        return Methods(only, methods), attacks
+        attacked = {method: [m for m in each if m in models] for method, each in self.methods.items()}
+        return Methods(only, {method: each for method, each in attacked.items() if each}), attacks
 
 
-def read_methods(folder: Path, others: Sequence[str]) -> Methods:
+def read_methods(folder: Path, others: Sequence[str], former: str) -> Methods:
     """Read records.csv and training.csv of a folder, and the records of published networks.
 
     Args:
         others: boards beside the folder; what they have of a method's name came with srbench before and is
             another network.
+        former: an earlier experiment beside the folder, whose networks in those boards came with srbench too.
 
     Raises:
         BadInput: records that cannot be read.
     """
     methods: dict[str, list[str]] = {}
-    with (folder / "training.csv").open(encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            methods.setdefault(row["method"], []).append(row["model"])
+    for row in _trainings(folder / TRAINING):
+        methods.setdefault(row["method"], []).append(row["model"])
     records = read_csv(folder / "records.csv")
     ours = {model for models in methods.values() for model in models} | methods.keys()
+    earlier = folder.parent / former / TRAINING
+    ours |= {row["model"] for row in _trainings(earlier)} if earlier.is_file() else set()
     for other in others:
         file = folder.parent / other / "records.csv"
         published = read_csv(file) if file.is_file() else []
         records += [record for record in published if record.model not in ours]
     methods |= {record.model: [record.model] for record in records if record.model not in ours}
     return Methods(records, methods)
+
+
+def _trainings(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))

@@ -67,7 +67,7 @@ def report(folder: Path, paper: Paper) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _mini(folder: Path, paper: Paper) -> str:
+def _first_mini(folder: Path, paper: Paper) -> str:
     return table_2(read_csv(folder / RECORDS), paper, robust="rsr-mini")
 
 
@@ -87,8 +87,8 @@ def _lite(folder: Path, paper: Paper) -> str:
 
 REPORTS: dict[str, Callable[[Path, Paper], str]] = {
     "published": published,
-    "mini": _mini,
-    "mini2": experiment,
+    "mini": experiment,
+    "mini1": _first_mini,
     "ablation-mini": _ablation,
     "lpips-lite": _lite,
 }

@@ -63,7 +63,7 @@ def qualitative(
         str,
         WHAT.value("--datasets", "NAMES", "Data sets, one row of the figure or more each; by commas."),
         Alias("--dataset"),
-    ] = "ntire-mini,aim-mini",
+    ] = "ntire-mini2,aim-mini2",
     images: Annotated[
         str | None,
         WHAT.value("--image", "IDS", "By commas.", show_default="the first image of each set"),

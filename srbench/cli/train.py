@@ -35,7 +35,7 @@ def train_robust(
 ) -> None:
     """Train RSR: every batch is attacked by structured-noise PGD against the generator as it is.
 
-    At the end the result is measured beside its start on ntire-mini and aim-mini.
+    At the end the result is measured beside its start on ntire-mini2 and aim-mini2.
     """
     _train(recipe or (None if flags.resume else _robust_recipe(flags.init)), flags)
 

@@ -143,7 +143,7 @@ def manifest(name: str, scale: int = SCALE) -> SetManifest:
 
     >>> from srbench import datasets
     >>> datasets.manifest("ntire").mini
-    'ntire-mini'
+    'ntire-mini2'
     """
     known = names()
     if name not in known:

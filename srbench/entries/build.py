@@ -71,13 +71,15 @@ def make_entry(model: ModelFacts, records: Sequence[Record], command: str) -> En
 
     Args:
         model: its facts; records take title and training domain from it, as tables show them.
-        records: of this model; those that are no part of an entry are left out.
+        records: of this model; those that are no part of an entry, or of a mini set of which there are those
+            of a later edition, are left out.
         command: the command that made the entry.
 
     Raises:
         BadInput: no records of the fixed protocol, or records of several weights.
     """
     own = [record for record in records if record.model == model.name and standard.belongs(record)]
+    own = standard.newest(own)
     if not own:
         names = ", ".join(sorted({record.model for record in records})) or "none"
         raise BadInput(

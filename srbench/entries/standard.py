@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from srbench import protocols
-from srbench.datasets.manifests import manifest
+from srbench.datasets.manifests import manifest, names
 from srbench.metrics import metric
 from srbench.store.record import Record
 from srbench.support.scales import SCALE
@@ -18,8 +18,28 @@ PRECISION = "fp32"
 
 
 def stands_for(dataset: str) -> str | None:
-    """Return which of :data:`DATASETS` a set is, itself or as its mini; None for any other."""
-    return next((name for name in DATASETS if dataset in (name, manifest(name).mini)), None)
+    """Return which of :data:`DATASETS` a set is, itself or as a mini of any edition; None for any other."""
+    mini = dataset in names() and manifest(dataset).is_mini
+    degradation = manifest(dataset).domain if mini else None
+    return next((name for name in DATASETS if dataset == name or degradation == manifest(name).domain), None)
+
+
+def newest(records: Sequence[Record]) -> list[Record]:
+    """Return the records without those of a mini set of which there are some of a later edition."""
+    latest: dict[str, int] = {}
+    for record in records:
+        if (edition := _edition(record)) is not None:
+            degradation = manifest(record.dataset).domain
+            latest[degradation] = max(edition, latest.get(degradation, 0))
+    return [
+        record
+        for record in records
+        if _edition(record) in (None, latest.get(manifest(record.dataset).domain))
+    ]
+
+
+def _edition(record: Record) -> int | None:
+    return manifest(record.dataset).edition
 
 
 def belongs(record: Record) -> bool:

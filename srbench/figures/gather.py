@@ -37,7 +37,7 @@ class FigureRequest:
     """
 
     models: tuple[str, ...] = ("bicubic", "*-mini")
-    datasets: tuple[str, ...] = ("ntire-mini", "aim-mini")
+    datasets: tuple[str, ...] = ("ntire-mini2", "aim-mini2")
     images: tuple[str, ...] = ()
     crops: tuple[Box, ...] = ()
     attacks: tuple[str, ...] = ("none",)
