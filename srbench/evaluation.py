@@ -51,7 +51,7 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
 
     >>> done = evaluate(EvaluationRequest(models=("bicubic",), limit=1, metrics=("psnr",), track="mini"))
     >>> [(record.dataset, record.image) for record in done.records]
-    [('ntire-mini2', 'astronaut-0-0'), ('aim-mini2', 'astronaut-0-0')]
+    [('ntire-mini2', 'astronaut-0-128'), ('aim-mini2', 'astronaut-0-128')]
 
     Raises:
         BadInput: as :func:`prepare`.
