@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers import record
 
-from srbench.boards.experiment import FAMILIES, FORMER, PUBLISHED, experiment, gain_and_cost
+from srbench.boards.experiment import FAMILIES, FORMER, OTHERS, experiment, gain_and_cost
 from srbench.boards.frame import frame
 from srbench.store.record import Record
 
@@ -74,7 +74,7 @@ def page(tmp_path: Path) -> str:
     other = made("net", SHIFT["net"], seed=9) + made("rsr-mini", -0.3) + made("dropped-mini", -0.3)
     (tmp_path / FORMER).mkdir()
     (tmp_path / FORMER / "training.csv").write_text("model,minutes\nrsr-mini,9\ndropped-mini,9\n")
-    return experiment(write(tmp_path, {"mini": own, PUBLISHED[0]: other}, trainings), {})
+    return experiment(write(tmp_path, {"mini": own, OTHERS[0]: other}, trainings), {})
 
 
 def cells(page: str, method: str, table: int) -> list[str]:
@@ -187,3 +187,20 @@ def test_readmes_table_has_who_was_measured_whole(tmp_path: Path) -> None:
 def test_readme_has_the_cost_beside_the_gain() -> None:
     readme = (BOARDS.parent / "README.md").read_text(encoding="utf-8")
     assert gain_and_cost(BOARDS / "mini") in readme
+
+
+def test_what_is_known_elsewhere_of_a_trainings_weights_is_of_that_training(tmp_path: Path) -> None:
+    """A shipped model's attacks count for the run it came of; its clean input is counted once."""
+
+    def of(weights: str, each: list[Record]) -> list[Record]:
+        return [r.model_copy(update={"weights_sha256": weights * 64}) for r in each]
+
+    trainings = [("rsr-mini-seed0", "rsr-mini"), ("rsr-mini-seed1", "rsr-mini")]
+    own = of("a", made("rsr-mini-seed0", 0.0)) + of("b", made("rsr-mini-seed1", 0.1))
+    shipped = of("b", made("rsr-mini", 0.1) + made("rsr-mini", 0.4, attack="strong"))
+    former = of("c", made("rsr-mini", -0.3) + made("rsr-mini", -0.3, attack="strong"))
+    page = experiment(write(tmp_path, {"mini": own, OTHERS[0]: shipped + former}, trainings), {})
+    assert float(cells(page, "rsr-mini", 0)[3]) == pytest.approx(0.405, abs=0.003)
+    row = cells(page.split("## Under attack")[1], "rsr-mini", 0)
+    assert row[1] == "1"
+    assert [float(cell) for cell in row[2:4]] == pytest.approx([0.455, 0.755], abs=0.003)

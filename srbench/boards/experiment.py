@@ -22,11 +22,12 @@ JUDGES = ("lpips", "lpips-vgg", "niqe")
 COST = ("psnr", "block-mse", "overshoot")
 BLIND, BOTH = "blind-mini", "blind-adversarial-mini"
 """Trained on broad random degradations; and with the attack of the robust method on top of them."""
-PUBLISHED = (
+OTHERS = (
+    "attacked-mini2",
     *("published/bsd100", "published/mini2"),
     *("published/bsd100-attacked", "published/mini2-attacked", "published/mini2-strong"),
 )
-"""The boards of published networks on the same sets, from the folder of the reports."""
+"""Boards on the same sets, from the folder of the reports: of the models it became, and of published ones."""
 FORMER = "mini1"
 """The experiment before, whose networks some of those boards have too."""
 
@@ -51,7 +52,7 @@ def experiment(folder: Path, paper: Paper) -> str:
     Raises:
         BadInput: records that cannot be read.
     """
-    made = _Report(read_methods(folder, PUBLISHED, FORMER))
+    made = _Report(read_methods(folder, OTHERS, FORMER))
     parts = [made.quality(family) for family in FAMILIES]
     parts += [
         "## The claim",
@@ -71,7 +72,7 @@ def gain_and_cost(folder: Path) -> str:
     Raises:
         BadInput: records that cannot be read.
     """
-    return _Report(read_methods(folder, PUBLISHED, FORMER)).cost(FAMILIES[0], whole=True)
+    return _Report(read_methods(folder, OTHERS, FORMER)).cost(FAMILIES[0], whole=True)
 
 
 class _Report:

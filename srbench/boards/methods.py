@@ -75,8 +75,8 @@ def read_methods(folder: Path, others: Sequence[str], former: str) -> Methods:
     """Read records.csv and training.csv of a folder, and the records of published networks.
 
     Args:
-        others: boards beside the folder; what they have of a method's name came with srbench before and is
-            another network.
+        others: boards beside the folder. What they have of a training's weights is of that training, however
+            it is called there; what else they have of a method's name came with srbench before.
         former: an earlier experiment beside the folder, whose networks in those boards came with srbench too.
 
     Raises:
@@ -89,12 +89,22 @@ def read_methods(folder: Path, others: Sequence[str], former: str) -> Methods:
     ours = {model for models in methods.values() for model in models} | methods.keys()
     earlier = folder.parent / former / TRAINING
     ours |= {row["model"] for row in _trainings(earlier)} if earlier.is_file() else set()
+    runs = {record.weights_sha256: record.model for record in records if record.weights_sha256}
+    known = {_cell(record) for record in records}
     for other in others:
         file = folder.parent / other / "records.csv"
-        published = read_csv(file) if file.is_file() else []
-        records += [record for record in published if record.model not in ours]
+        for record in read_csv(file) if file.is_file() else []:
+            if run := runs.get(record.weights_sha256):
+                again = record.model_copy(update={"model": run})
+                records += [again] if _cell(again) not in known else []
+            elif record.model not in ours:
+                records.append(record)
     methods |= {record.model: [record.model] for record in records if record.model not in ours}
     return Methods(records, methods)
+
+
+def _cell(record: Record) -> tuple[str, ...]:
+    return record.model, record.dataset, record.image, record.attack, record.protocol
 
 
 def _trainings(file: Path) -> list[dict[str, str]]:
