@@ -13,7 +13,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from srbench.boards.certified import certified
 from srbench.boards.csv_records import read_csv
+from srbench.boards.defences import defences
 from srbench.boards.experiment import experiment
 from srbench.boards.markdown import markdown_table
 from srbench.boards.paper_tables import Paper, read_paper, table_1, table_2
@@ -91,6 +93,8 @@ REPORTS: dict[str, Callable[[Path, Paper], str]] = {
     "mini1": _first_mini,
     "ablation-mini": _ablation,
     "lpips-lite": _lite,
+    "defences": defences,
+    "certified": certified,
 }
 
 

@@ -1,0 +1,100 @@
+"""Make leaderboards/defences.md: what defences cost and hold, each beside the model that it stands around."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from srbench.boards import text
+from srbench.boards.csv_records import read_csv
+from srbench.boards.markdown import escaped, markdown_table
+from srbench.boards.methods import Methods
+from srbench.boards.paper_tables import Paper
+from srbench.boards.trainings import Trainings
+from srbench.metrics import metric
+from srbench.store.record import Record
+from srbench.support.lists import split_outside
+from srbench.zoo.defended import is_defended
+
+JUDGE, FIDELITY = "lpips", "psnr"
+NONE = "none"
+
+
+def around(model: str) -> str:
+    """Return the model that a defence stands around; of a model without a defence, its own name.
+
+    >>> from srbench.boards.defences import around
+    >>> around("mrs(esrgan-mini,sigma=0.05,n=16)"), around("bicubic")
+    ('esrgan-mini', 'bicubic')
+    """
+    if not is_defended(model):
+        return model
+    return split_outside(model[model.index("(") + 1 : -1])[0]
+
+
+def defences(folder: Path, paper: Paper) -> str:
+    """Return a table for each data set and each choice of its images that something was attacked on.
+
+    Raises:
+        BadInput: records that cannot be read.
+    """
+    records = read_csv(folder / "records.csv")
+    names = list(dict.fromkeys(record.model for record in records))
+    bare = [name for name in names if not is_defended(name)]
+    names = [each for base in bare for each in (base, *(n for n in names if n != base and around(n) == base))]
+    forwards = dict.fromkeys(names, 1) | {
+        r.model: int(r.cost["forwards"]) for r in records if "forwards" in r.cost
+    }
+    methods = Methods(records, {name: [name] for name in names})
+    parts = [_table(methods, dataset, images, forwards) for dataset, images in methods.attacked()]
+    return "\n\n".join([*parts, _notes(records)])
+
+
+def _table(methods: Methods, dataset: str, images: frozenset[str], forwards: dict[str, int]) -> str:
+    """Return the judge and PSNR under each attack, and what the defence changes under the last one."""
+    only, attacks = methods.whole(dataset, images)
+    worst = attacks[-1]
+    judged = {attack: only.on(JUDGE, [dataset], attack) for attack in (NONE, *attacks)}
+    faithful = {attack: only.on(FIDELITY, [dataset], attack) for attack in (NONE, *attacks)}
+    head = ["Model", "Forwards", *(f"{text.heading(JUDGE)} {attack}" for attack in judged)]
+    head += [f"{text.heading(JUDGE)} {attack}, minus without the defence" for attack in (NONE, worst)]
+    head += [f"{text.heading(FIDELITY)} {attack}" for attack in (NONE, worst)]
+    rows = []
+    for name in only.methods:
+        cells = [_mean(JUDGE, judged[attack], name) for attack in judged]
+        cells += [_change(judged[attack], name) for attack in (NONE, worst)]
+        cells += [_mean(FIDELITY, faithful[attack], name) for attack in (NONE, worst)]
+        rows.append([escaped(name), f"{forwards[name]}", *cells])
+    count = f"{len(images)} image{'s' * (len(images) != 1)}"
+    return f"Averaged over {count} of {dataset}:\n\n{markdown_table(head, rows, (0,))}"
+
+
+def _mean(name: str, found: Trainings, model: str) -> str:
+    if model not in found.methods:
+        return text.DASH
+    return f"{found.mean(model).value:.{metric(name).decimals}f}"
+
+
+def _change(found: Trainings, model: str) -> str:
+    """Return the difference to the model without the defence, in bold where it is certain."""
+    base = around(model)
+    if base == model or not {base, model} <= set(found.methods):
+        return text.DASH
+    apart, digits = found.difference(model, base), metric(JUDGE).decimals
+    shown = f"{apart.value:+.{digits}f} ({apart.low:+.{digits}f} to {apart.high:+.{digits}f})"
+    return f"**{shown}**" if apart.certain else shown
+
+
+def _notes(records: Sequence[Record]) -> str:
+    averaged = sorted({_samples(record) for record in records} - {1})
+    means = f", gradients averaged over {averaged[0]} outputs or more" if averaged else ""
+    return (
+        f"Attacks are adapted to the defence: surrogates where it rounds or compresses{means} where it draws "
+        "random numbers; `(adaptive=false)` attacks as if there were no defence, and shows no robustness. "
+        "Intervals: 95 %, over photographs, each drawn with all its images; differences in bold leave out "
+        "zero, over six photographs or more. Forwards are those of the network for one SR image."
+    )
+
+
+def _samples(record: Record) -> int:
+    return int(((record.attack_settings or {}).get("adapted") or {}).get("samples", 1))

@@ -1,0 +1,130 @@
+"""The reports of defences and certificates: each row beside what it is to be compared with."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import record
+
+from srbench.boards.certified import certified
+from srbench.boards.defences import around, defences
+from srbench.boards.frame import frame
+from srbench.store.record import Record
+
+SIDE = 8  # of the LR of helpers.record
+
+
+def write(folder: Path, records: list[Record]) -> Path:
+    frame(records).to_csv(folder / "records.csv", index=False)
+    return folder
+
+
+def row(page: str, name: str, table: int = 0) -> dict[str, str]:
+    """The cells of a model's row by the heading above them."""
+    part = page.split(":\n\n| Model")[table + 1]
+    head, _, *lines = ("| Model" + part).splitlines()
+    line = next(line for line in lines if line.startswith(f"| {name} |"))
+    titles, cells = ([cell.strip() for cell in each.strip("|").split("|")] for each in (head, line))
+    return dict(zip(titles, cells, strict=True))
+
+
+def made(model: str, attack: str, lpips: float, images: int = 12, **more: Any) -> list[Record]:
+    noise = np.random.default_rng(len(model))
+    return [
+        record(
+            model=model,
+            dataset="clean-mini2",
+            image=f"{image:02}",
+            source=f"photograph {image}",
+            attack=attack,
+            attack_hash="" if attack == "none" else "a" * 64,
+            metrics={"lpips": lpips + 0.01 * image + 0.001 * noise.standard_normal(), "psnr": 30 - lpips},
+            **more,
+        )
+        for image in range(images)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "inside"),
+    [
+        ("bicubic", "bicubic"),
+        ("net(1).pth", "net(1).pth"),
+        ("selfensemble(rsr-mini)", "rsr-mini"),
+        ("jpeg(bits(rsr-mini,levels=5),quality=75)", "bits(rsr-mini,levels=5)"),
+    ],
+)
+def test_a_defence_stands_around_one_model(model: str, inside: str) -> None:
+    assert around(model) == inside
+
+
+def test_a_defence_stands_below_its_model_with_what_it_changes(tmp_path: Path) -> None:
+    smoothed = "mrs(net,sigma=0.05,n=16)"
+    adapted = {"adapted": {"samples": 4, "straight_through": False}}
+    records = [
+        *made(smoothed, "none", 0.3, cost={"forwards": 16.0}),
+        *made(smoothed, "rsr", 0.4, attack_settings=adapted),
+        *made(smoothed, "strong", 0.5, attack_settings=adapted),
+        *made("other", "none", 0.1),
+        *made("other", "rsr", 0.2),
+        *made("net", "none", 0.2),
+        *made("net", "rsr", 0.45),
+        *made("net", "strong", 0.9),
+    ]
+    page = defences(write(tmp_path, records), {})
+    order = [line.split(" |")[0] for line in page.splitlines() if line.startswith("| ")][2:]
+    assert order == ["| other", "| net", f"| {smoothed}"]
+    cells = row(page, smoothed)
+    assert cells["Forwards"] == "16" and row(page, "net")["Forwards"] == "1"
+    assert float(cells["LPIPS ↓ none"]) == pytest.approx(0.355, abs=0.002)
+    change = cells["LPIPS ↓ strong, minus without the defence"]
+    assert change.startswith("**") and change.endswith(")**")
+    assert float(change.strip("*").split()[0]) == pytest.approx(-0.4, abs=0.002)
+    clean = cells["LPIPS ↓ none, minus without the defence"].strip("*").split()[0]
+    assert float(clean) == pytest.approx(0.1, abs=0.002)
+    assert cells["PSNR ↑ strong"] == "29.50"
+    bare = row(page, "net")
+    assert bare["LPIPS ↓ strong, minus without the defence"] == "–"
+    assert row(page, "other")["LPIPS ↓ strong"] == "–"
+    assert "averaged over 4 outputs" in page
+
+
+def test_few_photographs_make_no_change_certain(tmp_path: Path) -> None:
+    records = [
+        each
+        for model, shift in (("net", 0.0), ("selfensemble(net)", 0.3))
+        for attack in ("none", "rsr")
+        for each in made(model, attack, 0.2 + shift, images=4)
+    ]
+    page = defences(write(tmp_path, records), {})
+    assert row(page, "selfensemble(net)")["LPIPS ↓ rsr, minus without the defence"].startswith("+0.3")
+
+
+def test_a_certificate_stands_beside_the_attack_in_its_own_ball(tmp_path: Path) -> None:
+    radii = (0.01, 0.03)
+
+    def of(image: str, attack: str, psnr: float, settings: dict[str, Any] | None = None) -> Record:
+        name = "mrs(net,sigma=0.1,n=60)"
+        of_it = {"model": name, "image": image, "attack": attack, "metrics": {"psnr": psnr}}
+        return record(**of_it, attack_settings=settings)
+
+    records = []
+    for place, image in enumerate("abc"):
+        records.append(of(image, "none", 30.0 + place))
+        for radius in radii:
+            bound = {"kind": "Certificate", "radius": radius, "certificate": {"width": 100 * radius + place}}
+            search = {"kind": "PGDL2", "norm": "l2", "eps": radius / math.sqrt(3 * SIDE * SIDE)}
+            records.append(of(image, f"certified@{radius:g}", 20.0 - 100 * radius + place, bound))
+            if image != "c":  # c's attack is not there yet: what has not all of it does not count
+                records.append(of(image, f"search {radius:g}", 25.0 - 100 * radius + place, search))
+    page = certified(write(tmp_path, records), {})
+    lines = [line for line in page.splitlines() if line.startswith("| mrs")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [line[1:] for line in cells] == [
+        ["0.01", "2", "1.5", "30.50", "24.50", "19.50"],
+        ["0.03", "2", "3.5", "30.50", "22.50", "17.50"],
+    ]
