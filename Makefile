@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PACKAGE := build/typed
 
-.PHONY: install demo test test-slow lint types docs docs-serve board dist wheel-check mini-zoo ablation clean
+.PHONY: install demo test test-slow lint wheel types docs docs-serve board dist wheel-check mini-zoo ablation clean
 
 install: $(VENV)/.installed
 
@@ -31,11 +31,15 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+wheel: install
+	rm -rf build/wheel build/lib && mkdir -p build/wheel
+	$(BIN)/python -m build --wheel --outdir build/wheel . >build/wheel.log || (cat build/wheel.log; false)
+
 # Type checkers cannot follow the mapping of attacks/ and zoo/ in a checkout, so the built package is checked:
 # its types, and that no import runs against the flow or in a circle.
-types: install
-	rm -rf $(PACKAGE) build/lib
-	$(BIN)/python -m pip install --quiet --no-deps --target $(PACKAGE) .
+types: wheel
+	rm -rf $(PACKAGE)
+	$(BIN)/python -m pip install --quiet --no-deps --target $(PACKAGE) build/wheel/*.whl
 	cd $(PACKAGE) && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p srbench
 	cd $(PACKAGE) && ../../$(BIN)/lint-imports --no-logo --no-cache ../../pyproject.toml
 
@@ -62,10 +66,9 @@ dist: install
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python -m twine check --strict dist/*
 
-# Build the wheel, install it where nothing else is, and use it away from the checkout.
-wheel-check: install
-	rm -rf build/wheel build/empty && mkdir -p build/wheel build/elsewhere
-	$(BIN)/python -m build --wheel --outdir build/wheel .
+# Install the wheel where nothing else is, and use it away from the checkout.
+wheel-check: wheel
+	rm -rf build/empty && mkdir -p build/elsewhere
 	$(PYTHON) -m venv build/empty
 	build/empty/bin/python -m pip install --quiet --no-compile --constraint constraints.txt build/wheel/*.whl
 	cd build/elsewhere && ../empty/bin/srbench --version

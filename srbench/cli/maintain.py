@@ -125,7 +125,7 @@ def entries(
 def reports(
     folder: Annotated[Path, typer.Argument(help="The folder of the reports.")] = Path("leaderboards"),
 ) -> None:
-    """Write mini.md, ablation-mini.md and lpips-lite.md where their records are."""
+    """Write the reports of a folder, such as mini.md, whose records are there."""
     from srbench.boards.reports import write_reports
 
     for page in write_reports(folder):
