@@ -21,7 +21,7 @@ from srbench.store.record import Record
 
 BOARDS = Path(__file__).parents[1] / "leaderboards"
 FOLDER = BOARDS / "entries"
-MINI = BOARDS / "mini1" / "records.csv"
+MINI = BOARDS / "attacked-mini2" / "records.csv"
 MODELS = sorted(file.stem for file in FOLDER.glob("*.json"))
 # One test writes, reads and checks a file again and again; the fixtures are only per test.
 FAST = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

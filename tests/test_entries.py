@@ -80,14 +80,14 @@ def test_an_entry_holds_every_record_as_it_was() -> None:
     entry = make_entry(from_records("rsr-mini", Statement(), mine), mine, "")
     order = {(r.dataset, r.attack, r.image): r for r in mine}
     again = unpack_records(Entry.model_validate_json(as_text(entry)))
-    assert len(again) == len(order) == 96
+    assert len(again) == len(order) == 160
     assert all(order[r.dataset, r.attack, r.image] == r for r in again)
 
 
 def test_means_and_digest_are_what_they_say() -> None:
     entry = raw()
     for attack in ("none", "random", "rsr"):
-        for dataset in ("ntire-mini", "aim-mini"):
+        for dataset in ("ntire-mini2", "aim-mini2"):
             (cell,) = [c for c in cells(entry, attack) if c["shared"]["dataset"] == dataset]
             for name, mean in entry["means"][dataset][attack].items():
                 values = [row["metrics"][name] for row in cell["images"]]
@@ -101,21 +101,21 @@ def test_means_and_digest_are_what_they_say() -> None:
 def test_a_partial_entry_passes_and_says_so(tmp_path: Path) -> None:
     report = check(raw(), tmp_path)
     assert report.valid
-    assert "partial: ntire-mini: 2 of 12 images under none, random, rsr" in report.notes
-    assert "partial: aim-mini: 0 of 12 images under strong" in report.notes
+    assert "partial: ntire-mini2: 2 of 20 images under none, random, rsr" in report.notes
+    assert "partial: aim-mini2: 0 of 20 images under strong" in report.notes
 
 
 def test_what_a_complete_entry_needs() -> None:
     mine = [r for r in mini_records() if r.model == "bicubic"]
     assert lacking(mine) == []
-    assert lacking([r for r in mine if r.dataset != "aim-mini"]) == ["aim was not measured"]
+    assert lacking([r for r in mine if r.dataset != "aim-mini2"]) == ["aim was not measured"]
     without = [
         r.model_copy(update={"metrics": {k: v for k, v in r.metrics.items() if k != "niqe"}}) for r in mine
     ]
     assert lacking(without) == ["NIQE was not measured everywhere"]
     for attack in ATTACKS:
         lines = lacking([r for r in mine if r.attack != attack])
-        assert lines == [f"{name}: 0 of 12 images under {attack}" for name in ("aim-mini", "ntire-mini")]
+        assert lines == [f"{name}: 0 of 20 images under {attack}" for name in ("aim-mini2", "ntire-mini2")]
 
 
 @pytest.mark.parametrize("name", sorted(registry.presets()))

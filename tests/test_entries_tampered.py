@@ -173,7 +173,7 @@ def test_a_partial_entry_cannot_pass_as_complete(tmp_path: Path) -> None:
     entry = raw()
     entry["partial"] = []
     problems = check(resealed(entry, aggregates=False), tmp_path).problems
-    assert "partial: it does not say: ntire-mini: 2 of 12 images under none, random, rsr" in problems
+    assert "partial: it does not say: ntire-mini2: 2 of 20 images under none, random, rsr" in problems
 
 
 def test_strong_cannot_be_milder_than_the_attack_it_contains(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_a_data_set_is_built_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_serving_ends_and_leaves_no_page(tmp_path: Path) -> None:
-    records = TESTS.parent / "leaderboards" / "cross-dataset-mini" / "records.csv"
+    records = TESTS.parent / "leaderboards" / "attacked-mini2" / "records.csv"
     process = begun(MAIN, "serve", "--records", str(records), "--no-open", TMPDIR=str(tmp_path))
     assert process.stdout is not None and process.stdout.readline().startswith("http://127.0.0.1:")
     assert unfinished(tmp_path)

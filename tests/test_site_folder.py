@@ -52,7 +52,7 @@ def test_records_csv_gives_the_records_back(tmp_path: Path, records: list[Record
     assert read_csv(tmp_path / "records.csv") == originals
 
 
-@pytest.mark.parametrize("name", ["attacked-mini", "cross-dataset-mini", "real", "classical"])
+@pytest.mark.parametrize("name", ["attacked-mini2", "mini1", "real", "classical"])
 def test_committed_records_make_a_page(tmp_path: Path, name: str) -> None:
     file = ROOT / "leaderboards" / name / "records.csv"
     found, pictures = read_records(file, tmp_path)
@@ -134,12 +134,12 @@ def test_a_broken_file_of_reported_numbers_is_named(tmp_path: Path, records: lis
 
 
 def test_the_command_line_writes_the_page(tmp_path: Path) -> None:
-    file = ROOT / "leaderboards" / "cross-dataset-mini" / "records.csv"
+    file = ROOT / "leaderboards" / "attacked-mini2" / "records.csv"
     done = inside(
-        "leaderboard", "--records", str(file), "--models", "bicubic,*general", "--html", str(tmp_path / "p")
+        "leaderboard", "--records", str(file), "--models", "bicubic,*psnr-mini", "--html", str(tmp_path / "p")
     )
     assert done.returncode == 0, done.stderr
-    assert "shows 48 records" in done.stderr
+    assert "shows 320 records" in done.stderr
     assert done.stdout == ""
     refused = inside(
         "leaderboard", "--records", str(file), "--models", "nothing", "--html", str(tmp_path / "q")
@@ -334,7 +334,7 @@ def test_a_loop_that_ends_before_it_is_woken(tmp_path: Path, monkeypatch: pytest
 
 
 def test_serve_ends_cleanly_on_interrupt(tmp_path: Path) -> None:
-    file = ROOT / "leaderboards" / "cross-dataset-mini" / "records.csv"
+    file = ROOT / "leaderboards" / "attacked-mini2" / "records.csv"
     # What is started in the background of a shell inherits an ignored SIGINT.
     listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     code = listening + "from srbench.cli import main; main()"

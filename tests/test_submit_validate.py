@@ -24,7 +24,7 @@ from srbench.errors import BadInput, Unavailable
 from srbench.support.home import sha256_file
 from srbench.train.generator import build_generator
 
-MINI = Path(__file__).parents[1] / "leaderboards" / "mini1" / "records.csv"
+MINI = Path(__file__).parents[1] / "leaderboards" / "attacked-mini2" / "records.csv"
 TRIAL = ("--limit", "1", "--attacks", "none,random")
 
 
