@@ -15,7 +15,7 @@ from helpers import inside, srbench, write_pairs
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wanted", [3, pytest.param(10, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("wanted", [1, pytest.param(10, marks=pytest.mark.thorough)])
 def test_kills_leave_the_records_of_an_uninterrupted_run(wanted: int, tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 14, side=48)
     command = [
@@ -48,7 +48,7 @@ def test_kills_leave_the_records_of_an_uninterrupted_run(wanted: int, tmp_path: 
         running.send_signal(signal.SIGKILL)
         running.wait()
         kills += 1
-    assert kills >= wanted // 2
+    assert kills >= (wanted + 1) // 2
     subprocess.run([*command, str(store)], check=True, capture_output=True)
     assert _contents(store) == _contents(tmp_path / "whole")
 

@@ -42,8 +42,13 @@ def work(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     ("options", "rows"),
     [
         (
-            ["--works", "evaluate", "--kills", "0", "--others", "1", "--faults", "disk,readonly,together"],
-            [("full disk", 1), ("read-only", 1), ("four processes", 4)],
+            ["--works", "evaluate", "--kills", "0", "--others", "1", "--faults", "disk,readonly"],
+            [("full disk", 1), ("read-only", 1)],
+        ),
+        pytest.param(
+            ["--works", "evaluate", "--kills", "0", "--others", "1", "--faults", "together"],
+            [("four processes", 4)],
+            marks=pytest.mark.thorough,
         ),
         pytest.param(
             ["--works", "train", "--kills", "3", "--others", "1", "--faults", "kill,readonly"],

@@ -139,7 +139,14 @@ def test_images_that_wait_for_an_earlier_one_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["evaluate", "attack", "submit", "validate"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "evaluate",
+        "attack",
+        *(pytest.param(each, marks=pytest.mark.thorough) for each in ("submit", "validate")),
+    ],
+)
 def test_what_measures_keeps_what_it_measured(command: str, tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 12, side=48)
     store, scratch = tmp_path / "store", tmp_path / "scratch"

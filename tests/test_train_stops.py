@@ -49,7 +49,7 @@ def wait_for(path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.thorough)])
 def test_a_stop_saves_and_says_how_to_go_on(tmp_path: Path, number: int) -> None:
     running = started(tmp_path)
     wait_for(tmp_path / "tiny/checkpoints/00000002.pt")
