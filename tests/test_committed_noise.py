@@ -17,19 +17,19 @@ from srbench.attacks import preset
 
 
 def committed(attack: str) -> dict[str, dict[str, Any]]:
-    """What bicubic's committed entry says of the images of ntire-mini under an attack."""
+    """What bicubic's committed entry says of the images of ntire-mini2 under an attack."""
     entry = json.loads((ROOT / "leaderboards/entries/bicubic.json").read_text(encoding="utf-8"))
     (cell,) = (
         cell
         for cell in entry["cells"]
-        if (cell["shared"]["dataset"], cell["shared"]["attack"]) == ("ntire-mini", attack)
+        if (cell["shared"]["dataset"], cell["shared"]["attack"]) == ("ntire-mini2", attack)
     )
     return {image["image"]: image | cell["shared"] for image in cell["images"]}
 
 
 def test_random_noise_is_what_it_was_when_results_were_committed(tmp_path: Path) -> None:
     found = srbench.evaluate(
-        "bicubic", datasets="ntire-mini", attacks="random", metrics="psnr", limit=2, store=tmp_path
+        "bicubic", datasets="ntire-mini2", attacks="random", metrics="psnr", limit=2, store=tmp_path
     )
     before = committed("random")
     assert len(found) == 2

@@ -58,11 +58,11 @@ def source(request: pytest.FixtureRequest) -> Path:
 
 
 def test_entries_are_read_as_their_records(source: Path, tmp_path: Path) -> None:
-    found = read_records(source, tmp_path, lambda r: r.dataset == "ntire-mini")
+    found = read_records(source, tmp_path, lambda r: r.dataset == "ntire-mini2")
     files = read_folder(ENTRIES)
     wanted = [file for file in files if source.is_dir() or file == source.name]
     assert found.records == [
-        r for name in wanted for r in unpack_records(files[name]) if r.dataset == "ntire-mini"
+        r for name in wanted for r in unpack_records(files[name]) if r.dataset == "ntire-mini2"
     ]
     assert found.records
     assert found.pictures is None
