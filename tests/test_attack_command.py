@@ -296,7 +296,7 @@ def test_the_command_takes_addresses(tmp_path: Path) -> None:
         assert store in line
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_workers_elsewhere_leave_the_pictures_to_this_process(tmp_path: Path) -> None:
     lr, hr = write_pairs(tmp_path, 1, side=24)
     common = ["attack", "bicubic", "--pairs", f"{lr}:{hr}", "--metrics", "psnr", "--eps", "8"]
