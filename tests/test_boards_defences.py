@@ -69,6 +69,7 @@ def test_a_defence_stands_below_its_model_with_what_it_changes(tmp_path: Path) -
         *made(smoothed, "none", 0.3, cost={"forwards": 16.0}),
         *made(smoothed, "rsr", 0.4, attack_settings=adapted),
         *made(smoothed, "strong", 0.5, attack_settings=adapted),
+        *made(smoothed, "strong(adaptive=false)", 0.45),
         *made("other", "none", 0.1),
         *made("other", "rsr", 0.2),
         *made("net", "none", 0.2),
@@ -87,6 +88,7 @@ def test_a_defence_stands_below_its_model_with_what_it_changes(tmp_path: Path) -
     clean = cells["LPIPS ↓ none, minus without the defence"].strip("*").split()[0]
     assert float(clean) == pytest.approx(0.1, abs=0.002)
     assert cells["PSNR ↑ strong"] == "29.50"
+    assert float(cells["LPIPS ↓ strong(adaptive=false)"]) == pytest.approx(0.505, abs=0.002)
     bare = row(page, "net")
     assert bare["LPIPS ↓ strong, minus without the defence"] == "–"
     assert row(page, "other")["LPIPS ↓ strong"] == "–"

@@ -53,8 +53,10 @@ def defences(folder: Path, paper: Paper) -> str:
 def _table(methods: Methods, dataset: str, images: frozenset[str], forwards: dict[str, int]) -> str:
     """Return the judge and PSNR under each attack, and what the defence changes under the last one."""
     only, attacks = methods.whole(dataset, images)
-    worst = attacks[-1]
     judged = {attack: only.on(JUDGE, [dataset], attack) for attack in (NONE, *attacks)}
+    # A defence is compared where what is behind it was attacked too.
+    shared = [a for a in attacks if any(around(name) == name for name in judged[a].methods)]
+    worst = (shared or attacks)[-1]
     faithful = {attack: only.on(FIDELITY, [dataset], attack) for attack in (NONE, *attacks)}
     head = ["Model", "Forwards", *(f"{text.heading(JUDGE)} {attack}" for attack in judged)]
     head += [f"{text.heading(JUDGE)} {attack}, minus without the defence" for attack in (NONE, worst)]
@@ -87,10 +89,12 @@ def _change(found: Trainings, model: str) -> str:
 
 def _notes(records: Sequence[Record]) -> str:
     averaged = sorted({_samples(record) for record in records} - {1})
-    means = f", gradients averaged over {averaged[0]} outputs or more" if averaged else ""
+    means = ""
+    if averaged:
+        means = f", gradients averaged over {averaged[0]} outputs or more where it draws random numbers"
     return (
-        f"Attacks are adapted to the defence: surrogates where it rounds or compresses{means} where it draws "
-        "random numbers; `(adaptive=false)` attacks as if there were no defence, and shows no robustness. "
+        f"Attacks are adapted to the defence: surrogates where it rounds or compresses{means}; "
+        "`(adaptive=False)` attacks as if there were no defence, and shows no robustness. "
         "Intervals: 95 %, over photographs, each drawn with all its images; differences in bold leave out "
         "zero, over six photographs or more. Forwards are those of the network for one SR image."
     )
