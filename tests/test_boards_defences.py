@@ -11,9 +11,10 @@ import pytest
 from helpers import record
 
 from srbench.boards.certified import certified
-from srbench.boards.defences import around, defences
+from srbench.boards.defences import defences
 from srbench.boards.frame import frame
 from srbench.store.record import Record
+from srbench.zoo.defended import around
 
 SIDE = 8  # of the LR of helpers.record
 

@@ -208,7 +208,8 @@ def test_what_is_quickly_refused(quick: dict[str, dict[str, Outcome]]) -> None:
             for command in sorted(COMMANDS.keys() - {*LONG})
         ),
         ("--resume", False),
-        *(pytest.param(each, True, marks=pytest.mark.thorough) for each in LONG),
+        ("evaluate", True),
+        pytest.param("--resume", True, marks=pytest.mark.thorough),
     ],
 )
 def test_every_command_refuses_every_file(command: str, long: bool, tmp_path: Path) -> None:

@@ -32,6 +32,17 @@ def is_defended(spec: str) -> bool:
     return call is not None and call["name"] in defences.registry()
 
 
+def around(model: str) -> str:
+    """Return the model that a defence stands around; of a model without a defence, its own name.
+
+    >>> from srbench.zoo.defended import around
+    >>> around("mrs(esrgan-mini,sigma=0.05,n=16)"), around("bicubic")
+    ('esrgan-mini', 'bicubic')
+    """
+    call = _CALL.fullmatch(model) if is_defended(model) else None
+    return split_outside(call["inside"])[0].strip() if call else model
+
+
 def from_defence(spec: str, resolve: Callable[[list[str]], list[ModelRef]]) -> list[ModelRef]:
     """Return the models that ``DEFENCE(MODEL,option=value)`` names, one for each that MODEL names.
 

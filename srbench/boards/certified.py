@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from srbench.boards.csv_records import read_csv
+from srbench.boards.estimates import shown
 from srbench.boards.markdown import escaped, markdown_table
 from srbench.boards.paper_tables import Paper
 from srbench.boards.text import DASH
@@ -68,4 +69,5 @@ def _in_ball(record: Record, radius: float, largest: int) -> bool:
 
 
 def _psnr(records: dict[str, Record], images: list[str]) -> str:
-    return f"{fmean(float(records[image].metrics['psnr'] or math.nan) for image in images):.2f}"
+    values = [value for image in images if (value := records[image].metrics["psnr"]) is not None]
+    return shown("psnr", fmean(values)) if values else DASH

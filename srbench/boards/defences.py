@@ -7,29 +7,16 @@ from pathlib import Path
 
 from srbench.boards import text
 from srbench.boards.csv_records import read_csv
+from srbench.boards.estimates import count, difference, shown
 from srbench.boards.markdown import escaped, markdown_table
 from srbench.boards.methods import Methods
 from srbench.boards.paper_tables import Paper
 from srbench.boards.trainings import Trainings
-from srbench.metrics import metric
 from srbench.store.record import Record
-from srbench.support.lists import split_outside
-from srbench.zoo.defended import is_defended
+from srbench.zoo.defended import around, is_defended
 
 JUDGE, FIDELITY = "lpips", "psnr"
 NONE = "none"
-
-
-def around(model: str) -> str:
-    """Return the model that a defence stands around; of a model without a defence, its own name.
-
-    >>> from srbench.boards.defences import around
-    >>> around("mrs(esrgan-mini,sigma=0.05,n=16)"), around("bicubic")
-    ('esrgan-mini', 'bicubic')
-    """
-    if not is_defended(model):
-        return model
-    return split_outside(model[model.index("(") + 1 : -1])[0]
 
 
 def defences(folder: Path, paper: Paper) -> str:
@@ -67,14 +54,13 @@ def _table(methods: Methods, dataset: str, images: frozenset[str], forwards: dic
         cells += [_change(judged[attack], name) for attack in (NONE, worst)]
         cells += [_mean(FIDELITY, faithful[attack], name) for attack in (NONE, worst)]
         rows.append([escaped(name), f"{forwards[name]}", *cells])
-    count = f"{len(images)} image{'s' * (len(images) != 1)}"
-    return f"Averaged over {count} of {dataset}:\n\n{markdown_table(head, rows, (0,))}"
+    return f"Averaged over {count(images)} of {dataset}:\n\n{markdown_table(head, rows, (0,))}"
 
 
 def _mean(name: str, found: Trainings, model: str) -> str:
     if model not in found.methods:
         return text.DASH
-    return f"{found.mean(model).value:.{metric(name).decimals}f}"
+    return shown(name, found.mean(model).value)
 
 
 def _change(found: Trainings, model: str) -> str:
@@ -82,9 +68,7 @@ def _change(found: Trainings, model: str) -> str:
     base = around(model)
     if base == model or not {base, model} <= set(found.methods):
         return text.DASH
-    apart, digits = found.difference(model, base), metric(JUDGE).decimals
-    shown = f"{apart.value:+.{digits}f} ({apart.low:+.{digits}f} to {apart.high:+.{digits}f})"
-    return f"**{shown}**" if apart.certain else shown
+    return difference(JUDGE, found.difference(model, base))
 
 
 def _notes(records: Sequence[Record]) -> str:

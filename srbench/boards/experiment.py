@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from srbench.boards import text
+from srbench.boards.estimates import count, difference, shown
 from srbench.boards.markdown import escaped, markdown_table
 from srbench.boards.methods import Methods, read_methods
 from srbench.boards.paper_tables import CLAIM, Paper
@@ -98,8 +99,8 @@ class _Report:
                     escaped(method),
                     escaped(self._methods.trained_for[method]),
                     str(over[method].trainings[0]),
-                    *(_shown(judge, found.mean(method, [column]).value) for column in found.columns),
-                    _shown(judge, over[method].value),
+                    *(shown(judge, found.mean(method, [column]).value) for column in found.columns),
+                    shown(judge, over[method].value),
                     _interval(judge, over[method]),
                     _range(judge, over[method]),
                 ]
@@ -120,7 +121,7 @@ class _Report:
                     continue
                 others = [method for method in found.methods if method != ROBUST]
                 apart = {method: found.difference(ROBUST, method) for method in others}
-                columns[judge] = {method: _difference(judge, each) for method, each in apart.items()}
+                columns[judge] = {method: difference(judge, each) for method, each in apart.items()}
                 said.append(f"- {metric(judge).title}: {_verdict(judge, found, apart)}")
             if not columns:
                 continue
@@ -141,16 +142,16 @@ class _Report:
         """
         judge = JUDGES[0]
         unseen = self._methods.on(judge, family.unseen)
-        gain = {method: _shown(judge, unseen.mean(method).value) for method in unseen.methods}
+        gain = {method: shown(judge, unseen.mean(method).value) for method in unseen.methods}
         columns: dict[str, dict[str, str]] = {}
         for name in COST:
             found = self._methods.on(name, (family.clean,))
             for method in found.methods:
-                shown = _shown(name, found.mean(method).value)
+                cell = shown(name, found.mean(method).value)
                 if name == "psnr" and "bicubic" in found.methods:
                     gap = found.mean(method).value - found.mean("bicubic").value
-                    shown += f" ({gap:+.2f})"
-                columns.setdefault(name, {})[method] = shown
+                    cell += f" ({gap:+.2f})"
+                columns.setdefault(name, {})[method] = cell
         if not columns:
             return ""
         methods = sorted({method for each in columns.values() for method in each}, key=self._order)
@@ -173,13 +174,13 @@ class _Report:
             for attack in ("none", *attacks):
                 found = only.on(name, [dataset], attack)
                 head.append(f"{text.heading(name)} {attack}")
-                columns.append({m: _shown(name, found.mean(m).value) for m in found.methods})
+                columns.append({m: shown(name, found.mean(m).value) for m in found.methods})
         head.insert(1, "Trainings")
         rows = [
             [escaped(m), f"{len(of)}", *(each.get(m, text.DASH) for each in columns)]
             for m, of in only.methods.items()
         ]
-        return f"Averaged over {_count(images)} of {dataset}:\n\n{markdown_table(head, rows, (0,))}"
+        return f"Averaged over {count(images)} of {dataset}:\n\n{markdown_table(head, rows, (0,))}"
 
     def generalist(self) -> str:
         """Return what the attack adds to blind training, and what either is beside the robust method."""
@@ -190,8 +191,8 @@ class _Report:
 
         def add(title: str, found: Trainings, columns: Sequence[Column] | None = None) -> None:
             if {BLIND, BOTH, ROBUST} <= set(found.methods):
-                means = [_shown(judge, found.mean(m, columns).value) for m in (BLIND, BOTH, ROBUST)]
-                apart = [_difference(judge, found.difference(*pair, columns)) for pair in pairs]
+                means = [shown(judge, found.mean(m, columns).value) for m in (BLIND, BOTH, ROBUST)]
+                apart = [difference(judge, found.difference(*pair, columns)) for pair in pairs]
                 rows.append([title, *means, *apart])
 
         for family in FAMILIES:
@@ -203,7 +204,7 @@ class _Report:
         for dataset, images in self._methods.attacked():
             only, attacks = self._methods.whole(dataset, images)
             for attack in attacks:
-                add(f"{attack}, {_count(images)} of {dataset}", only.on(judge, [dataset], attack))
+                add(f"{attack}, {count(images)} of {dataset}", only.on(judge, [dataset], attack))
         head = [text.heading(judge), BLIND, BOTH, ROBUST, *(f"{a} minus {b}" for a, b in pairs)]
         return f"## What the attack adds to blind training\n\n{markdown_table(head, rows, (0,))}"
 
@@ -222,10 +223,6 @@ class _Report:
         return list(self._methods.methods).index(method)
 
 
-def _count(images: frozenset[str]) -> str:
-    return f"{len(images)} image{'s' * (len(images) != 1)}"
-
-
 def _sign(name: str) -> float:
     return -1.0 if metric(name).higher_is_better else 1.0
 
@@ -234,27 +231,17 @@ def _best_first(name: str, over: Mapping[str, Estimate]) -> Callable[[str], floa
     return lambda method: _sign(name) * over[method].value
 
 
-def _shown(name: str, value: float) -> str:
-    return f"{value:.{metric(name).decimals}f}"
-
-
 def _interval(name: str, found: Estimate) -> str:
     if not math.isfinite(found.low):
         return text.DASH
-    return f"{_shown(name, found.low)} to {_shown(name, found.high)}"
+    return f"{shown(name, found.low)} to {shown(name, found.high)}"
 
 
 def _range(name: str, found: Estimate) -> str:
     """Return the least and the most of the trainings."""
     if len(found.values) < 2:
         return text.DASH
-    return f"{_shown(name, min(found.values))} to {_shown(name, max(found.values))}"
-
-
-def _difference(name: str, found: Estimate) -> str:
-    digits = metric(name).decimals
-    shown = f"{found.value:+.{digits}f} ({found.low:+.{digits}f} to {found.high:+.{digits}f})"
-    return f"**{shown}**" if found.certain else shown
+    return f"{shown(name, min(found.values))} to {shown(name, max(found.values))}"
 
 
 def _verdict(judge: str, found: Trainings, apart: Mapping[str, Estimate]) -> str:
