@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from decode_cases import chunk, png
 from folder_cases import PIXELS, pairs
 from PIL import Image
-from test_datasets_decode import chunk, png
 
 from srbench import datasets
 from srbench.datasets.decode import inspect

@@ -1,6 +1,6 @@
 """Hostile images and hostile names, through the whole command: decoded right, or refused before a model runs.
 
-What each format decodes to, and how truncated files are refused, is in test_datasets_decode.py.
+What each format decodes to is in test_datasets_decode.py; what is refused, in test_datasets_refused_files.py.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from decode_cases import chunk, png
 from helpers import record
 from PIL import Image
 from rich.console import Console
-from test_datasets_decode import chunk, png
 
 from srbench import datasets, zoo
 from srbench.boards import files, terminal
