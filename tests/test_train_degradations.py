@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,86 +10,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from degradation_tables import PATCH, TABLES, batch, context, crops, made
 from helpers import blurry_upscaler
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from srbench.attacks import MSE, RandomNoise, StructuredPGD
 from srbench.datasets import blind, degrade, shuffled
 from srbench.errors import BadInput
 from srbench.train.data.base import sample_rng
-from srbench.train.degradations import KINDS, Batch, Context, Degradation, make_degradation, parse
-from srbench.train.degradations.dsgan_training import DSGANTraining, decay
-from srbench.train.degradations.frequency_separation import FrequencySeparationSettings, _plan
+from srbench.train.degradations import KINDS, parse
 from srbench.train.degradations.noise_patches import PatchRules, collect_patches
-from srbench.train.degradations.source_domain import SourceDomain, open_domain
-from srbench.train.frequency import high_pass, low_pass
 
-PATCH = 64
-
-
-def crops(indices: Sequence[int]) -> Tensor:
-    """8-bit HR crops that follow from their index: smooth, with an edge."""
-    made = []
-    for index in indices:
-        rng = np.random.default_rng(index % 10_007)
-        small = rng.integers(0, 256, (3, 6, 6)).astype(np.float32)
-        large = F.interpolate(torch.from_numpy(small)[None], size=(PATCH, PATCH), mode="bilinear")[0]
-        made.append(large.round() / 255)
-    return torch.stack(made)
-
-
-def context(folder: Path | None = None, generator: nn.Module | None = None) -> Context:
-    lines: list[str] = []
-    return Context(generator or blurry_upscaler(), 7, folder, crops, torch.device("cpu"), lines.append)
-
-
-def batch(count: int = 3, first: int = 0, **fields: Any) -> Batch:
-    indices = range(first, first + count)
-    return Batch(crops(indices), tuple(str(i) for i in indices), **fields)
-
-
-def made(table: dict[str, Any], where: Context | None = None) -> Degradation:
-    degradation = make_degradation(parse(table), where or context())
-    degradation.prepare()
-    return degradation
-
-
-TABLES: dict[str, dict[str, Any]] = {
-    "clean": {"kind": "clean"},
-    "adversarial": {"kind": "adversarial", "loss": "l1"},
-    "random": {"kind": "adversarial", "steps": 0},
-    "noise": {
-        "kind": "noise-injection",
-        "source": "mini:ntire",
-        "patch": 16,
-        "stride": 16,
-        "max_variance": 1e4,
-        "source_images": 8,
-    },
-    "frequency": {
-        "kind": "frequency-separation",
-        "source": "mini:aim",
-        "source_images": 8,
-        "iterations": 2,
-        "batch": 2,
-        "crop": 16,
-        "pairs": "training",
-        "gate": 0,
-        "perceptual_net": "none",
-        "features": 8,
-        "blocks": 1,
-        "skip": True,
-        "discriminator_features": 8,
-    },
-    "mixture": {"kind": "mixture", "parts": [{"kind": "clean"}, {"kind": "adversarial", "steps": 0}]},
-    "blind": {"kind": "blind"},
-    "bsrgan": {"kind": "blind-bsrgan"},
-    "attacked blind": {"kind": "adversarial-after", "first": {"kind": "blind"}, "loss": "l1"},
-    "gaussian": {"kind": "gaussian", "sigmas": ["5", "20"], "samples": 3},
-}
 COPIES = {"gaussian": 6}
 """So many LR images of a sample, where there is more than one; these are not clipped."""
 
@@ -273,77 +205,6 @@ def test_mixture_keeps_its_proportions() -> None:
     mixed = degradation(samples)
     for position in range(6):
         assert torch.equal(mixed[position], parts[owners[position]][position])
-
-
-def test_a_dsgan_that_starts_from_the_identity_keeps_the_image_and_is_kept(tmp_path: Path) -> None:
-    untrained = TABLES["frequency"] | {"iterations": 1, "lr": 1e-12, "quantize": False}
-    samples = batch(2)
-    clean = made(TABLES["clean"])(samples)
-    assert torch.allclose(made(untrained)(samples), clean, atol=0.51 / 255)
-    lines: list[str] = []
-    run = context(tmp_path)
-    run = Context(run.generator, run.seed, tmp_path, crops, run.device, lines.append)
-    first = made(TABLES["frequency"], run)
-    count = len(lines)
-    again = made(TABLES["frequency"], run)
-    assert lines[count] == "DSGAN for mini:aim: already trained"
-    assert not any("left" in line for line in lines[count:])
-    assert torch.equal(first(samples), again(samples))
-    other = made(TABLES["frequency"] | {"iterations": 3}, run)
-    assert other.describe()["dsgan_hash"] != first.describe()["dsgan_hash"]
-
-
-def dsgan(**changes: Any) -> tuple[DSGANTraining, SourceDomain]:
-    """A DSGAN about to be trained, and the domain it learns from."""
-    chosen = parse(TABLES["frequency"] | {"iterations": 60, "batch": 4, "lr": 2e-3} | changes)
-    assert isinstance(chosen, FrequencySeparationSettings)
-    domain = open_domain(chosen.source, context(), count=16)
-    return DSGANTraining(_plan(chosen, ""), context(), domain), domain
-
-
-# The two halves of the GAN apart: each converges, the whole takes thousands of iterations to.
-def test_a_dsgans_discriminator_learns_its_domain() -> None:
-    training, domain = dsgan(texture=0)  # nothing moves the generator from the identity
-    training.run()
-    clean, real = made(TABLES["clean"])(batch(32, first=1000)), domain.crops(range(1000, 1032), 16, seed=1)
-    with torch.no_grad():
-        judged = [training._judge(high_pass(lr, 5)).mean((1, 2, 3)) for lr in (clean, real)]
-    in_order = (judged[1][None] > judged[0][:, None]).float().mean()
-    assert in_order > 0.95
-
-
-def test_a_dsgan_gains_the_texture_its_discriminator_asks_for_and_keeps_colours() -> None:
-    class LikesGrain(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.bias = nn.Parameter(torch.zeros(()))
-
-        def forward(self, high: Tensor) -> Tensor:
-            return 255 * (high - 0.5).abs().mean((1, 2, 3)) - 10 + 0 * self.bias
-
-    training, _ = dsgan(texture=0.05)
-    training._judge = LikesGrain()  # type: ignore[assignment]
-    network, clean = training.run(), made(TABLES["clean"])(batch(8))
-    with torch.no_grad():
-        degraded = network(clean)
-    grain_before, grain_after = ((high_pass(lr, 5) - 0.5).abs().mean() for lr in (clean, degraded))
-    assert grain_after > 1.08 * grain_before
-    assert (low_pass(degraded, 5) - low_pass(clean, 5)).abs().mean() < 3 / 255
-
-
-@settings(max_examples=20, deadline=None)
-@given(width=st.sampled_from([1, 3, 5, 9]), side=st.integers(9, 24), seed=st.integers(0, 99))
-def test_low_and_high_pass_are_the_two_parts_of_an_image(width: int, side: int, seed: int) -> None:
-    image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(seed))
-    low = low_pass(image, width)
-    assert torch.allclose(low + 2 * (high_pass(image, width) - 0.5), image, atol=1e-6)
-    assert torch.allclose(low_pass(image, width, border=False), F.avg_pool2d(image, width, 1), atol=1e-6)
-    with pytest.raises(BadInput, match="odd"):
-        low_pass(image, width + 1)
-
-
-def test_the_learning_rate_falls_over_the_last_half() -> None:
-    assert [decay(i, 8) for i in range(9)] == [1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0]
 
 
 @pytest.mark.parametrize(("name", "make"), [("blind", blind.blind), ("bsrgan", shuffled.shuffled)])
