@@ -79,7 +79,7 @@ def test_a_defence_stands_below_its_model_with_what_it_changes(tmp_path: Path) -
     ]
     page = defences(write(tmp_path, records), {})
     order = [line.split(" |")[0] for line in page.splitlines() if line.startswith("| ")][2:]
-    assert order == ["| other", "| net", f"| {smoothed}"]
+    assert order == ["| net", f"| {smoothed}", "| other"]
     cells = row(page, smoothed)
     assert cells["Forwards"] == "16" and row(page, "net")["Forwards"] == "1"
     assert float(cells["LPIPS ↓ none"]) == pytest.approx(0.355, abs=0.002)
@@ -94,6 +94,21 @@ def test_a_defence_stands_below_its_model_with_what_it_changes(tmp_path: Path) -
     assert bare["LPIPS ↓ strong, minus without the defence"] == "–"
     assert row(page, "other")["LPIPS ↓ strong"] == "–"
     assert "averaged over 4 outputs" in page
+
+
+def test_what_was_attacked_on_fewer_images_has_a_table_of_its_own(tmp_path: Path) -> None:
+    twice = "jpeg(bits(net,levels=5),quality=75)"
+    records = [
+        *(each for attack in ("none", "rsr") for each in made("net", attack, 0.2)),
+        *(each for attack in ("none", "rsr") for each in made(twice, attack, 0.3)),
+        *made("dear", "none", 0.1),
+        *made("dear", "rsr", 0.4, images=2),
+    ]
+    page = defences(write(tmp_path, records), {})
+    whole, few = page.split("Averaged over 2 images of clean-mini2")
+    assert "Averaged over 12 images of clean-mini2" in whole and "dear" not in whole
+    assert row(page, twice)["LPIPS ↓ rsr"] != "–", "a defence around a defence stands below the model"
+    assert "| net" not in few and row(page, "dear", table=1)["PSNR ↑ none"] == "29.90"
 
 
 def test_few_photographs_make_no_change_certain(tmp_path: Path) -> None:

@@ -22,24 +22,40 @@ NONE = "none"
 def defences(folder: Path, paper: Paper) -> str:
     """Return a table for each data set and each choice of its images that something was attacked on.
 
+    A model stands in it with all its defences, or not at all: what was attacked on fewer images than another
+    is repeated for none but its own family.
+
     Raises:
         BadInput: records that cannot be read.
     """
     records = read_csv(folder / "records.csv")
-    names = list(dict.fromkeys(record.model for record in records))
-    bare = [name for name in names if not is_defended(name)]
-    names = [each for base in bare for each in (base, *(n for n in names if n != base and around(n) == base))]
-    forwards = dict.fromkeys(names, 1) | {
-        r.model: int(r.cost["forwards"]) for r in records if "forwards" in r.cost
-    }
-    methods = Methods(records, {name: [name] for name in names})
-    parts = [_table(methods, dataset, images, forwards) for dataset, images in methods.attacked()]
+    families: dict[str, list[Record]] = {}
+    for record in records:
+        families.setdefault(_bare(record.model), []).append(record)
+    shown_on: dict[tuple[str, frozenset[str]], list[Record]] = {}
+    for family in families.values():
+        for place in Methods(family, {}).attacked():
+            shown_on.setdefault(place, []).extend(family)
+    parts = [_table(shown_on[place], *place) for place in Methods(records, {}).attacked()]
     return "\n\n".join([*parts, _notes(records)])
 
 
-def _table(methods: Methods, dataset: str, images: frozenset[str], forwards: dict[str, int]) -> str:
+def _bare(model: str) -> str:
+    """Return the model at the heart of defences around defences."""
+    while (inside := around(model)) != model:
+        model = inside
+    return model
+
+
+def _table(families: Sequence[Record], dataset: str, images: frozenset[str]) -> str:
     """Return the judge and PSNR under each attack, and what the defence changes under the last one."""
-    only, attacks = methods.whole(dataset, images)
+    names = list(dict.fromkeys(record.model for record in families))
+    models = dict.fromkeys(_bare(name) for name in names)
+    names = [each for bare in models for each in sorted(names, key=is_defended) if _bare(each) == bare]
+    forwards = dict.fromkeys(names, 1) | {
+        r.model: int(r.cost["forwards"]) for r in families if "forwards" in r.cost
+    }
+    only, attacks = Methods(families, {name: [name] for name in names}).whole(dataset, images)
     judged = {attack: only.on(JUDGE, [dataset], attack) for attack in (NONE, *attacks)}
     # A defence is compared where what is behind it was attacked too.
     shared = [a for a in attacks if any(around(name) == name for name in judged[a].methods)]
