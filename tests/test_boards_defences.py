@@ -143,6 +143,29 @@ def test_a_certificate_stands_beside_the_attack_in_its_own_ball(tmp_path: Path) 
     lines = [line for line in page.splitlines() if line.startswith("| mrs")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert [line[1:] for line in cells] == [
-        ["0.01", "2", "1.5", "30.50", "24.50", "19.50"],
-        ["0.03", "2", "3.5", "30.50", "22.50", "17.50"],
+        ["0.01", "2", "1.5", "30.50", "24.50", "19.50", "–"],
+        ["0.03", "2", "3.5", "30.50", "22.50", "17.50", "–"],
     ]
+
+
+def test_guarantees_are_compared_with_the_weakest_on_the_images_that_both_have(tmp_path: Path) -> None:
+    """The least is that of the models with the most images: a single hard image makes nothing weakest."""
+    guaranteed = {"weak": (range(12), 16.0), "strong": (range(8), 18.5), "dear": (range(1), 10.0)}
+    noise = np.random.default_rng(0)
+    records = []
+    for model, (images, level) in guaranteed.items():
+        for image in images:
+            of_it = {"model": f"mrs({model})", "image": f"{image:02}", "source": f"photograph {image}"}
+            bound = {"kind": "Certificate", "radius": 0.01, "certificate": {"width": 30.0}}
+            low = level + image + 0.1 * noise.standard_normal()
+            records.append(record(**of_it, attack="none", metrics={"psnr": 30.0}))
+            records.append(
+                record(**of_it, attack="certified@0.01", metrics={"psnr": low}, attack_settings=bound)
+            )
+    page = certified(write(tmp_path, records), {})
+    assert "guaranteed, minus that of mrs(weak) |" in page
+    last = {line.split(" |")[0]: line.split("|")[-2].strip() for line in page.splitlines() if "| mrs" in line}
+    assert last["| mrs(weak)"] == "–"
+    strong, dear = last["| mrs(strong)"], last["| mrs(dear)"]
+    assert strong.startswith("**+2.") and float(strong.strip("*").split()[0]) == pytest.approx(2.5, abs=0.15)
+    assert dear.startswith("-6") and "**" not in dear
