@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 from helpers import record
 
 from srbench.boards.certified import certified
+from srbench.boards.csv_records import read_csv
 from srbench.boards.defences import defences
 from srbench.boards.frame import frame
 from srbench.store.record import Record
 from srbench.zoo.defended import around
 
+ROOT = Path(__file__).parents[1]
 SIDE = 8  # of the LR of helpers.record
 
 
@@ -169,3 +172,25 @@ def test_guarantees_are_compared_with_the_weakest_on_the_images_that_both_have(t
     strong, dear = last["| mrs(strong)"], last["| mrs(dear)"]
     assert strong.startswith("**+2.") and float(strong.strip("*").split()[0]) == pytest.approx(2.5, abs=0.15)
     assert dear.startswith("-6") and "**" not in dear
+
+
+def test_the_documentation_gives_the_figures_of_the_records() -> None:
+    means: dict[str, list[float]] = {}
+    for each in read_csv(ROOT / "leaderboards" / "defences" / "records.csv"):
+        if each.dataset == "clean-mini2" and each.attack == "strong":
+            means.setdefault(each.model, []).append(each.metrics["lpips"] or np.nan)
+    lines = (ROOT / "docs" / "defences.md").read_text(encoding="utf-8").splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("| under `strong` |"))
+    compared = 0
+    for line in itertools.takewhile(lambda line: line.startswith("| "), lines[start + 2 :]):
+        model, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        if model != "forwards":
+            around_it = [
+                model,
+                f"jpeg({model},quality=75)",
+                f"mrs({model},sigma=0.05,n=8)",
+                f"selfensemble({model})",
+            ]
+            assert cells == [f"{np.mean(means[name]):.3f}" for name in around_it]
+            compared += len(cells)
+    assert compared >= 12
