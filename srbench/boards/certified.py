@@ -11,6 +11,7 @@ from statistics import fmean
 from srbench.boards.csv_records import read_csv
 from srbench.boards.estimates import difference, shown
 from srbench.boards.markdown import escaped, markdown_table
+from srbench.boards.order import dataset_order
 from srbench.boards.paper_tables import Paper
 from srbench.boards.table import column_of
 from srbench.boards.text import DASH
@@ -29,7 +30,7 @@ def certified(folder: Path, paper: Paper) -> str:
         BadInput: records that cannot be read.
     """
     records = read_csv(folder / "records.csv")
-    sets = dict.fromkeys(record.dataset for record in records)
+    sets = dataset_order({record.dataset for record in records})
     return "\n\n".join(_table(dataset, [r for r in records if r.dataset == dataset]) for dataset in sets)
 
 
