@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 from srbench.boards.trainings import Estimate
@@ -19,8 +20,13 @@ def shown(name: str, value: float) -> str:
 
 
 def difference(name: str, found: Estimate) -> str:
-    """Return a difference with its 95 % interval, in bold where it is certain."""
+    """Return a difference with its 95 % interval, in bold where it is certain.
+
+    A single photograph has no interval.
+    """
     digits = metric(name).decimals
+    if math.isnan(found.low):
+        return f"{found.value:+.{digits}f}"
     text = f"{found.value:+.{digits}f} ({found.low:+.{digits}f} to {found.high:+.{digits}f})"
     return f"**{text}**" if found.certain else text
 
