@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,19 +18,12 @@ import srbench
 from srbench import datasets, protocols, zoo
 from srbench.attacks import StructuredPGD, presets
 from srbench.attacks.tiles import attack_in_tiles
-from srbench.boards.compute import boards, tables
-from srbench.boards.csv_records import from_frame, read_csv
-from srbench.boards.files import write_all
-from srbench.boards.site.build import build_page, read_store
-from srbench.boards.site.explorer import hardest
-from srbench.boards.site.reproduce import reproducing_command
+from srbench.boards.csv_records import from_frame
 from srbench.cli import main
 from srbench.datasets.degrade import bicubic
 from srbench.entries import standard
 from srbench.errors import BadInput
 from srbench.evaluation import EvaluationRequest, evaluate, prepare
-from srbench.figures import gather
-from srbench.figures.strips import strips
 from srbench.run.memory_fit import IMAGE, demand
 from srbench.support.scales import SCALES, at_scale
 from srbench.support.torchvision import prepare_torchvision
@@ -292,42 +284,6 @@ def test_memory_is_counted_in_pixels_of_hr(scale: int, tmp_path: Path) -> None:
     assert demand(cell, lambda ref: model) == beside + needed(model, 40, 40)
 
 
-def test_no_board_mixes_scales(tmp_path: Path) -> None:
-    records = [
-        record(model=model, image=image, scale=scale, sr_size=(8 * scale, 8 * scale))
-        for scale in (4, 2)
-        for model in ("bicubic", "net")
-        for image in ("a", "b")
-    ]
-    made = tables(records)
-    assert [table.scale for table in made] == [4, 2]
-    assert [len(group) for group in boards(records).values()] == [4, 4]
-    assert all(len(table.rows) == 2 and not any(row.partial for row in table.rows) for table in made)
-    write_all(tmp_path, made, records, [])
-    assert read_csv(tmp_path / "records.csv") == records
-    markdown = (tmp_path / "leaderboard.md").read_text().splitlines()
-    titles = [line for line in markdown if line.startswith("###")]
-    assert [("x2" in title) for title in titles] == [False, True]
-    assert "--scale 2" in reproducing_command(records[4:5]).text
-    assert "--scale" not in reproducing_command(records[:1]).text
-
-
-def test_records_without_a_scale_are_x4() -> None:
-    old = record().model_dump(mode="json")
-    del old["scale"]
-    assert type(record()).model_validate(old).scale == 4
-
-
-@scales
-def test_the_hardest_window_lies_on_the_grid_of_lr(scale: int) -> None:
-    sr = np.zeros((12 * scale, 10 * scale, 3), np.uint8)
-    sr[7 * scale : 8 * scale, 3 * scale : 4 * scale] = 255
-    x, y, width, height = hardest([sr], np.zeros_like(sr), side=4 * scale, scale=scale)
-    assert (x % scale, y % scale, width, height) == (0, 0, 4 * scale, 4 * scale)
-    assert x <= 3 * scale < x + width
-    assert y <= 7 * scale < y + height
-
-
 @pytest.mark.parametrize("scale", ["1", "5", "0", "-4", "2.5", "two"])
 def test_other_scales_are_one_line(scale: str, command: Callable[..., tuple[int, str]]) -> None:
     for arguments in (
@@ -363,28 +319,6 @@ def test_the_command_line_measures_at_a_scale(
     assert code == 2
     code, said = command("leaderboard", "--store", store, "--scale", "2")
     assert code == 0
-
-
-@pytest.mark.parametrize("scale", [2, 3])
-def test_the_page_and_figures_show_crops_of_the_scale(scale: int, tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    request = gather.FigureRequest(models=("bicubic",), datasets=("clean-mini",), scale=scale, store=store)
-    figure = gather.prepare_figure(request)
-    assert not figure.runner.run(figure.todo).failures
-    (strip,) = strips(figure)
-    assert strip.hr is not None
-    assert strip.lr.shape == strip.hr.shape == strip.panels[0].pixels.shape
-    assert all(side % scale == 0 for side in strip.box)
-    records, pictures = read_store(figure.stores[1])
-    build_page(tmp_path / "page", records, pictures=pictures)
-    script = (tmp_path / "page/data/site.js").read_text()
-    page = json.loads(script.removeprefix("window.srbenchData=").rstrip(";\n"))
-    (entry,) = page["explorer"]
-    assert page["boards"][0]["scale"] == scale
-    assert all(side % scale == 0 for side in entry["box"])
-    folder = tmp_path / "page/images"
-    sizes = [Image.open(folder / entry[role]).size for role in ("lr", "hr", "bicubic")]
-    assert sizes[1] == sizes[2] == tuple(scale * side for side in sizes[0])
 
 
 def test_an_entry_is_x4(tmp_path: Path, command: Callable[..., tuple[int, str]]) -> None:
