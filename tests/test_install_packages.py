@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from ncnn_writer import Writer, compact_state, rounded, same, write_compact
+from package_cases import as_pip_lists_them
 from package_index import sha256, wheel
 from safetensors.torch import load_file
-from test_install_index import as_pip_lists_them
 from typer.testing import CliRunner
 
 from srbench import zoo
